@@ -1,0 +1,1 @@
+"""wattwheel: a smart-meter operating platform for Linux."""

@@ -1,0 +1,1 @@
+"""The standard APPs, each a partition."""

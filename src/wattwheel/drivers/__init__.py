@@ -1,0 +1,1 @@
+"""Implementations of hil, named only by boot and testing."""

@@ -1,0 +1,1 @@
+"""The hil in a simulated world."""

@@ -1,0 +1,1 @@
+"""What hardware promises: interfaces only."""

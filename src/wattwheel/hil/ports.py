@@ -1,0 +1,76 @@
+"""What the kernel's message transport promises to both sides of the partition wall.
+
+A queuing end is one end of a one-way bounded FIFO, a sampling end one end of a last-value cell. `apex.ports` builds the
+ARINC 653 services on them; a driver supplies them (Linux sockets and sealed memory, or simulated ones).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+
+class QueuingSource(Protocol):
+    """The sending end of a queuing channel.
+
+    Contract: messages arrive whole, in order, once each; never more than `depth` are under way; none is overwritten.
+    """
+
+    max_message_size: int
+    depth: int
+
+    def send_nowait(self, message: bytes) -> bool:
+        """Queue `message` (1..max_message_size octets). False: full, nothing happened."""
+
+    def on_space(self, action: Callable[[], None]) -> None:
+        """Call `action` when a full channel has room again."""
+
+
+class QueuingDestination(Protocol):
+    """The receiving end of a queuing channel.
+
+    Contract: a message stays until `consume`; a receiver that dies between the two sees it again.
+    """
+
+    max_message_size: int
+    depth: int
+
+    def peek_nowait(self) -> bytes | None:
+        """The oldest message, which stays; None when empty."""
+
+    def consume(self) -> None:
+        """Let go of the message that `peek_nowait` returned last."""
+
+    def on_arrival(self, action: Callable[[], None]) -> None:
+        """Call `action` when a message may have come. A doubled call is harmless."""
+
+
+class Sample(NamedTuple):
+    """A sampling port's content: the message, and when it was written on the monotonic clock."""
+
+    message: bytes
+    written_ns: int
+
+
+class SamplingSource(Protocol):
+    """The writing end of a sampling channel. Only one exists."""
+
+    max_message_size: int
+
+    def write(self, message: bytes) -> None:
+        """Replace the value. Never blocks; a reader sees the old value or the new one, never a mix."""
+
+
+class SamplingDestination(Protocol):
+    """A reading end of a sampling channel. Reading does not consume."""
+
+    max_message_size: int
+
+    def version(self) -> int:
+        """A number that changes with every write; 0 before the first. Cheaper than `read`."""
+
+    def read(self) -> Sample | None:
+        """The newest whole value, None before the first write."""
+
+    def on_arrival(self, action: Callable[[], None]) -> None:
+        """Call `action` after a write. Several writes may share a call."""

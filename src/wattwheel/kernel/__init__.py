@@ -1,0 +1,1 @@
+"""The partition kernel: partitions, channels, health."""

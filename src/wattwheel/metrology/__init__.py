@@ -1,0 +1,1 @@
+"""The legally relevant part: samples to energy. Sealed."""

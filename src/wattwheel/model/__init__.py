@@ -1,0 +1,1 @@
+"""Nouns: quantities, records, the register table, errors. Imports nothing of ours."""

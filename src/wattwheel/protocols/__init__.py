@@ -1,0 +1,1 @@
+"""Pure codecs: octets to values and back."""

@@ -1,0 +1,1 @@
+"""DL/T 645-2007 and -1997: frames, data items, sessions."""

@@ -1,0 +1,1 @@
+"""The middle layer: bus, communication, metering, store."""
