@@ -1,1 +1,1 @@
-"""What may cross the partition wall."""
+"""What may cross the partition wall: messages, ports, the wheel, and the start context."""

@@ -42,7 +42,7 @@ class QueuingDestination(Protocol):
         """Let go of the message that `peek_nowait` returned last."""
 
     def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` when a message may have come. A doubled call is harmless."""
+        """Call `action` when messages wait, again and again while they do. A call in vain is harmless."""
 
 
 class Sample(NamedTuple):

@@ -1,0 +1,154 @@
+"""A partition's end on the virtual bus: ask, answer, tell."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from wattwheel.apex.messages import Damaged, Kind, Message, pack, unpack
+from wattwheel.apex.partition import StartContext
+
+TO_BUS = "to_bus"
+FROM_BUS = "from_bus"
+ASKS_UNDER_WAY_MAX = 4096
+UNSENT_MAX = 8192
+ASK_TIMEOUT_NS = 1_000_000_000
+TIMEOUT_LOOK_NS = 100_000_000
+
+OnReply = Callable[[Message | None], None]
+Answer = Callable[[Message], None]
+
+
+class _Ask(NamedTuple):
+    on_reply: OnReply
+    due_ns: int
+
+
+class BusPort:
+    """Both directions of a partition's pair of queuing ports to the bus.
+
+    Asks are gathered while tasks run and leave together when the board is empty. Answers are given by calling `reply`,
+    in the same task or any later one.
+    """
+
+    def __init__(self, context: StartContext, arrival_bit: int = 4) -> None:
+        self._out = context.queuing_source(TO_BUS)
+        self._in = context.queuing_destination(FROM_BUS)
+        self._counters = context.counters
+        self._clock = context.clock
+        self._gathered: list[bytes] = []
+        self._unsent: deque[bytes] = deque()
+        self._asks: dict[int, _Ask] = {}
+        self._ticket = 0
+        self._is_looking = False
+        self._on_request: Answer | None = None
+        self._on_notice: Answer | None = None
+        context.wheel.task(arrival_bit, self._drain)
+        self._in.on_message(context.wheel.poster(arrival_bit))
+        self._out.on_space(self.flush)
+        context.wheel.before_rest(self.flush)
+
+    def on_request(self, answer: Answer) -> None:
+        """Let `answer` see each REQUEST; it calls `reply` now or later."""
+        self._on_request = answer
+
+    def on_notice(self, action: Answer) -> None:
+        """Let `action` see each NOTICE."""
+        self._on_notice = action
+
+    def ask(self, control: int, di: int, data: bytes, on_reply: OnReply, timeout_ns: int = ASK_TIMEOUT_NS) -> bool:
+        """Send a request; `on_reply` gets the reply, or None after `timeout_ns`. False: too many under way."""
+        if len(self._asks) >= ASKS_UNDER_WAY_MAX:
+            self._counters.add("bus_asks_refused")
+            return False
+        self._ticket = ticket = (self._ticket + 1) & 0xFFFFFFFF
+        self._asks[ticket] = _Ask(on_reply, self._clock.now_ns() + timeout_ns)
+        self._gathered.append(pack(Message(Kind.REQUEST, control, di, ticket, 0, 0, data)))
+        if not self._is_looking:
+            self._is_looking = True
+            self._clock.call_at(self._clock.now_ns() + TIMEOUT_LOOK_NS, self._look_for_late)
+        return True
+
+    def reply(self, request: Message, data: bytes = b"", error: int = 0) -> None:
+        """Answer `request`. Exactly once each; the bus drops and counts anything else."""
+        self._gathered.append(pack(Message(Kind.REPLY, request.control, request.di, request.ticket, error, 0, data)))
+
+    def tell(self, control: int, di: int = 0, data: bytes = b"") -> None:
+        """Send a notice: one way, to whoever owns (control, di)."""
+        self._gathered.append(pack(Message(Kind.NOTICE, control, di, 0, 0, 0, data)))
+
+    def _drain(self) -> None:
+        octets = self._in.receive()
+        if octets is None:
+            return
+        try:
+            messages = unpack(octets)
+        except Damaged:
+            self._counters.add("bus_messages_damaged")
+            messages = []
+        for message in messages:
+            self._take(message)
+        self.flush()  # whoever waits for an answer gets it first; letting go of the message can follow
+        self._in.done()
+
+    def _take(self, message: Message) -> None:
+        kind = message.kind
+        if kind == Kind.REPLY:
+            ask = self._asks.pop(message.ticket, None)
+            if ask is None:
+                self._counters.add("bus_replies_late")
+            else:
+                ask.on_reply(message)
+        elif kind == Kind.REQUEST and self._on_request is not None:
+            self._on_request(message)
+        elif kind == Kind.NOTICE and self._on_notice is not None:
+            self._on_notice(message)
+        else:
+            self._counters.add("bus_messages_unexpected")
+
+    def _look_for_late(self) -> None:
+        now = self._clock.now_ns()
+        late = [ticket for ticket, ask in self._asks.items() if ask.due_ns <= now]
+        for ticket in late:
+            self._counters.add("bus_asks_timed_out")
+            self._asks.pop(ticket).on_reply(None)
+        self._is_looking = bool(self._asks)
+        if self._is_looking:
+            self._clock.call_at(now + TIMEOUT_LOOK_NS, self._look_for_late)
+
+    def flush(self) -> None:
+        """Send what was gathered, packed together."""
+        if self._unsent:
+            self._send_unsent()
+        gathered = self._gathered
+        if not gathered:
+            return
+        if len(gathered) == 1:
+            self._send(gathered[0])
+        else:
+            self._send_packed(gathered)
+        gathered.clear()
+
+    def _send_packed(self, gathered: list[bytes]) -> None:
+        size_max = self._out.max_message_size
+        together: list[bytes] = []
+        size = 0
+        for octets in gathered:
+            if size + len(octets) > size_max:
+                self._send(b"".join(together))
+                together, size = [], 0
+            together.append(octets)
+            size += len(octets)
+        self._send(b"".join(together))
+
+    def _send(self, octets: bytes) -> None:
+        if self._unsent or not self._out.send(octets):
+            if len(self._unsent) >= UNSENT_MAX:
+                self._counters.add("bus_messages_dropped")
+            else:
+                self._unsent.append(octets)
+
+    def _send_unsent(self) -> None:
+        while self._unsent and self._out.send(self._unsent[0]):
+            self._unsent.popleft()

@@ -1,0 +1,97 @@
+"""Messages on the virtual bus: a fixed head of 16 octets and the data; several may share one port message."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+_HEAD = struct.Struct("<BBBBHHII")
+HEAD_OCTETS = _HEAD.size
+DATA_OCTETS_MAX = 2048
+PORT_MESSAGE_OCTETS_MAX = 4096
+PORT_DEPTH = 32
+
+
+class Kind(IntEnum):
+    """What a message asks of its reader."""
+
+    REQUEST = 1  # to be answered by exactly one REPLY with the same ticket
+    REPLY = 2
+    NOTICE = 3  # one way
+
+
+class Control(IntEnum):
+    """Control codes on the bus: those of DL/T 645-2007, and our own from 40H on, which never come from a line."""
+
+    BROADCAST_TIME = 0x08
+    READ = 0x11
+    PRESS = 0x40  # a button of the meter; data: its name
+    LIST = 0x41  # identifiers the owner answers now; data of the reply: 4 octets each, low octet first
+
+
+class Message(NamedTuple):
+    """One bus message.
+
+    Attributes:
+        kind: REQUEST, REPLY or NOTICE.
+        control: control code without direction bits.
+        di: data identifier.
+        ticket: chosen by the asker, returned in the reply.
+        error: ERR octet of a reply, 0 when good (DL/T 645-2007: bit 1 no requested data, ...).
+        origin: number of the asking partition, set by the bus: it cannot be forged.
+        data: item octets before the +33H step, without the identifier.
+    """
+
+    kind: int
+    control: int
+    di: int
+    ticket: int = 0
+    error: int = 0
+    origin: int = 0
+    data: bytes = b""
+
+
+class Damaged(ValueError):
+    """Octets that are not a sequence of bus messages."""
+
+
+def pack(message: Message) -> bytes:
+    """Octets of one message."""
+    kind, control, di, ticket, error, origin, data = message
+    return _HEAD.pack(kind, control, error, 0, len(data), origin, ticket, di) + data
+
+
+def pack_all(messages: Iterable[Message], size_max: int = PORT_MESSAGE_OCTETS_MAX) -> list[bytes]:
+    """Port messages of at most `size_max` octets that carry `messages` in order."""
+    packed: list[bytes] = []
+    gathered: list[bytes] = []
+    room = size_max
+    for message in messages:
+        octets = pack(message)
+        if len(octets) > room:
+            packed.append(b"".join(gathered))
+            gathered, room = [], size_max
+        gathered.append(octets)
+        room -= len(octets)
+    if gathered:
+        packed.append(b"".join(gathered))
+    return packed
+
+
+def unpack(octets: bytes) -> list[Message]:
+    """The messages in a port message. Raises Damaged."""
+    messages: list[Message] = []
+    at, end = 0, len(octets)
+    unpack_from = _HEAD.unpack_from
+    while at < end:
+        if end - at < HEAD_OCTETS:
+            raise Damaged(f"{end - at} octets left over at {at}")
+        kind, control, error, _flags, length, origin, ticket, di = unpack_from(octets, at)
+        at += HEAD_OCTETS
+        if length > end - at:
+            raise Damaged(f"message at {at - HEAD_OCTETS} claims {length} octets, {end - at} are there")
+        messages.append(Message(kind, control, di, ticket, error, origin, octets[at : at + length]))
+        at += length
+    return messages

@@ -1,0 +1,209 @@
+"""The start context: everything a partition is born with, and nothing else.
+
+It exists in COLD_START and WARM_START only. An entry function takes what it needs, puts tasks on the wheel and returns;
+after that no port can be made, because nothing is left to make it with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from wattwheel.apex.codes import OperatingMode, StartCondition
+from wattwheel.apex.ports import (
+    QueuingDestinationPort,
+    QueuingSourcePort,
+    SamplingDestinationPort,
+    SamplingSourcePort,
+)
+from wattwheel.apex.wheel import Wheel
+from wattwheel.hil.clock import Clock
+from wattwheel.hil.ports import QueuingDestination, QueuingSource, SamplingDestination, SamplingSource
+from wattwheel.hil.process import BodySpec
+
+KERNEL_PORT = "kernel"  # queuing, from every partition to the kernel
+COUNTERS_PORT = "counters"  # sampling, from every partition to the kernel
+CLOCK_PORT = "clock"  # sampling, from the platform service to whoever reads the calendar
+COUNTERS_MAX = 64
+COUNTERS_PUBLISH_NS = 500_000_000
+
+_S = TypeVar("_S")
+
+
+class PortMaker(Protocol):
+    """Supplies the ends behind a partition's ports."""
+
+    def queuing_source(self, port: str) -> QueuingSource:
+        """Sending end of the port's channel."""
+
+    def queuing_destination(self, port: str) -> QueuingDestination:
+        """Receiving end of the port's channel."""
+
+    def sampling_source(self, port: str) -> SamplingSource:
+        """Writing end of the port's channel."""
+
+    def sampling_destination(self, port: str) -> SamplingDestination:
+        """Reading end of the port's channel."""
+
+    def device(self, name: str) -> object:
+        """A device that was granted: an octet channel, a listener, a medium."""
+
+
+class Counters:
+    """What a partition counts, published to the kernel at most twice a second and only after a change."""
+
+    def __init__(self, publish_later: Callable[[], None]) -> None:
+        self._counts: dict[str, int] = {}
+        self._publish_later = publish_later
+        self._is_published = True
+
+    def add(self, name: str, by: int = 1) -> None:
+        """Count `by` more of `name`. The first `COUNTERS_MAX` names are kept."""
+        counts = self._counts
+        if name in counts or len(counts) < COUNTERS_MAX:
+            counts[name] = counts.get(name, 0) + by
+            self._changed()
+
+    def set(self, name: str, value: int) -> None:
+        """Let `name` show `value`."""
+        if name in self._counts or len(self._counts) < COUNTERS_MAX:
+            if self._counts.get(name) != value:
+                self._counts[name] = value
+                self._changed()
+
+    def _changed(self) -> None:
+        if self._is_published:
+            self._is_published = False
+            self._publish_later()
+
+    def publish(self) -> bytes:
+        """JSON of all counts."""
+        self._is_published = True
+        return msgspec.json.encode(self._counts)
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts.get(name, 0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+
+class MeterClock:
+    """The meter's clock: the host's, with the offset that clock setting has made (published by the platform service)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.now_ns = clock.now_ns
+        self.call_at = clock.call_at
+        self._offset: SamplingDestinationPort | None = None
+        self._version = 0
+        self._offset_s = timedelta(0)
+
+    def follow(self, port: SamplingDestinationPort) -> None:
+        """Take the offset from `port`: JSON number of seconds."""
+        self._offset = port
+
+    def calendar(self) -> datetime:
+        """The meter's calendar time in UTC."""
+        if self._offset is not None and self._offset.version() != self._version:
+            self._version = self._offset.version()
+            message = self._offset.read()[0]
+            if message is not None:
+                self._offset_s = timedelta(seconds=msgspec.json.decode(message, type=float))
+        return self._clock.calendar() + self._offset_s
+
+
+class StartContext:
+    """What the entry function of a partition gets.
+
+    Attributes:
+        name: the partition's name.
+        clock: the only time there is.
+        wheel: the module's message board.
+        settings: JSON document of this partition's settings.
+        condition: why it starts.
+        mode: COLD_START or WARM_START.
+        counters: what it counts, visible in `wattwheel status`.
+    """
+
+    def __init__(self, spec: BodySpec, clock: Clock, maker: PortMaker) -> None:
+        self.name = spec.partition
+        self.settings = spec.settings
+        self.condition = StartCondition[spec.condition]
+        self.mode = OperatingMode.WARM_START if spec.is_warm else OperatingMode.COLD_START
+        self.clock = MeterClock(clock)
+        self.wheel = Wheel(self.clock)
+        self._spec = spec
+        self._maker = maker
+        self._stop_actions: list[Callable[[], None]] = []
+        self._queuing = {port.name: port for port in spec.queuing_ports}
+        self._sampling = {port.name: port for port in spec.sampling_ports}
+        self._publishing = self.sampling_source(COUNTERS_PORT) if COUNTERS_PORT in self._sampling else None
+        self._reports = self.queuing_source(KERNEL_PORT) if KERNEL_PORT in self._queuing else None
+        self.counters = Counters(self._publish_later)
+        if CLOCK_PORT in self._sampling and self._sampling[CLOCK_PORT].direction == "DESTINATION":
+            self.clock.follow(self.sampling_destination(CLOCK_PORT))
+
+    def _publish_later(self) -> None:
+        if self._publishing is not None:
+            self.clock.call_at(self.clock.now_ns() + COUNTERS_PUBLISH_NS, self._publish)
+
+    def _publish(self) -> None:
+        assert self._publishing is not None
+        self._publishing.write(self.counters.publish())
+
+    def report(self, what: str, detail: str = "") -> None:
+        """Tell the kernel: `normal` once started, `error` with a reason."""
+        if self._reports is not None:
+            self._reports.send(msgspec.json.encode({"partition": self.name, "what": what, "detail": detail[:500]}))
+
+    def decode_settings(self, kind: type[_S]) -> _S:
+        """The settings as `kind`."""
+        return msgspec.json.decode(self.settings, type=kind)
+
+    def has_port(self, name: str) -> bool:
+        """Whether the module configuration gave this partition a port of that name."""
+        return name in self._queuing or name in self._sampling
+
+    def ports(self) -> Mapping[str, str]:
+        """Names and directions of all ports."""
+        return {p.name: p.direction for p in (*self._spec.queuing_ports, *self._spec.sampling_ports)}
+
+    def queuing_source(self, name: str) -> QueuingSourcePort:
+        """The queuing port `name`, which must be configured as SOURCE."""
+        assert self._queuing[name].direction == "SOURCE", f"{name} is a destination"
+        return QueuingSourcePort(name, self._maker.queuing_source(name))
+
+    def queuing_destination(self, name: str) -> QueuingDestinationPort:
+        """The queuing port `name`, which must be configured as DESTINATION."""
+        assert self._queuing[name].direction == "DESTINATION", f"{name} is a source"
+        return QueuingDestinationPort(name, self._maker.queuing_destination(name))
+
+    def sampling_source(self, name: str) -> SamplingSourcePort:
+        """The sampling port `name`, which must be configured as SOURCE."""
+        assert self._sampling[name].direction == "SOURCE", f"{name} is a destination"
+        return SamplingSourcePort(name, self._maker.sampling_source(name))
+
+    def sampling_destination(self, name: str) -> SamplingDestinationPort:
+        """The sampling port `name`, which must be configured as DESTINATION."""
+        assert self._sampling[name].direction == "DESTINATION", f"{name} is a source"
+        return SamplingDestinationPort(
+            name, self._maker.sampling_destination(name), self.clock, self._sampling[name].refresh_ns
+        )
+
+    def device(self, name: str) -> object:
+        """A device that the module configuration granted. KeyError: it was not."""
+        return self._maker.device(name)
+
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Call `action` when the partition is asked to end in order."""
+        self._stop_actions.append(action)
+
+    def stop(self) -> None:
+        """Run the stop actions, the last registered first. The host calls it."""
+        for action in reversed(self._stop_actions):
+            action()
+        self.wheel.turn()

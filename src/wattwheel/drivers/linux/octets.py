@@ -1,0 +1,270 @@
+"""Octet channels of a Linux machine: TCP connections, serial lines, pseudo-terminals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import termios
+from collections.abc import Callable
+
+from wattwheel.drivers.linux.loop import Action, EpollLoop
+from wattwheel.hil.octets import LineSettings, OctetChannel
+from wattwheel.model.errors import ConfigError, DoorUnavailable
+
+READ_OCTETS_MAX = 65_536
+UNSENT_OCTETS_MAX = 262_144  # what a slow reader may leave with us before its octets are dropped
+CONNECTIONS_MAX = 10_000
+ACCEPTS_A_ROUND_MAX = 64
+
+_BAUD = {rate: getattr(termios, f"B{rate}") for rate in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)}
+_GONE = (errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.ECONNABORTED, errno.ENXIO)
+
+
+class _Descriptor:
+    """What TCP and serial channels share: non-blocking reads, and writes that queue what the kernel does not take."""
+
+    def __init__(self, loop: EpollLoop, descriptor: int, name: str) -> None:
+        self.name = name
+        self.dropped = 0
+        self._loop = loop
+        self._descriptor = descriptor
+        self._unsent = bytearray()
+        self._is_closed = False
+        self._arrival: Action | None = None
+        os.set_blocking(descriptor, False)
+
+    def on_arrival(self, action: Callable[[], None]) -> None:
+        """Call `action` whenever octets have come or the far end has gone."""
+        self._arrival = action
+        self._loop.watch(self._descriptor, action)
+
+    @property
+    def is_closed(self) -> bool:
+        """True once the far end is gone for good."""
+        return self._is_closed
+
+    def write(self, octets: bytes) -> None:
+        """Send `octets`; what the kernel does not take now waits, up to `UNSENT_OCTETS_MAX`."""
+        if self._is_closed:
+            self.dropped += len(octets)
+            return
+        if self._unsent:
+            self._keep(octets)
+            return
+        try:
+            sent = os.write(self._descriptor, octets)
+        except BlockingIOError:
+            sent = 0
+        except OSError as fault:
+            self._fail(fault)
+            return
+        if sent < len(octets):
+            self._keep(octets[sent:])
+            self._loop.watch_writable(self._descriptor, self._send_rest)
+
+    def _keep(self, octets: bytes) -> None:
+        room = UNSENT_OCTETS_MAX - len(self._unsent)
+        self._unsent += octets[:room]
+        self.dropped += max(0, len(octets) - room)
+
+    def _send_rest(self) -> None:
+        try:
+            sent = os.write(self._descriptor, self._unsent)
+        except BlockingIOError:
+            return
+        except OSError as fault:
+            self._fail(fault)
+            return
+        del self._unsent[:sent]
+        if not self._unsent:
+            self._loop.unwatch_writable(self._descriptor)
+
+    def _fail(self, fault: OSError) -> None:
+        if fault.errno not in _GONE:
+            raise DoorUnavailable(self.name, str(fault)) from fault
+        self.dropped += len(self._unsent)
+        self._unsent.clear()
+        self._loop.unwatch_writable(self._descriptor)
+        self._is_closed = True
+        if self._arrival is not None:
+            self._loop.call_at(0, self._arrival)
+
+
+class TcpChannel(_Descriptor):
+    """One TCP connection."""
+
+    def __init__(self, loop: EpollLoop, connection: socket.socket, name: str) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(loop, connection.fileno(), name)
+        self._connection = connection
+        self._recv = connection.recv
+
+    def read(self) -> bytes:
+        """Octets that have arrived, b"" when none have or the connection is over."""
+        try:
+            octets = self._recv(READ_OCTETS_MAX)
+        except BlockingIOError:
+            return b""
+        except OSError as fault:
+            self._fail(fault)
+            return b""
+        if not octets:
+            self._is_closed = True
+        return octets
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection.fileno() >= 0:
+            self._loop.unwatch(self._descriptor)
+            self._connection.close()
+        self._is_closed = True
+
+
+class TtyChannel(_Descriptor):
+    """A serial line or one end of a pseudo-terminal, in raw mode.
+
+    A pseudo-terminal whose far end nobody holds reads as silent, not as closed: the next opener is served.
+    """
+
+    def __init__(self, loop: EpollLoop, descriptor: int, name: str) -> None:
+        super().__init__(loop, descriptor, name)
+        make_raw(descriptor)
+
+    def read(self) -> bytes:
+        """Octets that have arrived, b"" when none have."""
+        try:
+            return os.read(self._descriptor, READ_OCTETS_MAX)
+        except BlockingIOError:
+            return b""
+        except OSError as fault:
+            self._fail(fault)
+            return b""
+
+    def configure(self, settings: LineSettings) -> None:
+        """Set rate, parity and stop bits (the pseudo-terminal takes them without effect)."""
+        configure_line(self._descriptor, settings, self.name)
+
+    def close(self) -> None:
+        """Close the line."""
+        if not self._is_closed:
+            self._loop.unwatch(self._descriptor)
+            os.close(self._descriptor)
+        self._is_closed = True
+
+
+def make_raw(descriptor: int) -> None:
+    """No echo, no line editing, no translation: octets as they are."""
+    attributes = termios.tcgetattr(descriptor)
+    attributes[0] = termios.IGNBRK  # input
+    attributes[1] = 0  # output
+    attributes[2] |= termios.CLOCAL | termios.CREAD
+    attributes[3] = 0  # local
+    attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
+    termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
+
+
+def configure_line(descriptor: int, settings: LineSettings, name: str) -> None:
+    """Apply `settings`. Raises ConfigError and changes nothing when they are not supported."""
+    if settings.baud not in _BAUD:
+        raise ConfigError(f"{name} baud", settings.baud, ", ".join(map(str, _BAUD)))
+    if settings.parity not in "EON":
+        raise ConfigError(f"{name} parity", settings.parity, "E, O or N")
+    attributes = termios.tcgetattr(descriptor)
+    control = attributes[2] & ~(termios.CSIZE | termios.PARENB | termios.PARODD | termios.CSTOPB)
+    control |= termios.CS8 | termios.CLOCAL | termios.CREAD
+    if settings.parity != "N":
+        control |= termios.PARENB | (termios.PARODD if settings.parity == "O" else 0)
+    if settings.stop_bits == 2:
+        control |= termios.CSTOPB
+    attributes[2] = control
+    # An octet with wrong parity is dropped by the driver: the frame's checksum then fails and nobody answers.
+    attributes[0] = termios.IGNBRK | (termios.INPCK | termios.IGNPAR if settings.parity != "N" else 0)
+    attributes[4] = attributes[5] = _BAUD[settings.baud]
+    try:
+        termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
+    except termios.error as fault:
+        raise ConfigError(name, str(settings), f"what the line's driver takes ({fault})") from fault
+
+
+def open_serial(device: str, settings: LineSettings) -> int:
+    """Descriptor of a serial device, raw, with `settings`. Raises DoorUnavailable or ConfigError."""
+    try:
+        descriptor = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as fault:
+        raise DoorUnavailable(
+            device, f"{fault.strerror}; name a serial device that exists and may be opened"
+        ) from fault
+    try:
+        make_raw(descriptor)
+        configure_line(descriptor, settings, device)
+    except termios.error as fault:
+        os.close(descriptor)
+        raise DoorUnavailable(device, "not a serial device") from fault
+    except ConfigError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def open_pseudo_terminal() -> tuple[int, int, str]:
+    """Master end, slave end and the slave's path; both raw. Holding the slave open keeps the line alive."""
+    master, slave = os.openpty()
+    make_raw(slave)
+    return master, slave, os.ttyname(slave)
+
+
+class TcpListener:
+    """A listening socket that makes `TcpChannel`s, at most `CONNECTIONS_MAX` at a time."""
+
+    def __init__(self, loop: EpollLoop, descriptor: int, name: str) -> None:
+        self._loop = loop
+        self._name = name
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.setblocking(False)
+        host, port = self._socket.getsockname()[:2]
+        self.address = f"{host}:{port}"
+        self._action: Callable[[OctetChannel], None] | None = None
+        self._number = 0
+
+    def on_connection(self, action: Callable[[OctetChannel], None]) -> None:
+        """Call `action` with each new channel."""
+        self._action = action
+        self._loop.watch(self._socket.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        assert self._action is not None
+        for _ in range(ACCEPTS_A_ROUND_MAX):
+            try:
+                connection, _peer = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError:  # the peer has already gone, or no descriptor is free: the next round tries again
+                return
+            self._number += 1
+            self._action(TcpChannel(self._loop, connection, f"{self._name}/{self._number}"))
+
+    def close(self) -> None:
+        """Shut the door."""
+        if self._socket.fileno() >= 0:
+            self._loop.unwatch(self._socket.fileno())
+            self._socket.close()
+
+
+def listen_tcp(host: str, port: int, what: str, backlog: int = 1024) -> socket.socket:
+    """A bound, listening socket; port 0 takes a free one. Raises DoorUnavailable with a sentence."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as fault:
+        raise DoorUnavailable(f"{what} {host}:{port}", f"{fault.strerror}; give an address of this machine") from fault
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(backlog)
+    except OSError as fault:
+        listener.close()
+        hint = "another program has it; choose another port, or 0 for a free one"
+        why = hint if fault.errno == errno.EADDRINUSE else f"{fault.strerror}"
+        raise DoorUnavailable(f"{what} {host}:{port}", why) from fault
+    return listener

@@ -1,0 +1,312 @@
+"""Queuing and sampling channels between processes.
+
+Theory of operation. A queuing channel is a Unix SEQPACKET pair (the kernel keeps order, message borders and, with both
+ends held by the module, the queue itself when a partition dies) and two counters in shared memory: `sent`, written by
+the source only, and `consumed`, written by the destination only. Their difference is the number of messages under way,
+so the exact depth costs no system call. The source counts after sending, the destination after taking; each kill
+between the two leaves a difference of one, which heals: the destination, finding the queue empty, adopts `sent`;
+a new source is preceded by `repair`. A full source raises a flag in its page, and the destination then writes an eventfd.
+
+A sampling channel is a memfd with two slots. The writer fills the older slot and then publishes its number. A reader
+checks the slot's checksum, so that neither a torn write nor memory ordering can pass for a value.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import socket
+import struct
+import time
+import zlib
+from collections.abc import Callable
+
+from wattwheel.drivers.linux.loop import Action, EpollLoop
+from wattwheel.hil.ports import Sample
+from wattwheel.model.errors import ConfigError
+
+DATAGRAM_OVERHEAD_OCTETS = 1024  # what the kernel may add to a message in its accounting
+SPACE_RETRY_NS = 5_000_000  # a lost wake-up of a full source costs this much, not a stall
+
+_PAGE = 4096
+_SO_SNDBUFFORCE = 32
+_TRUNCATE_AND_TAKE = socket.MSG_TRUNC | socket.MSG_DONTWAIT
+_PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
+
+
+class QueuingChannel:
+    """Descriptors of one queuing channel, as the module keeps them and hands them to bodies."""
+
+    def __init__(self, name: str, max_message_size: int, depth: int) -> None:
+        self.name, self.max_message_size, self.depth = name, max_message_size, depth
+        self.source, self.destination = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        _make_room(self.source, name, max_message_size, depth)
+        self.source.shutdown(socket.SHUT_RD)
+        self.destination.shutdown(socket.SHUT_WR)
+        self.source_page = _page(f"{name}.sent")
+        self.destination_page = _page(f"{name}.consumed")
+        self.space = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def descriptors(self) -> list[int]:
+        """Socket of the end asked for comes first: see `source_descriptors` and `destination_descriptors`."""
+        return [self.source.fileno(), self.destination.fileno(), self.source_page, self.destination_page, self.space]
+
+    def source_descriptors(self) -> list[int]:
+        """What a body needs to send."""
+        return [self.source.fileno(), self.source_page, self.destination_page, self.space]
+
+    def destination_descriptors(self) -> list[int]:
+        """What a body needs to receive."""
+        return [self.destination.fileno(), self.source_page, self.destination_page, self.space]
+
+    def length(self) -> int:
+        """Messages under way, by the counters."""
+        with mmap.mmap(self.source_page, _PAGE) as sent, mmap.mmap(self.destination_page, _PAGE) as consumed:
+            return max(0, _count(sent) - _count(consumed))
+
+    def repair(self) -> None:
+        """Make `sent` agree with what is really queued. Call it with neither end running."""
+        queued = self._queued()
+        with mmap.mmap(self.source_page, _PAGE) as sent, mmap.mmap(self.destination_page, _PAGE) as consumed:
+            struct.pack_into("<QQ", sent, 0, _count(consumed) + queued, 0)
+
+    def _queued(self) -> int:
+        self.destination.setsockopt(socket.SOL_SOCKET, socket.SO_PEEK_OFF if hasattr(socket, "SO_PEEK_OFF") else 42, 0)
+        queued = 0
+        try:
+            while queued <= self.depth:
+                if not self.destination.recv(self.max_message_size, _PEEK):
+                    break
+                queued += 1
+        except BlockingIOError:
+            pass
+        finally:
+            self.destination.setsockopt(socket.SOL_SOCKET, 42, -1)
+        return queued
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self.source.close()
+        self.destination.close()
+        for descriptor in (self.source_page, self.destination_page, self.space):
+            os.close(descriptor)
+
+
+def _make_room(source: socket.socket, name: str, size: int, depth: int) -> None:
+    wanted = depth * (size + DATAGRAM_OVERHEAD_OCTETS)
+    try:
+        source.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, wanted)
+    except PermissionError:
+        source.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, wanted)
+    granted = source.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    if granted < wanted:
+        allowed = f"depth x (size + {DATAGRAM_OVERHEAD_OCTETS}) <= {granted} octets on this machine (net.core.wmem_max)"
+        source.close()
+        raise ConfigError(f"channel {name}", f"depth {depth} x size {size}", allowed)
+
+
+def _page(name: str) -> int:
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
+    os.ftruncate(descriptor, _PAGE)
+    return descriptor
+
+
+def _count(page: mmap.mmap) -> int:
+    return int(struct.unpack_from("<Q", page)[0])
+
+
+class LinuxQueuingSource:
+    """`hil.ports.QueuingSource` over the descriptors of a channel."""
+
+    def __init__(
+        self, loop: EpollLoop, descriptors: list[int], max_message_size: int, depth: int, owned: bool = True
+    ) -> None:
+        self.max_message_size, self.depth = max_message_size, depth
+        self._loop = loop
+        socket_fd, own_page, other_page, self._space = descriptors
+        self._socket = socket.socket(fileno=socket_fd if owned else os.dup(socket_fd))
+        self._own = memoryview(mmap.mmap(own_page, _PAGE)).cast("Q")
+        self._other = memoryview(mmap.mmap(other_page, _PAGE, prot=mmap.PROT_READ)).cast("Q")
+        self._send = self._socket.send
+        self._on_space: Action | None = None
+        self._is_watching = False
+
+    def send_nowait(self, message: bytes) -> bool:
+        """Queue `message`. False: full, nothing happened."""
+        own = self._own
+        if own[0] - self._other[0] >= self.depth:
+            own[1] = 1
+            if own[0] - self._other[0] >= self.depth:  # looked again after the flag was up
+                self._await_space()
+                return False
+        try:
+            self._send(message, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            self._await_space()
+            return False
+        own[0] += 1
+        return True
+
+    def on_space(self, action: Callable[[], None]) -> None:
+        """Call `action` when a full channel has room again."""
+        self._on_space = action
+
+    def _await_space(self) -> None:
+        if self._on_space is None:
+            return
+        if not self._is_watching:
+            self._loop.watch(self._space, self._take_space)
+            self._is_watching = True
+        self._loop.call_at(time.monotonic_ns() + SPACE_RETRY_NS, self._on_space)
+
+    def _take_space(self) -> None:
+        try:
+            os.eventfd_read(self._space)
+        except BlockingIOError:
+            return
+        if self._on_space is not None:
+            self._on_space()
+
+
+class LinuxQueuingDestination:
+    """`hil.ports.QueuingDestination` over the descriptors of a channel."""
+
+    def __init__(
+        self, loop: EpollLoop, descriptors: list[int], max_message_size: int, depth: int, owned: bool = True
+    ) -> None:
+        self.max_message_size, self.depth = max_message_size, depth
+        self._loop = loop
+        socket_fd, other_page, own_page, self._space = descriptors
+        self._socket = socket.socket(fileno=socket_fd if owned else os.dup(socket_fd))
+        self._descriptor = self._socket.fileno()
+        self._other_map = mmap.mmap(other_page, _PAGE)
+        self._other = memoryview(self._other_map).cast("Q")
+        self._own = memoryview(mmap.mmap(own_page, _PAGE)).cast("Q")
+        self._recv = self._socket.recv
+
+    def peek_nowait(self) -> bytes | None:
+        """The oldest message, which stays; None when empty."""
+        try:
+            message = self._recv(self.max_message_size, _PEEK)
+        except BlockingIOError:
+            if self._own[0] < self._other[0]:  # a predecessor died between taking and counting
+                self._own[0] = self._other[0]
+                self._wake_source()
+            return None
+        return message or None
+
+    def consume(self) -> None:
+        """Let go of the message that `peek_nowait` returned last."""
+        self._recv(0, _TRUNCATE_AND_TAKE)
+        self._own[0] += 1
+        if self._other[1]:
+            self._wake_source()
+
+    def _wake_source(self) -> None:
+        self._other[1] = 0
+        os.eventfd_write(self._space, 1)
+
+    def on_arrival(self, action: Callable[[], None]) -> None:
+        """Call `action` while messages wait."""
+        self._loop.watch(self._descriptor, action)
+
+
+_SAMPLE_HEADER = struct.Struct("<QQII")  # number, written_ns, length, checksum
+_VERSION_OCTETS = 8
+
+
+class SamplingChannel:
+    """Descriptors of one sampling channel: the cell, and an eventfd for each destination that wants arrival calls."""
+
+    def __init__(self, name: str, max_message_size: int, destinations: tuple[str, ...]) -> None:
+        self.name, self.max_message_size = name, max_message_size
+        self.cell = os.memfd_create(name, os.MFD_CLOEXEC)
+        os.ftruncate(self.cell, _VERSION_OCTETS + 2 * (_SAMPLE_HEADER.size + max_message_size))
+        self.arrivals = {owner: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for owner in destinations}
+
+    def source_descriptors(self) -> list[int]:
+        """What the one writer needs."""
+        return [self.cell, *self.arrivals.values()]
+
+    def destination_descriptors(self, owner: str) -> list[int]:
+        """What a reader needs."""
+        return [self.cell, *([self.arrivals[owner]] if owner in self.arrivals else [])]
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self.cell)
+        for descriptor in self.arrivals.values():
+            os.close(descriptor)
+
+
+class LinuxSamplingSource:
+    """`hil.ports.SamplingSource` over the descriptors of a channel."""
+
+    def __init__(self, descriptors: list[int], max_message_size: int) -> None:
+        self.max_message_size = max_message_size
+        self._map = mmap.mmap(descriptors[0], 0)
+        self._arrivals = descriptors[1:]
+        self._slot_octets = _SAMPLE_HEADER.size + max_message_size
+
+    def write(self, message: bytes) -> None:
+        """Replace the value."""
+        assert 0 < len(message) <= self.max_message_size, "the port above checks sizes"
+        cell = self._map
+        number = int(struct.unpack_from("<Q", cell)[0]) + 1
+        at = _VERSION_OCTETS + (number & 1) * self._slot_octets
+        written_ns = time.monotonic_ns()
+        checksum = zlib.crc32(message, zlib.crc32(struct.pack("<QQ", number, written_ns)))
+        cell[at + _SAMPLE_HEADER.size : at + _SAMPLE_HEADER.size + len(message)] = message
+        _SAMPLE_HEADER.pack_into(cell, at, number, written_ns, len(message), checksum)
+        struct.pack_into("<Q", cell, 0, number)
+        for descriptor in self._arrivals:
+            os.eventfd_write(descriptor, 1)
+
+
+class LinuxSamplingDestination:
+    """`hil.ports.SamplingDestination` over the descriptors of a channel."""
+
+    def __init__(self, loop: EpollLoop, descriptors: list[int], max_message_size: int) -> None:
+        self.max_message_size = max_message_size
+        self._loop = loop
+        self._map = mmap.mmap(descriptors[0], 0, prot=mmap.PROT_READ)
+        self._number = memoryview(self._map)[:_VERSION_OCTETS].cast("Q")
+        self._arrival = descriptors[1] if len(descriptors) > 1 else None
+        self._slot_octets = _SAMPLE_HEADER.size + max_message_size
+
+    def version(self) -> int:
+        """Number of the newest write, 0 before the first."""
+        return self._number[0]
+
+    def read(self) -> Sample | None:
+        """The newest whole value, None before the first write."""
+        newest = self._number[0]
+        for number in (newest, newest - 1, newest + 1):  # the older slot serves while the newer is being written
+            sample = self._slot(number)
+            if sample is not None:
+                return sample
+        return None
+
+    def _slot(self, number: int) -> Sample | None:
+        at = _VERSION_OCTETS + (number & 1) * self._slot_octets
+        stored, written_ns, length, checksum = _SAMPLE_HEADER.unpack_from(self._map, at)
+        if stored == 0 or length > self.max_message_size:
+            return None
+        message = self._map[at + _SAMPLE_HEADER.size : at + _SAMPLE_HEADER.size + length]
+        if zlib.crc32(message, zlib.crc32(struct.pack("<QQ", stored, written_ns))) != checksum:
+            return None
+        return Sample(message, written_ns)
+
+    def on_arrival(self, action: Callable[[], None]) -> None:
+        """Call `action` after writes. The channel must have been made with this destination's name."""
+        assert self._arrival is not None, "the channel was made without an arrival call for this destination"
+        descriptor = self._arrival
+
+        def taken() -> None:
+            try:
+                os.eventfd_read(descriptor)
+            except BlockingIOError:
+                return
+            action()
+
+        self._loop.watch(descriptor, taken)

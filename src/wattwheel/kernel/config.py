@@ -1,0 +1,135 @@
+"""The module configuration: partitions, channels, ports; checked before anything starts."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wattwheel.hil.process import QueuingPortSpec, SamplingPortSpec
+from wattwheel.model.errors import ConfigError
+
+PARTITIONS_MAX = 32
+PORTS_A_PARTITION_MAX = 64
+DEPTH_MAX = 512
+MESSAGE_OCTETS_MAX = 65_536
+NAME_LENGTH_MAX = 30
+
+
+class PartitionConfig(msgspec.Struct, frozen=True):
+    """One partition.
+
+    Attributes:
+        name: unique, up to 30 characters.
+        entry: `package.module:function`.
+        settings: JSON document for the entry.
+        devices: what is granted to it beyond ports.
+        stop_rank: partitions of a lower rank end first.
+        memory_octets_max: bound of its private memory.
+    """
+
+    name: str
+    entry: str
+    settings: bytes = b"{}"
+    devices: tuple[str, ...] = ()
+    stop_rank: int = 0
+    memory_octets_max: int = 256 * 1024 * 1024
+
+
+class PortEnd(msgspec.Struct, frozen=True):
+    """A port: which partition, and what it is called there. `refresh_ns` counts for sampling destinations."""
+
+    partition: str
+    port: str
+    refresh_ns: int = 3_000_000_000
+
+
+class QueuingChannelConfig(msgspec.Struct, frozen=True):
+    """A bounded FIFO from one source port to one destination port."""
+
+    name: str
+    source: PortEnd
+    destination: PortEnd
+    max_message_size: int = 4096
+    depth: int = 32
+
+
+class SamplingChannelConfig(msgspec.Struct, frozen=True):
+    """A last-value cell from one source port to any number of destination ports."""
+
+    name: str
+    source: PortEnd | None  # None: the kernel itself writes it
+    destinations: tuple[PortEnd, ...]
+    max_message_size: int = 4096
+    arrival_calls: tuple[str, ...] = ()  # destinations' partitions that want to be told
+
+
+class ModuleConfig(msgspec.Struct, frozen=True):
+    """A whole module."""
+
+    name: str
+    partitions: tuple[PartitionConfig, ...]
+    queuing_channels: tuple[QueuingChannelConfig, ...] = ()
+    sampling_channels: tuple[SamplingChannelConfig, ...] = ()
+
+    def ports_of(self, partition: str) -> tuple[list[QueuingPortSpec], list[SamplingPortSpec]]:
+        """All ports of `partition`."""
+        queuing = [
+            QueuingPortSpec(end.port, direction, channel.name, channel.max_message_size, channel.depth)
+            for channel in self.queuing_channels
+            for end, direction in ((channel.source, "SOURCE"), (channel.destination, "DESTINATION"))
+            if end.partition == partition
+        ]
+        sampling = [
+            SamplingPortSpec(end.port, direction, cell.name, cell.max_message_size, end.refresh_ns)
+            for cell in self.sampling_channels
+            for end, direction in (
+                *(((cell.source, "SOURCE"),) if cell.source else ()),
+                *((end, "DESTINATION") for end in cell.destinations),
+            )
+            if end.partition == partition
+        ]
+        return queuing, sampling
+
+    def check(self) -> None:
+        """Raise ConfigError unless names are unique, ends exist, sizes and depths lie within their bounds."""
+        names = [partition.name for partition in self.partitions]
+        _check_names(names)
+        for channel in self.queuing_channels:
+            _check_ends(channel.name, (channel.source, channel.destination), names)
+            if not 1 <= channel.depth <= DEPTH_MAX:
+                raise ConfigError(f"channel {channel.name} depth", channel.depth, f"1 to {DEPTH_MAX}")
+            _check_size(channel.name, channel.max_message_size)
+        for cell in self.sampling_channels:
+            _check_ends(cell.name, (*((cell.source,) if cell.source else ()), *cell.destinations), names)
+            _check_size(cell.name, cell.max_message_size)
+        for name in names:
+            queuing, sampling = self.ports_of(name)
+            ports = [port.name for port in (*queuing, *sampling)]
+            if len(ports) > PORTS_A_PARTITION_MAX:
+                raise ConfigError(f"partition {name}", f"{len(ports)} ports", f"at most {PORTS_A_PARTITION_MAX}")
+            doubled = {port for port in ports if ports.count(port) > 1}
+            if doubled:
+                raise ConfigError(f"partition {name}", f"port {sorted(doubled)[0]} twice", "each port in one channel")
+
+
+def _check_names(names: list[str]) -> None:
+    if not 1 <= len(names) <= PARTITIONS_MAX:
+        raise ConfigError("partitions", len(names), f"1 to {PARTITIONS_MAX}")
+    for name in names:
+        if not 1 <= len(name) <= NAME_LENGTH_MAX or names.count(name) > 1:
+            raise ConfigError("partition name", name, f"unique, 1 to {NAME_LENGTH_MAX} characters")
+
+
+def _check_ends(channel: str, ends: tuple[PortEnd, ...], names: list[str]) -> None:
+    for end in ends:
+        if end.partition not in names:
+            raise ConfigError(f"channel {channel}", f"partition {end.partition}", ", ".join(names))
+
+
+def _check_size(channel: str, size: int) -> None:
+    if not 1 <= size <= MESSAGE_OCTETS_MAX:
+        raise ConfigError(f"channel {channel} max_message_size", size, f"1 to {MESSAGE_OCTETS_MAX}")
+
+
+def restart_delay_ns(deaths_in_window: int, first_ns: int = 10_000_000, max_ns: int = 2_000_000_000) -> int:
+    """Delay before the next start: doubles with each recent death beyond the third, bounded."""
+    return min(max_ns, first_ns << max(0, min(deaths_in_window, 16) - 3))

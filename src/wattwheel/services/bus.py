@@ -1,0 +1,270 @@
+"""The virtual bus: the partition that holds a pair of queuing ports to everyone and routes by (control code, identifier).
+
+It knows nothing of what the data mean. A request gets the number of its origin from the port it came through, and is
+remembered until its owner has replied, its time is over, or the owner cannot take it: then the asker gets the error
+answer, so that no pipe is ever blocked by an unknown identifier or a dead owner. Late, doubled and invented replies
+match no remembered request of that owner; they are dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from wattwheel.apex.messages import Control, Damaged, Kind, Message, pack, unpack
+from wattwheel.apex.partition import StartContext
+from wattwheel.apex.ports import QueuingDestinationPort, QueuingSourcePort
+
+ROUTED_MAX = 16_384  # requests remembered at a time
+HELD_MAX = 1024  # port messages kept for a partner whose port is full
+REPLY_TIMEOUT_NS = 500_000_000
+LOOK_NS = 50_000_000
+
+ERROR_OTHER = 0x01
+ERROR_NO_DATA = 0x02
+ERROR_NOT_AUTHORISED = 0x04
+
+PARTNER_BIT = 2
+LATE_BIT = 3
+
+
+class Route(msgspec.Struct, frozen=True):
+    """Messages with `control` and an identifier that starts with the `prefix` octets (hex, 0 to 4 octets) go to `owner`."""
+
+    control: int
+    prefix: str
+    owner: str
+
+
+class BusSettings(msgspec.Struct, frozen=True):
+    """What the bus is told.
+
+    Attributes:
+        partners: partitions, in the order of their origin numbers from 1 on.
+        routes: the longest matching prefix wins.
+        rights: for each partner the control codes it may send; missing: none.
+    """
+
+    partners: tuple[str, ...]
+    routes: tuple[Route, ...]
+    rights: dict[str, tuple[int, ...]]
+
+
+class _Remembered(NamedTuple):
+    asker: int
+    ticket: int
+    owner: int
+    due_ns: int
+    control: int
+    di: int
+
+
+class _Partner:
+    """One partition's pair of ports, and what waits for room in its port."""
+
+    def __init__(self, number: int, name: str, rights: frozenset[int], context: StartContext) -> None:
+        self.number, self.name, self.rights = number, name, rights
+        self.incoming: QueuingDestinationPort = context.queuing_destination(f"from_{name}")
+        self.outgoing: QueuingSourcePort = context.queuing_source(f"to_{name}")
+        self.gathered: list[bytes] = []
+        self.held: deque[bytes] = deque()
+
+    def send(self) -> bool:
+        """Send what was gathered. False: some of it had to be held."""
+        gathered = self.gathered
+        if gathered:
+            if len(gathered) == 1:
+                self.held.append(gathered[0])
+            else:
+                self._hold_packed(gathered)
+            self.gathered = []
+        held = self.held
+        while held and self.outgoing.send(held[0]):
+            held.popleft()
+        return not held
+
+    def _hold_packed(self, gathered: list[bytes]) -> None:
+        size_max = self.outgoing.max_message_size
+        together: list[bytes] = []
+        size = 0
+        for octets in gathered:
+            if size + len(octets) > size_max:
+                self.held.append(b"".join(together))
+                together, size = [], 0
+            together.append(octets)
+            size += len(octets)
+        self.held.append(b"".join(together))
+
+
+class Router:
+    """(control, identifier) to the owner's number: at most five dictionary look-ups, longest prefix first."""
+
+    def __init__(self, routes: tuple[Route, ...], numbers: dict[str, int]) -> None:
+        self._tables: list[tuple[int, dict[tuple[int, int], int]]] = []
+        for octets in (4, 3, 2, 1, 0):
+            table = {
+                (route.control, int(route.prefix or "0", 16)): numbers[route.owner]
+                for route in routes
+                if len(route.prefix) == 2 * octets
+            }
+            if table:
+                self._tables.append((32 - 8 * octets, table))
+
+    def owner(self, control: int, di: int) -> int:
+        """Number of the owner, 0 when there is none."""
+        for shift, table in self._tables:
+            found = table.get((control, di >> shift))
+            if found is not None:
+                return found
+        return 0
+
+
+class Bus:
+    """The routing task over all partners."""
+
+    def __init__(self, context: StartContext, settings: BusSettings) -> None:
+        self._clock = context.clock
+        self._counters = context.counters
+        numbers = {name: number for number, name in enumerate(settings.partners, 1)}
+        self._router = Router(settings.routes, numbers)
+        self._remembered: dict[int, _Remembered] = {}
+        self._ticket = 0
+        self._is_looking = False
+        self._ready: list[_Partner] = []
+        self._touched: set[_Partner] = set()
+        context.wheel.task(PARTNER_BIT, self._drain)
+        context.wheel.task(LATE_BIT, self._answer_late)
+        post = context.wheel.poster(PARTNER_BIT)
+        self._post_late_at = lambda due_ns: context.wheel.post_at(due_ns, LATE_BIT)
+        self._partners: list[_Partner] = []
+        for name, number in numbers.items():
+            partner = _Partner(number, name, frozenset(settings.rights.get(name, ())), context)
+            self._partners.append(partner)
+            partner.incoming.on_message(_both(self._ready.append, partner, post))
+            partner.outgoing.on_space(partner.send)
+
+    def _drain(self) -> None:
+        ready, self._ready[:] = self._ready[:], ()
+        for partner in ready:
+            octets = partner.incoming.receive()
+            if octets is None:
+                continue
+            self._take(partner, octets)
+            for touched in self._touched:
+                touched.send()
+            self._touched.clear()
+            partner.incoming.done()
+
+    def _take(self, partner: _Partner, octets: bytes) -> None:
+        try:
+            messages = unpack(octets)
+        except Damaged:
+            self._counters.add("damaged")
+            return
+        for message in messages:
+            kind = message.kind
+            if kind == Kind.REPLY:
+                self._return(partner, message)
+            elif message.control not in partner.rights:
+                self._counters.add("refused")
+                if kind == Kind.REQUEST:
+                    self._answer(partner, message, ERROR_NOT_AUTHORISED)
+            elif kind == Kind.REQUEST:
+                self._forward(partner, message)
+            elif kind == Kind.NOTICE:
+                self._pass_on(partner, message)
+            else:
+                self._counters.add("unknown_kind")
+
+    def _forward(self, partner: _Partner, message: Message) -> None:
+        _kind, control, di, ticket, _error, _origin, data = message
+        number = self._router.owner(control, di)
+        if not number:
+            self._counters.add("unowned")
+            self._answer(partner, message, ERROR_NO_DATA if control == Control.READ else ERROR_OTHER)
+            return
+        owner = self._partners[number - 1]
+        if len(self._remembered) >= ROUTED_MAX or len(owner.held) >= HELD_MAX:
+            self._counters.add("owner_full")
+            self._answer(partner, message, ERROR_OTHER)
+            return
+        self._ticket = own = (self._ticket + 1) & 0xFFFFFFFF
+        self._remembered[own] = _Remembered(
+            partner.number, ticket, number, self._clock.now_ns() + REPLY_TIMEOUT_NS, control, di
+        )
+        owner.gathered.append(pack(Message(Kind.REQUEST, control, di, own, 0, partner.number, data)))
+        self._touched.add(owner)
+        if not self._is_looking:
+            self._look_later()
+
+    def _return(self, partner: _Partner, message: Message) -> None:
+        remembered = self._remembered.get(message.ticket)
+        if remembered is None or remembered.owner != partner.number:
+            self._counters.add("replies_unasked")
+            return
+        del self._remembered[message.ticket]
+        asker = self._partners[remembered.asker - 1]
+        asker.gathered.append(
+            pack(
+                Message(
+                    Kind.REPLY,
+                    remembered.control,
+                    remembered.di,
+                    remembered.ticket,
+                    message.error,
+                    partner.number,
+                    message.data,
+                )
+            )
+        )
+        self._touched.add(asker)
+
+    def _pass_on(self, partner: _Partner, message: Message) -> None:
+        number = self._router.owner(message.control, message.di)
+        if not number:
+            self._counters.add("notices_unowned")
+            return
+        owner = self._partners[number - 1]
+        if len(owner.held) >= HELD_MAX:
+            self._counters.add("notices_dropped")
+            return
+        owner.gathered.append(pack(message._replace(origin=partner.number)))
+        self._touched.add(owner)
+
+    def _answer(self, partner: _Partner, message: Message, error: int) -> None:
+        partner.gathered.append(pack(Message(Kind.REPLY, message.control, message.di, message.ticket, error, 0, b"")))
+        self._touched.add(partner)
+
+    def _look_later(self) -> None:
+        self._is_looking = True
+        self._post_late_at(self._clock.now_ns() + LOOK_NS)
+
+    def _answer_late(self) -> None:
+        now = self._clock.now_ns()
+        late = [ticket for ticket, remembered in self._remembered.items() if remembered.due_ns <= now]
+        for ticket in late:
+            self._counters.add("late")
+            remembered = self._remembered.pop(ticket)
+            asker = self._partners[remembered.asker - 1]
+            reply = Message(Kind.REPLY, remembered.control, remembered.di, remembered.ticket, ERROR_OTHER, 0, b"")
+            asker.gathered.append(pack(reply))
+            asker.send()
+        self._is_looking = bool(self._remembered)
+        if self._is_looking:
+            self._look_later()
+
+
+def _both(note: Callable[[_Partner], None], partner: _Partner, post: Callable[[], None]) -> Callable[[], None]:
+    def arrived() -> None:
+        note(partner)
+        post()
+
+    return arrived
+
+
+def start(context: StartContext) -> None:
+    """Entry of the partition `bus`."""
+    Bus(context, context.decode_settings(BusSettings))
