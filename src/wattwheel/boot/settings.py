@@ -1,0 +1,355 @@
+"""What a person sets: one TOML file with a default for all of it, checked whole before anything starts.
+
+Each section is a frozen struct; its `Attributes:` lines are the comments of the printed default file and the text of
+`docs/reference/settings.md`. Units stand last in the names. Electrical values are those of the meter's own (secondary)
+side.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from wattwheel.boot.settings_check import Source, build
+from wattwheel.boot.toml_lines import KeyPath, TomlLines
+from wattwheel.model.errors import BadInput, ConfigError
+
+FILE_OCTETS_MAX = 1 << 20
+BROADCAST_ADDRESS = "999999999999"
+OFF = "off"
+
+_PORT = r"(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_HOST_PORT = rf"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):{_PORT}"
+_DOOR_WORDS = "HOST:PORT such as 127.0.0.1:6450 or [::1]:6450, PORT 0..65535 (0 takes a free one)"
+
+Address = Annotated[str, Meta(pattern=r"^[0-9]{12}\Z", extra={"allowed": "12 decimal digits in quotes"})]
+Door = Annotated[str, Meta(pattern=rf"^(?:{_HOST_PORT})\Z", extra={"allowed": _DOOR_WORDS})]
+DoorOrOff = Annotated[str, Meta(pattern=rf"^(?:off|{_HOST_PORT})\Z", extra={"allowed": f'{_DOOR_WORDS}, or "off"'})]
+LineDevice = Annotated[
+    str, Meta(pattern=r"^(?:off|pty|/.+)\Z", extra={"allowed": '"pty", a device such as "/dev/ttyUSB0", or "off"'})
+]
+Baud = Literal[600, 1200, 2400, 4800, 9600, 19200]
+Positive = Annotated[float, Meta(gt=0)]
+Ratio = Annotated[int, Meta(ge=1, le=999_999)]
+DelayMs = Annotated[int, Meta(ge=0, le=500)]
+Preamble = Annotated[int, Meta(ge=0, le=4)]
+GainPpm = Annotated[int, Meta(ge=-100_000, le=100_000)]
+PhaseNs = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+
+
+class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the name plate says.
+
+    Attributes:
+        address: address on the line and number of the meter. An octet 16 in it confuses some head-ends' software.
+        wiring: single phase, three-phase 4-wire or three-phase 3-wire.
+        nominal_voltage_v: between a phase and neutral (3p3w: between two phases).
+        nominal_current_a: of the meter's own inputs.
+        maximum_current_a: of the meter's own inputs.
+        nominal_frequency_hz: of the network.
+        current_ratio: of the current transformers, primary over secondary: 50 stands for 250/5 A.
+        voltage_ratio: of the voltage transformers.
+        active_constant_imp_per_kwh: test pulses per kWh of the meter's own side.
+        reactive_constant_imp_per_kvarh: test pulses per kvarh of the meter's own side.
+    """
+
+    address: Address = "202611200001"
+    wiring: Literal["1p2w", "3p4w", "3p3w"] = "3p4w"
+    nominal_voltage_v: Positive = 347.0
+    nominal_current_a: Positive = 5.0
+    maximum_current_a: Positive = 6.0
+    nominal_frequency_hz: Literal[50, 60] = 60
+    current_ratio: Ratio = 50
+    voltage_ratio: Ratio = 1
+    active_constant_imp_per_kwh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
+    reactive_constant_imp_per_kvarh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
+
+
+class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Corrections of the sensors, one number a phase; an empty list corrects nothing.
+
+    Attributes:
+        voltage_gain_ppm: added to the voltage, in parts per million.
+        current_gain_ppm: added to the current, in parts per million.
+        current_delay_ns: how much later the current channel samples than the voltage channel.
+    """
+
+    voltage_gain_ppm: tuple[GainPpm, ...] = ()
+    current_gain_ppm: tuple[GainPpm, ...] = ()
+    current_delay_ns: tuple[PhaseNs, ...] = ()
+
+
+class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The metering core.
+
+    Attributes:
+        push_seconds: how often running totals and momentary values cross the core link.
+        sync_seconds: how often the registers are forced to the medium: what a cut of the supply can cost.
+        no_load_current_a: below this secondary current an element counts no energy.
+    """
+
+    push_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
+    sync_seconds: Annotated[float, Meta(ge=1, le=3600)] = 20.0
+    no_load_current_a: Annotated[float, Meta(ge=0)] = 0.0025
+
+
+class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The DL/T 645-2007 service: its TCP door, and what the standard leaves open.
+
+    Attributes:
+        listen: TCP door; "off" for none.
+        connections_max: TCP connections at once; one more is closed as soon as it comes.
+        reads: who answers a read: the APP that owns the item, or the snapshot that it published last (its age checked).
+        snapshot_age_max_ms: an older snapshot is not used; the owner is asked.
+        reply_preamble: octets FE ahead of a reply over TCP.
+        reply_delay_ms: pause before a reply over TCP.
+        accept_broadcast_reads: answer a read that is addressed to 999999999999.
+        accept_single_address_time_sync: obey 08H that is addressed to this meter alone.
+        programming_key: writes need the programming button.
+        unknown_function: what a control code that no meter knows gets.
+        unknown_write_di_error: ERR octet for a write of an unknown identifier.
+        zero_deadline: what a deadline of all zeros in a control command means.
+        max_reply_data: longest data field of a reply in octets; the rest follows in further frames.
+        follow_timeout_s: how long the rest of a reply is kept for 12H.
+        password_tries: wrong passwords a level and day before the lock.
+        password_lock_min: length of the lock in minutes.
+        time_sync_per_day: broadcasts of the time that are obeyed a day.
+        half_frame_timeout_ms: silence after which an unfinished frame is given up.
+    """
+
+    listen: DoorOrOff = "127.0.0.1:6450"
+    connections_max: Annotated[int, Meta(ge=1, le=4096)] = 256
+    reads: Literal["owner", "snapshot"] = "owner"
+    snapshot_age_max_ms: Annotated[int, Meta(ge=100, le=60_000)] = 3000
+    reply_preamble: Preamble = 4
+    reply_delay_ms: DelayMs = 0
+    accept_broadcast_reads: bool = False
+    accept_single_address_time_sync: bool = False
+    programming_key: bool = False
+    unknown_function: Literal["exception", "silent"] = "exception"
+    unknown_write_di_error: Literal["02", "01"] = "02"
+    zero_deadline: Literal["expired", "accept"] = "expired"
+    max_reply_data: Annotated[int, Meta(ge=8, le=200)] = 200
+    follow_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    password_tries: Annotated[int, Meta(ge=1, le=200)] = 3
+    password_lock_min: Annotated[int, Meta(ge=1, le=10_080)] = 1440
+    time_sync_per_day: Annotated[int, Meta(ge=0, le=255)] = 1
+    half_frame_timeout_ms: Annotated[int, Meta(ge=50, le=5000)] = 500
+
+
+class SerialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The serial line that speaks DL/T 645: a real device or a pseudo-terminal.
+
+    Attributes:
+        device: "pty" makes a pseudo-terminal and prints its name; "off" for no line.
+        baud: bits a second.
+        parity: even, none or odd.
+        reply_delay_ms: pause between the last octet of a request and the reply.
+        reply_preamble: octets FE ahead of a reply.
+    """
+
+    device: LineDevice = "pty"
+    baud: Baud = 2400
+    parity: Literal["E", "N", "O"] = "E"
+    reply_delay_ms: DelayMs = 20
+    reply_preamble: Preamble = 4
+
+
+class CoreLinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The link between the metering core and the management core.
+
+    Attributes:
+        kind: a pseudo-terminal, a serial line or a TCP connection.
+        device: the serial line, for kind "serial" only.
+        baud: of the serial line.
+        listen: the TCP door of the management core, for kind "tcp" only.
+    """
+
+    kind: Literal["pty", "serial", "tcp"] = "pty"
+    device: str = ""
+    baud: Literal[9600, 19200, 38400, 57600, 115200] = 115200
+    listen: Door = "127.0.0.1:0"
+
+
+class WebSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The page and its API.
+
+    Attributes:
+        enabled: false runs the meter without a page.
+        listen: TCP door of the page.
+    """
+
+    enabled: bool = True
+    listen: Door = "127.0.0.1:8645"
+
+
+class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What outlives a restart.
+
+    Attributes:
+        folder: where it lives; empty for wattwheel under the XDG state folder (~/.local/state).
+        commit_seconds: how often changes that nobody was promised go to the medium; promised ones go at once.
+    """
+
+    folder: str = ""
+    commit_seconds: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+
+
+class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The meter's clock.
+
+    Attributes:
+        utc_offset_minutes: the meter's standard time minus UTC; standard time is what goes over the wire.
+        speed: factor on the input and the calendar, for tests; time-outs on the wire stay.
+    """
+
+    utc_offset_minutes: Annotated[int, Meta(ge=-720, le=840)] = 0
+    speed: Annotated[float, Meta(gt=0, le=100_000)] = 1.0
+
+
+class TariffSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tariffs.
+
+    Attributes:
+        count: number of tariffs with registers of their own. All energy goes to tariff 1 in this version.
+    """
+
+    count: Annotated[int, Meta(ge=1, le=63)] = 1
+
+
+class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The module configuration: partitions, ports, channels.
+
+    Attributes:
+        file: an XML module configuration; empty for the built-in module. Files are not read in this version.
+    """
+
+    file: str = ""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that is set. A value that exists is valid."""
+
+    meter: MeterSettings = MeterSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    metering: MeteringSettings = MeteringSettings()
+    dlt645: Dlt645Settings = Dlt645Settings()
+    serial: SerialSettings = SerialSettings()
+    core_link: CoreLinkSettings = CoreLinkSettings()
+    web: WebSettings = WebSettings()
+    state: StateSettings = StateSettings()
+    clock: ClockSettings = ClockSettings()
+    tariffs: TariffSettings = TariffSettings()
+    module: ModuleSettings = ModuleSettings()
+
+    @property
+    def state_folder(self) -> Path:
+        """The folder that holds the meter's state."""
+        return Path(self.state.folder).expanduser() if self.state.folder else default_state_folder()
+
+
+class Override(NamedTuple):
+    """A value from the command line: it beats the file.
+
+    Attributes:
+        section: such as "web".
+        key: such as "listen".
+        value: as TOML would give it.
+        said_as: how the person said it, such as "--web".
+    """
+
+    section: str
+    key: str
+    value: object
+    said_as: str
+
+
+def default_state_folder() -> Path:
+    """`wattwheel` under the XDG state folder."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "wattwheel"
+
+
+def load(path: str | Path | None = None, overrides: Sequence[Override] = ()) -> Settings:
+    """The settings of the file `path` (None: the defaults), changed by `overrides`.
+
+    Raises BadInput when the file cannot be read and ConfigError, with the line, for anything in it that cannot be.
+    """
+    text = _text_of(Path(path)) if path is not None else ""
+    table = _parsed(text, str(path))
+    said_as: dict[KeyPath, str] = {}
+    for section, key, value, words in overrides:
+        part = table.setdefault(section, {})
+        if isinstance(part, dict):
+            part[key] = value
+            said_as[(section, key)] = words
+    source = Source(str(path) if path is not None else None, TomlLines(text), said_as)
+    settings: Settings = build(Settings, table, source)
+    _check_together(settings, source)
+    return settings
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            octets = file.read(FILE_OCTETS_MAX + 1)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot read the settings: {error.strerror}; give a TOML file or none") from None
+    if len(octets) > FILE_OCTETS_MAX:
+        raise BadInput(f"{path}: longer than {FILE_OCTETS_MAX} octets; that is no settings file")
+    try:
+        return octets.decode("utf-8-sig").replace("\r\n", "\n") + "\n"
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"line {line}", octets[error.start : error.start + 1], "UTF-8 text", str(path)) from None
+
+
+def _parsed(text: str, file: str) -> dict[str, object]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError("whole file", "hundreds of nested brackets", "a flat TOML file", file) from None
+    except tomllib.TOMLDecodeError as error:
+        why, _, place = str(error).partition(" (at ")
+        where = place.rstrip(")") or "whole file"
+        line = where.removeprefix("line ").partition(",")[0]
+        lines = text.splitlines()
+        found = (
+            lines[int(line) - 1].strip()[:80] if line.isdigit() and int(line) <= len(lines) else "the end of the file"
+        )
+        raise ConfigError(where, found, f'TOML such as key = "value" ({why[:1].lower()}{why[1:]})', file) from None
+    except ValueError:  # the interpreter's own bound on the digits of an integer
+        raise ConfigError("whole file", "a number with thousands of digits", "numbers of a meter", file) from None
+
+
+def _check_together(settings: Settings, source: Source) -> None:
+    """What one value alone cannot show."""
+    meter, link = settings.meter, settings.core_link
+    if meter.address == BROADCAST_ADDRESS:
+        raise source.refusal(("meter", "address"), meter.address, "any address but the broadcast address")
+    if meter.maximum_current_a < meter.nominal_current_a:
+        allowed = f"at least nominal_current_a = {meter.nominal_current_a:g}"
+        raise source.refusal(("meter", "maximum_current_a"), meter.maximum_current_a, allowed)
+    phases = {"1p2w": 1, "3p4w": 3, "3p3w": 2}[meter.wiring]
+    for name in CalibrationSettings.__struct_fields__:
+        values = getattr(settings.calibration, name)
+        if values and len(values) != phases:
+            raise source.refusal(
+                ("calibration", name), list(values), f"an empty list or {phases} numbers (wiring {meter.wiring})"
+            )
+    if link.kind == "serial" and not link.device.startswith("/"):
+        raise source.refusal(("core_link", "device"), link.device, 'a device such as "/dev/ttyS1" (kind is "serial")')
+    if link.kind == "serial" and link.device == settings.serial.device:
+        raise source.refusal(("core_link", "device"), link.device, "another line than [serial] device")
+    web = settings.web.listen
+    if settings.web.enabled and web == settings.dlt645.listen and not web.endswith(":0"):
+        raise source.refusal(("web", "listen"), web, "another port than [dlt645] listen")
+    if settings.module.file:
+        allowed = "an empty text: this version runs its built-in module and reads no XML configuration"
+        raise source.refusal(("module", "file"), settings.module.file, allowed)

@@ -1,0 +1,200 @@
+"""The settings file: its defaults, its overrides, and one clear sentence for everything that cannot be."""
+
+import contextlib
+import re
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattwheel.boot.settings import Override, Settings, default_state_folder, load
+from wattwheel.boot.settings_pages import attribute_texts, default_toml, settings_markdown
+from wattwheel.model.errors import BadInput, ConfigError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "meter.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def refusal(path, *overrides):
+    with pytest.raises(ConfigError) as caught:
+        load(path, overrides)
+    return caught.value
+
+
+def test_no_file_means_the_defaults():
+    assert load() == Settings()
+
+
+def test_the_printed_default_file_is_the_defaults(write):
+    assert load(write(default_toml())) == Settings()
+
+
+def test_every_setting_says_what_it_is():
+    for section in Settings.__struct_fields__:
+        kind = type(getattr(Settings(), section))
+        assert set(attribute_texts(kind)) == set(kind.__struct_fields__), section
+
+
+def test_the_table_holds_every_setting():
+    text = settings_markdown()
+    for section in Settings.__struct_fields__:
+        part = text.partition(f"## [{section}]\n")[2].partition("\n## [")[0]
+        for key in type(getattr(Settings(), section)).__struct_fields__:
+            assert f"| `{key}` |" in part
+
+
+def test_values_of_the_file(write):
+    settings = load(
+        write('[meter]\naddress = "000000000001"\nnominal_voltage_v = 220\n\n[dlt645]\nreply_preamble = 0\n')
+    )
+    assert settings.meter.address == "000000000001"
+    assert settings.meter.nominal_voltage_v == 220.0
+    assert settings.dlt645.reply_preamble == 0
+    assert settings.web == Settings().web
+
+
+def test_the_command_line_beats_the_file(write):
+    path = write('[web]\nlisten = "127.0.0.1:1"\n')
+    settings = load(path, [Override("web", "listen", "0.0.0.0:2", "--web")])
+    assert settings.web.listen == "0.0.0.0:2"
+
+
+def test_a_wrong_option_is_named_as_it_was_said(write):
+    error = refusal(write("[web]\nenabled = true\n"), Override("web", "listen", "nowhere", "--web"))
+    assert (error.where, error.found, error.file) == ("--web", "nowhere", None)
+
+
+REFUSED = {
+    "unknown section": ("\n[metr]\n", "line 2, [metr]", "metr", "'meter'"),
+    "unknown key": ('[meter]\n# x\nadress = "1"', "line 3, [meter] adress", "adress", "'address'"),
+    "far from any key": ("[web]\nzzz = 1", "line 2, [web] zzz", "zzz", "enabled, listen"),
+    "short address": ('[meter]\naddress = "1"', "line 2, [meter] address", "1", "12 decimal digits"),
+    "address with a line end": (
+        '[meter]\naddress = "202611200001\\n"',
+        "line 2, [meter] address",
+        "202611200001\n",
+        "12",
+    ),
+    "foreign digits": ('[meter]\naddress = "٢٠٢٦١١٢٠٠٠٠١"', "line 2, [meter] address", "٢٠٢٦١١٢٠٠٠٠١", "12 decimal"),
+    "broadcast address": ('[meter]\naddress = "999999999999"', "line 2, [meter] address", "999999999999", "broadcast"),
+    "a number for a text": ("[meter]\naddress = 202611200001", "line 2, [meter] address", 202611200001, "in quotes"),
+    "a text for a switch": ('[web]\nenabled = "yes"', "line 2, [web] enabled", "yes", "true or false"),
+    "one of several": ('[meter]\nwiring = "delta"', "line 2, [meter] wiring", "delta", '"3p3w"'),
+    "not a number": ("[meter]\nnominal_voltage_v = nan", "line 2, [meter] nominal_voltage_v", None, "above 0"),
+    "without end": ("[clock]\nspeed = inf", "line 2, [clock] speed", None, "up to 100000"),
+    "beyond 64 bits": (f"[meter]\ncurrent_ratio = {10**30}", "line 2, [meter] current_ratio", 10**30, "999999"),
+    "below": ("[dlt645]\nmax_reply_data = 0", "line 2, [dlt645] max_reply_data", 0, "from 8 to 200"),
+    "no port": ('[dlt645]\nlisten = "localhost"', "line 2, [dlt645] listen", "localhost", "HOST:PORT"),
+    "no such port": ('[dlt645]\nlisten = "localhost:65536"', "line 2, [dlt645] listen", "localhost:65536", "0..65535"),
+    "a value for a section": ("meter = 3", "line 1, [meter]", 3, "a section"),
+    "one element": (
+        "[calibration]\nvoltage_gain_ppm = [1, 2,\n 3.5]",
+        "line 2, [calibration] voltage_gain_ppm[2]",
+        3.5,
+        "whole",
+    ),
+    "too few elements": (
+        "[calibration]\nvoltage_gain_ppm = [1]",
+        "line 2, [calibration] voltage_gain_ppm",
+        [1],
+        "3 numbers",
+    ),
+    "smaller maximum": (
+        "[meter]\nmaximum_current_a = 1",
+        "line 2, [meter] maximum_current_a",
+        1.0,
+        "nominal_current_a",
+    ),
+    "no device": ('[core_link]\nkind = "serial"', "line 1, [core_link] device", "", "/dev/"),
+    "the same port twice": (
+        '[web]\nlisten = "127.0.0.1:6450"',
+        "line 2, [web] listen",
+        "127.0.0.1:6450",
+        "another port",
+    ),
+    "module file": ('[module]\nfile = "m.xml"', "line 2, [module] file", "m.xml", "built-in module"),
+    "bad syntax": ("[meter]\n\naddress 5", "line 3, column 9", "address 5", "TOML"),
+    "cut short": ('[meter]\naddress = """', "end of document", None, "TOML"),
+    "the same key twice": ("[web]\nenabled = true\nenabled = true", "line 3", None, "TOML"),
+    "deep nesting": ("a = " + "[" * 100_000, "whole file", None, "TOML"),
+    "a very long number": ("a = " + "1" * 5000, "whole file", None, "numbers"),
+    "a very long text": (f'[meter]\naddress = "{"x" * 5000}"', "line 2", "x" * 80 + "...", "12"),
+    "not UTF-8": (b"[meter]\n#\xff", "line 2", b"\xff", "UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("text", "where", "found", "allowed"), REFUSED.values(), ids=REFUSED)
+def test_refused(write, text, where, found, allowed):
+    path = write(text)
+    error = refusal(path)
+    assert error.where.startswith(where)
+    assert found is None or error.found == found
+    assert allowed in error.allowed
+    assert error.file == str(path)
+    assert "\n" not in str(error).replace("\\n", "")
+    assert len(str(error)) < 700
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    with pytest.raises(BadInput, match="No such file"):
+        load(tmp_path / "absent.toml")
+    with pytest.raises(BadInput, match="Is a directory"):
+        load(tmp_path)
+
+
+def test_a_file_that_is_far_too_long(write):
+    with pytest.raises(BadInput, match="longer than"):
+        load(write("#" * (1 << 21)))
+
+
+def test_line_ends_of_other_systems(write):
+    assert refusal(write("\ufeff[meter]\r\n\r\nadress = 1\r\n")).where.startswith("line 3")
+
+
+LEAVES = st.one_of(st.integers(), st.floats(), st.booleans(), st.text(max_size=5), st.lists(st.integers(), max_size=2))
+
+
+@given(st.sampled_from(Settings.__struct_fields__), st.data())
+def test_no_value_raises_anything_but_a_config_error(tmp_path_factory, section, data):
+    kind = type(getattr(Settings(), section))
+    key = data.draw(st.sampled_from(kind.__struct_fields__))
+    value = data.draw(LEAVES)
+    try:
+        settings = load(None, [Override(section, key, value, "--option")])
+    except ConfigError:
+        pass
+    else:
+        assert msgspec.convert(msgspec.to_builtins(settings), Settings) == settings
+
+
+@given(st.text(max_size=80))
+def test_no_text_raises_anything_but_bad_input(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(text, encoding="utf-8", errors="surrogatepass", newline="")
+    with contextlib.suppress(BadInput):
+        load(path)
+
+
+def test_the_state_folder(monkeypatch, write):
+    monkeypatch.setenv("XDG_STATE_HOME", "/var/tmp/states")
+    assert default_state_folder() == Path("/var/tmp/states/wattwheel")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative/is/ignored")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert load().state_folder == Path("/home/somebody/.local/state/wattwheel")
+    assert load(write('[state]\nfolder = "~/meter"\n')).state_folder == Path("/home/somebody/meter")
+
+
+def test_every_default_is_valid_by_its_own_limits():
+    table = tomllib.loads(default_toml())
+    assert set(table) == set(Settings.__struct_fields__)
+    assert re.fullmatch("[0-9]{12}", table["meter"]["address"])
