@@ -174,7 +174,7 @@ class Legality:
             raise LocalProtocolError(f"meter address {address!r}: 12 decimal digits, not all 9")
         self._address, self._options = Station(address).address, options or Options()
         self._abnormal_unknown = self._options.unknown_function == "exception"
-        self._rules: dict[int, Rule] = dict(RULES)
+        self._rules: dict[int, Rule] = {int(function): rule for function, rule in RULES.items()}
         if self._options.accept_broadcast_reads:
             for function in (Function2007.READ, Function2007.READ_FOLLOW_UP):
                 self._allow(function, Form.BROADCAST)
