@@ -1,0 +1,124 @@
+"""Metering management: the only partner of the metering core.
+
+`start` is the partition's entry. It holds the device `core_link`, publishes the sampling port `readings`
+(msgpack of `model.records.Readings`) and answers the bus for the private identifiers of `model.core_records`.
+The work is done by `metering_link.MeteringLink`, which knows neither ports nor bus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import msgspec
+
+from wattwheel.apex.bus import TO_BUS, BusPort
+from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
+from wattwheel.apex.partition import StartContext
+from wattwheel.hil.octets import OctetChannel
+from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI
+from wattwheel.model.errors import RemoteProtocolError
+from wattwheel.protocols.corelink import Kind
+from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
+from wattwheel.services.metering_link import LOOK_NS, MeteringLink
+
+CORE_LINK = "core_link"
+READINGS_PORT = "readings"
+LINK_BIT, LOOK_BIT = 1, 2
+ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
+
+FETCHED: dict[int, tuple[Kind, bytes, Callable[[bytes], object]]] = {
+    WAVEFORM_DI: (Kind.WAVEFORM, b"", decode_waveform),
+    HALF_CYCLES_DI: (Kind.HALF_CYCLES, encode_since(0), decode_events),
+}
+"""What is fetched from the core when it is asked: identifier -> request, its body, decoder of the answer."""
+
+
+class MeteringSettings(msgspec.Struct, frozen=True):
+    """Settings of the partition."""
+
+    meter_address: str
+
+
+class _Partition:
+    """The shell: channel, port and bus around one MeteringLink."""
+
+    def __init__(self, context: StartContext) -> None:
+        self._channel = cast(OctetChannel, context.device(CORE_LINK))
+        readings = context.sampling_source(READINGS_PORT)
+        self._counters = context.counters
+        self.link = MeteringLink(
+            clock=context.clock,
+            send=self._channel.write,
+            on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
+            meter_address=context.decode_settings(MeteringSettings).meter_address,
+        )
+        context.wheel.task(LINK_BIT, self._drain)
+        context.wheel.task(LOOK_BIT, self._look)
+        self._channel.on_arrival(context.wheel.poster(LINK_BIT))
+        context.wheel.post_every(LOOK_NS, LOOK_BIT)
+        context.wheel.post(LINK_BIT)
+        self._bus: BusPort | None = None
+        if context.has_port(TO_BUS):
+            self._bus = BusPort(context)
+            self._bus.on_request(self.answer)
+        context.on_stop(self._show_counters)
+
+    def _drain(self) -> None:
+        while octets := self._channel.read():
+            self.link.arrived(octets)
+
+    def _look(self) -> None:
+        self.link.look()
+        self._show_counters()
+
+    def _show_counters(self) -> None:
+        for name, count in self.link.counters().items():
+            self._counters.set(name, count)
+        self._counters.set("octets_dropped", self._channel.dropped)
+
+    def answer(self, request: Message) -> None:
+        """Answer a bus request for one of the private identifiers."""
+        assert self._bus is not None
+        bus = self._bus
+        if request.control != Control.READ:
+            bus.reply(request, error=ERR_NO_DATA)
+        elif request.di == CORE_REPORT_DI:
+            bus.reply(request, msgspec.msgpack.encode(self.link.report()))
+        elif request.di in FETCHED:
+            kind, body, decode = FETCHED[request.di]
+            fetched = _Fetch(bus, request, decode)
+            if not self.link.ask(kind, body, fetched.answered):
+                bus.reply(request, error=ERR_OTHER)
+        else:
+            bus.reply(request, error=ERR_NO_DATA)
+
+
+class _Fetch:
+    """A bus request that waits for the core."""
+
+    def __init__(self, bus: BusPort, request: Message, decode: Callable[[bytes], object]) -> None:
+        self._bus, self._request, self._decode = bus, request, decode
+
+    def answered(self, result: Result | None, body: bytes) -> None:
+        """Pass the core's answer on: None when it stayed silent."""
+        error = ERR_OTHER if result is None else ERR_NO_DATA
+        data = b""
+        if result is Result.GOOD:
+            try:
+                data = msgspec.msgpack.encode(self._decode(body))
+            except RemoteProtocolError:
+                error = ERR_OTHER
+        if not 0 < len(data) <= DATA_OCTETS_MAX:
+            self._bus.reply(self._request, error=error)
+        else:
+            self._bus.reply(self._request, data)
+
+
+def start(context: StartContext) -> None:
+    """Entry of the partition `metering`.
+
+    Settings: JSON of `MeteringSettings`. Device: `core_link`. Ports: `readings` (sampling source) and, where
+    configured, the pair to the bus.
+    """
+    _Partition(context)
