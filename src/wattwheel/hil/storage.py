@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 
@@ -33,20 +34,43 @@ class Change(NamedTuple):
     payload: bytes | None
 
 
-class RecordMedium(Protocol):
-    """The management side's medium: named records, changed in transactions.
+class Recovered(IntEnum):
+    """What had to be done to give a name space back. The greater, the worse."""
 
-    Contract (`domain` rules 13.1): a transaction is there entirely or not at all, also after a cut at any write; a
-    record whose checksum fails is never returned as if it were good; the older good copy is, and the fault is counted.
+    NOTHING = 0  # as acknowledged; no damage met
+    REPAIRED = 1  # damage met, and nothing that was acknowledged is missing
+    OLDER = 2  # the whole state after an earlier transaction; unpromised changes since the last refresh may be missing
+    PARTIAL = 3  # no whole state found: each record is the newest good one by itself
+    LOST = 4  # damage met and no record left: empty, but not because nothing was ever stored
+
+
+class RecordMedium(Protocol):
+    """The management side's medium: named records, changed in transactions, kept in two copies.
+
+    Contract (`docs/explanation/storage.md`), checked by `wattwheel.testing.conformance.check_record_medium`: a
+    transaction is there entirely or not at all, also after a cut at any write; a record whose checksum fails is never
+    returned as if it were good; an older good state is, the fault is counted and `recovered` tells.
+
+    Attributes:
+        faults: damage met and writes of the second copy that failed, since the medium was opened.
+        recovered: by name space, what had to be done for it since the medium was opened; missing: nothing.
     """
 
     faults: int
+    recovered: Mapping[str, Recovered]
 
     def load(self, name_space: str) -> dict[str, bytes]:
-        """All records of a name space, newest good copy of each. Raises StorageError."""
+        """All records of a name space as they stood after its newest whole transaction. Raises StorageError."""
 
-    def commit(self, changes: Iterable[Change]) -> None:
-        """Make `changes` durable as one transaction: on the medium when this returns. Raises StorageError."""
+    def commit(self, changes: Iterable[Change], both: bool = False) -> None:
+        """Make `changes` durable as one transaction: on the medium when this returns. Raises StorageError.
+
+        `both`: bring the second copy up to date as well (for what was promised to somebody). A second copy that fails
+        is counted in `faults` and tried again at the next occasion; the transaction stands on the first.
+        """
+
+    def refresh(self) -> None:
+        """Bring the second copy up to date; nothing is written when nothing has changed. Raises StorageError."""
 
     def close(self) -> None:
-        """Orderly end: everything on the medium, second copy included."""
+        """Orderly end: everything on the medium, second copy included. Harmless when repeated."""

@@ -12,6 +12,7 @@
     +-- NotAnswered (TimeoutError)         nobody answered in time
     +-- Refused                            the meter answered with the exception form; see `error_octet`
     +-- StorageError (OSError)             the medium failed; see `operation`
+    |   +-- StorageDamaged                 what is on it is no longer what was written
     +-- DoorUnavailable (OSError)          an address, device or folder cannot be had
 
 Own bugs are assertions and stop the partition; the world's faults are these exceptions or quality flags.
@@ -102,6 +103,10 @@ class StorageError(WattwheelError, OSError):
     def __init__(self, operation: str, why: str) -> None:
         self.operation = operation
         super().__init__(f"{operation}: {why}")
+
+
+class StorageDamaged(StorageError):
+    """What the medium shows is no longer what was written there: the file has to be made anew from its copy."""
 
 
 class DoorUnavailable(WattwheelError, OSError):
