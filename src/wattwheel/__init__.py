@@ -1,1 +1,3 @@
 """wattwheel: a smart-meter operating platform for Linux."""
+
+__version__ = "0.1.0"

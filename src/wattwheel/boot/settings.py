@@ -135,7 +135,7 @@ class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unknown_function: Literal["exception", "silent"] = "exception"
     unknown_write_di_error: Literal["02", "01"] = "02"
     zero_deadline: Literal["expired", "accept"] = "expired"
-    max_reply_data: Annotated[int, Meta(ge=8, le=200)] = 200
+    max_reply_data: Annotated[int, Meta(ge=16, le=200)] = 200
     follow_timeout_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     password_tries: Annotated[int, Meta(ge=1, le=200)] = 3
     password_lock_min: Annotated[int, Meta(ge=1, le=10_080)] = 1440

@@ -1,0 +1,78 @@
+"""Talking to a running meter through the control socket in its state folder.
+
+One request and one reply, each one line of JSON: `{"ask": "status"}`, `{"press": "up", "long": false}`. The kernel
+serves the socket; only the owner of the folder can reach it. A reply with the key `refused` says why not.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wattwheel.boot.settings import default_state_folder
+from wattwheel.model.errors import BadInput, NotAnswered, Refused
+
+SOCKET_NAME = "control.sock"
+REPLY_OCTETS_MAX = 1 << 20
+REPLY_TIMEOUT_S = 5.0
+
+
+def ask_status(state: str | None = None) -> dict[str, Any]:
+    """The status document of the meter on the folder `state` (None: the default one). Raises NotAnswered."""
+    return ask(_folder(state), {"ask": "status"})
+
+
+def press_button(state: str | None, button: str, is_long: bool) -> None:
+    """Press `button` (program, up, down, both) of the meter on `state`. Raises NotAnswered or Refused."""
+    ask(_folder(state), {"press": button, "long": is_long})
+
+
+def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:
+    """The meter's reply to `request`. Raises NotAnswered when none runs on `folder`, Refused when it says no."""
+    try:
+        octets = _exchange(folder, msgspec.json.encode(request) + b"\n")
+    except TimeoutError:
+        raise NotAnswered(f"{folder}: the meter did not answer within {REPLY_TIMEOUT_S:g} s") from None
+    except PermissionError:
+        raise BadInput(
+            f"{folder}: no right to speak to the meter on this state folder; be the user who runs it"
+        ) from None
+    except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
+        raise NotAnswered(f"{folder}: no meter runs on this state folder; start one with: wattwheel run") from None
+    try:
+        reply = msgspec.json.decode(octets, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise NotAnswered(f"{folder}: the meter ended before it had answered") from None
+    if "refused" in reply:
+        raise Refused(1, str(reply["refused"]))
+    return reply
+
+
+def _folder(state: str | None) -> Path:
+    folder = default_state_folder() if state is None else Path(state)
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"--state {state}: a file; allowed: the folder of a meter's state")
+    return folder
+
+
+def _exchange(folder: Path, request: bytes) -> bytes:
+    # The name of a Unix socket is short (108 octets); going by the folder's descriptor allows any folder.
+    place = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(REPLY_TIMEOUT_S)
+            connection.connect(f"/proc/self/fd/{place}/{SOCKET_NAME}")
+            connection.sendall(request)
+            reply = b""
+            while not reply.endswith(b"\n") and len(reply) < REPLY_OCTETS_MAX:
+                part = connection.recv(65_536)
+                if not part:
+                    break
+                reply += part
+            return reply
+    finally:
+        os.close(place)

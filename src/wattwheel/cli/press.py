@@ -1,0 +1,19 @@
+"""`wattwheel press`: the meter's buttons."""
+
+from __future__ import annotations
+
+import click
+
+BUTTONS = ("program", "up", "down", "both")
+
+
+@click.command(short_help="Press a button of a running meter.")
+@click.argument("button", metavar="|".join(BUTTONS), type=click.Choice(BUTTONS))
+@click.option("--long", "is_long", is_flag=True, help="Hold it for three seconds.")
+@click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
+def press(button: str, is_long: bool, state: str | None) -> int:
+    """Press a button of the meter on a state folder: the programming button, up, down, or both of these."""
+    from wattwheel.boot.control import press_button
+
+    press_button(state, button, is_long)
+    return 0
