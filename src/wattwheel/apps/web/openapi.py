@@ -1,0 +1,133 @@
+"""The OpenAPI 3.1 document of the API, from a table of the routes and the types that travel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wattwheel.apps.web.api import Press, Pressed
+from wattwheel.apps.web.face import Lcd, Waveform
+from wattwheel.apps.web.live import EXTRAS
+from wattwheel.model.records import ValueRow
+
+VERSION = "3.1.0"
+"""Version of the OpenAPI specification."""
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One sentence: what is wrong and what to do. `error_octet` is the meter's ERR where the meter itself refused."""
+
+    error: str
+    error_octet: int | msgspec.UnsetType = msgspec.UNSET
+
+
+STATUS_SCHEMA: dict[str, Any] = {
+    "title": "Status",
+    "description": "The document of `wattwheel status --json`; keys may be added.",
+    "type": "object",
+    "properties": {
+        "ready": {"type": "boolean"},
+        "version": {"type": "string"},
+        "address": {"type": ["string", "null"], "description": "12 digits"},
+        "dlt645": {"type": ["string", "null"]},
+        "serial": {"type": ["string", "null"]},
+        "web": {"type": ["string", "null"]},
+        "isolation": {"type": ["string", "null"]},
+        "link": {"enum": ["up", "stale", "down"], "description": "the link to the metering core"},
+        "clock": {"type": ["string", "null"], "format": "date-time"},
+        "pids": {"type": "object"},
+        "energy_microjoule": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "counters": {"type": "object"},
+    },
+    "additionalProperties": True,
+}
+"""Schema of GET /api/status."""
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _faults(*statuses: int) -> dict[str, Any]:
+    words = {
+        400: "The question cannot be understood.",
+        403: "A page of another site asked.",
+        404: "There is no such item, or the meter does not have it.",
+        408: "The body did not come in time.",
+        413: "The body is too long.",
+        415: "The body is not declared as JSON.",
+        502: "The meter refused.",
+        503: "Too many live streams are open.",
+        504: "The meter did not answer in time.",
+    }
+    return {str(status): _json(_ref("Fault"), words[status]) for status in statuses}
+
+
+def _text(name: str, place: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": place,
+        "description": description,
+        "required": place == "path",
+        "schema": {"type": "string", **schema},
+    }
+
+
+def _get(name: str, summary: str, good: dict[str, Any], faults: dict[str, Any], *parameters: Any) -> dict[str, Any]:
+    operation = {"operationId": name, "summary": summary, "responses": {"200": good, **faults}}
+    return {"get": {**operation, "parameters": list(parameters)} if parameters else operation}
+
+
+def _paths() -> dict[str, Any]:
+    rows = {"type": "array", "items": _ref("ValueRow")}
+    events = (
+        "Events `values` (data: a list of value rows) once a second; `status`, `display` and `waveform` when asked for."
+    )
+    stream = {"description": events, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    press = {
+        "operationId": "press",
+        "summary": "Press a button of the meter",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Press")}}},
+        "responses": {
+            "200": _json(_ref("Pressed"), "Pressed; what the display shows now."),
+            **_faults(400, 403, 408, 413, 415, 502, 504),
+        },
+    }
+    item = _text("item", "path", "8 hex digits, or the item's name", examples=["02010100", "voltage_a"])
+    prefix = _text("prefix", "query", "0 to 8 leading hex digits of the identifier", pattern="^[0-9A-Fa-f]{0,8}$")
+    extras = _text("with", "query", f"extra events, separated by commas: {', '.join(EXTRAS)}")
+    nothing = {"oneOf": [_ref("Lcd"), {"type": "null"}]}
+    no_wave = {"oneOf": [_ref("Waveform"), {"type": "null"}]}
+    return {
+        "/api/items": _get("items", "The items' newest values", _json(rows, "Rows."), _faults(400, 504), prefix),
+        "/api/items/{item}": _get(
+            "item", "One item's value", _json(_ref("ValueRow"), "A row."), _faults(404, 502, 504), item
+        ),
+        "/api/status": _get("status", "The meter's state", _json(_ref("Status"), "The state."), {}),
+        "/api/display": _get("display", "What the display shows", _json(nothing, "The display."), {}),
+        "/api/waveform": _get("waveform", "One cycle of each phase", _json(no_wave, "The cycle."), _faults(504)),
+        "/api/live": _get("live", "Values once a second", stream, _faults(400, 503), extras),
+        "/api/press": {"post": press},
+    }
+
+
+def document(version: str) -> dict[str, Any]:
+    """The whole document, for the meter software of that version."""
+    types = (ValueRow, Lcd, Waveform, Press, Pressed, Fault)
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    return {
+        "openapi": VERSION,
+        "info": {
+            "title": "wattwheel",
+            "summary": "A smart meter's values, display and state",
+            "version": version,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(),
+        "components": {"schemas": {**schemas, "Status": STATUS_SCHEMA}},
+    }

@@ -1,0 +1,121 @@
+// Puts the parts together: one stream in, six pictures out.
+import { watch } from "./live.js";
+import { Numbers } from "./numbers.js";
+import { Lcd } from "./lcd.js";
+import { Scope } from "./scope.js";
+import { Phasor } from "./phasor.js";
+import { Load } from "./load.js";
+import { Disc } from "./disc.js";
+
+const HOLD_MS = 3000; // a long press, as on the meter itself
+const TOTAL_POWER = "02030000";
+const CORE_WORDS = { up: "up", stale: "silent", down: "down" };
+const LINK_WORDS = {
+  connecting: "Connecting",
+  live: "Live",
+  stale: "Stale: last good values",
+  lost: "Not connected, trying again",
+};
+
+const byId = (id) => document.getElementById(id);
+const numbers = new Numbers(document);
+const lcd = new Lcd(byId("lcd"));
+const scope = new Scope(byId("scope"));
+const phasor = new Phasor(byId("phasor"));
+const load = new Load(byId("load"));
+const disc = new Disc(document.querySelector(".strip"));
+
+function print(id, text) {
+  const element = byId(id);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function clockWords(at) {
+  return at ? at.replace("T", " ").replace(/(\.\d+)?(Z|\+00:00)$/, " UTC") : "–";
+}
+
+function showLink(state) {
+  if (document.body.dataset.link === state && byId("link-text").textContent === LINK_WORDS[state]) return;
+  const first = document.body.dataset.link === "connecting";
+  document.body.dataset.link = state;
+  print("link-text", LINK_WORDS[state]);
+  if (!(first && state === "live")) print("announce", LINK_WORDS[state]); // a screen reader hears changes only
+  if (state === "lost") disc.turn(0);
+}
+
+function showRows(rows) {
+  numbers.show(rows);
+  const valid = rows.length > 0 && rows.every((row) => row.quality !== "stale");
+  const power = rows.find((row) => row.di === TOTAL_POWER);
+  load.add(valid && power ? (power.value_primary ?? power.value) : null);
+  disc.turn(valid && power && typeof power.value === "number" ? power.value : 0);
+  const at = rows.find((row) => row.at)?.at;
+  if (at) print("clock", clockWords(at));
+  return valid ? "live" : "stale";
+}
+
+function showStatus(status) {
+  print("address", status.address ?? "–");
+  print("isolation", status.isolation ?? "–");
+  print("core-link", CORE_WORDS[status.link] ?? "–");
+  if (status.clock) print("clock", clockWords(status.clock));
+}
+
+watch({
+  link: showLink,
+  values: showRows,
+  status: showStatus,
+  display: (content) => lcd.show(content),
+  waveform: (content) => {
+    scope.show(content);
+    phasor.show(content);
+  },
+});
+
+// Buttons
+
+async function press(button, long) {
+  let words;
+  try {
+    const answer = await fetch("/api/press", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ button, long }),
+    });
+    const content = await answer.json();
+    if (answer.ok) lcd.show(content.display);
+    words = answer.ok ? `${button} pressed${long ? " for three seconds" : ""}.` : content.error;
+  } catch {
+    words = "The button did not reach the meter: no connection.";
+  }
+  print("press-note", words);
+}
+
+for (const button of document.querySelectorAll("button[data-button]")) {
+  let timer = null;
+  let held = false;
+  const down = () => {
+    if (timer !== null) return;
+    held = false;
+    timer = setTimeout(() => {
+      held = true;
+      button.classList.add("held");
+      press(button.dataset.button, true);
+    }, HOLD_MS);
+  };
+  const up = () => {
+    clearTimeout(timer);
+    timer = null;
+    button.classList.remove("held");
+  };
+  button.addEventListener("pointerdown", down);
+  button.addEventListener("keydown", (event) => {
+    if (event.key === " ") down();
+  });
+  for (const end of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) button.addEventListener(end, up);
+  button.addEventListener("contextmenu", (event) => event.preventDefault());
+  button.addEventListener("click", () => {
+    if (!held) press(button.dataset.button, false);
+    held = false;
+  });
+}
