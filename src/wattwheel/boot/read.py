@@ -23,6 +23,7 @@ from wattwheel.protocols.dlt645.master import Answer, Ask, ReadDialogue, Step
 
 TIMEOUT_MIN_S, TIMEOUT_MAX_S = 0.05, 600.0
 RECEIVE_OCTETS_MAX = 65_536
+LINE_BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 CHARACTER_BITS = 11  # start, eight data, parity, stop
 
 
@@ -130,6 +131,8 @@ def _open(door: Door, timeout_s: float) -> tuple[Channel, float]:
     parity = door.parity.upper()
     if parity not in ("E", "N", "O"):
         raise ConfigError("--parity", door.parity, "E, N or O")
+    if door.baud not in LINE_BAUDS:
+        raise ConfigError("--baud", door.baud, ", ".join(map(str, LINE_BAUDS)))
     channel = _SerialChannel(door.serial, LineSettings(door.baud, parity))
     return channel, 2 * FRAME_OCTETS_MAX * CHARACTER_BITS / door.baud
 

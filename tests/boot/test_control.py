@@ -1,0 +1,83 @@
+"""Asking a running meter through its control socket, against a stand-in that serves one line."""
+
+import json
+import os
+import socket
+import threading
+
+import pytest
+
+from wattwheel.boot import control
+from wattwheel.model.errors import BadInput, NotAnswered, Refused
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Serve one connection on a state folder with a long name; the requests heard are in the list."""
+    folder = tmp_path / ("long-" * 30)
+    folder.mkdir()
+    listener = socket.socket(socket.AF_UNIX)
+    here = os.open(folder, os.O_PATH)
+    listener.bind(f"/proc/self/fd/{here}/{control.SOCKET_NAME}")
+    listener.listen(1)
+    heard, threads = [], []
+
+    def serve(reply):
+        def talk():
+            with listener.accept()[0] as connection:
+                heard.append(json.loads(connection.makefile("rb").readline()))
+                connection.sendall(reply)
+
+        threads.append(threading.Thread(target=talk))
+        threads[-1].start()
+        return str(folder), heard
+
+    yield serve
+    for thread in threads:
+        thread.join()
+    listener.close()
+    os.close(here)
+
+
+def test_status(serve):
+    folder, heard = serve(b'{"ready": true}\n')
+    assert control.ask_status(folder) == {"ready": True}
+    assert heard == [{"ask": "status"}]
+
+
+def test_press(serve):
+    folder, heard = serve(b"{}\n")
+    control.press_button(folder, "up", True)
+    assert heard == [{"press": "up", "long": True}]
+
+
+def test_the_meter_says_no(serve):
+    folder, _ = serve(b'{"refused": "no such button"}\n')
+    with pytest.raises(Refused, match="no such button"):
+        control.press_button(folder, "up", False)
+
+
+@pytest.mark.parametrize("reply", [b"", b'{"ready"', b"[]\n"])
+def test_the_meter_ends_in_between(serve, reply):
+    folder, _ = serve(reply)
+    with pytest.raises(NotAnswered, match="ended before"):
+        control.ask_status(folder)
+
+
+def test_no_meter(tmp_path):
+    for folder in (tmp_path, tmp_path / "absent"):
+        with pytest.raises(NotAnswered, match="no meter runs"):
+            control.ask_status(str(folder))
+
+
+def test_a_meter_that_was_killed_leaves_its_socket(tmp_path):
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / control.SOCKET_NAME))
+    with pytest.raises(NotAnswered, match="no meter runs"):
+        control.ask_status(str(tmp_path))
+
+
+def test_a_file_for_a_folder(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="folder"):
+        control.ask_status(str(tmp_path / "file"))
