@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import pytest
@@ -89,12 +90,8 @@ def test_frames_one_after_the_other_however_chopped(frames, cuts):
 @given(st.binary(max_size=400))
 def test_noise_never_raises_but_the_documented_error(noise):
     for octets in (noise, b"\x68" + noise, GOOD[:10] + noise, GOOD + noise):
-        try:
-            frame = decode(octets)
-        except RemoteProtocolError as error:
-            assert str(error)
-        else:
-            assert encode(frame, 0) in octets
+        with contextlib.suppress(RemoteProtocolError):
+            assert encode_any(decode(octets)) in octets
         for found in read(FrameReader(), [octets]):
             assert octets_of_address(found.address) in octets
 

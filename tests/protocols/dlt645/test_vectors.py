@@ -1,4 +1,4 @@
-"""Every published frame: decodes to its stated meaning, is written back, however it arrives and whatever surrounds it."""
+"""Every published frame: decodes to its meaning, is written back, however it arrives and whatever surrounds it."""
 
 from __future__ import annotations
 
