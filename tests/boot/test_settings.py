@@ -4,6 +4,7 @@ import contextlib
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -13,6 +14,9 @@ from hypothesis import strategies as st
 from wattwheel.boot.settings import Override, Settings, default_state_folder, load
 from wattwheel.boot.settings_pages import attribute_texts, default_toml, settings_markdown
 from wattwheel.model.errors import BadInput, ConfigError
+from wattwheel.model.inputs import InputSettings
+
+KINDS = [*(type(getattr(Settings(), section)) for section in Settings.__struct_fields__), *get_args(InputSettings)]
 
 
 @pytest.fixture
@@ -40,9 +44,8 @@ def test_the_printed_default_file_is_the_defaults(write):
 
 
 def test_every_setting_says_what_it_is():
-    for section in Settings.__struct_fields__:
-        kind = type(getattr(Settings(), section))
-        assert set(attribute_texts(kind)) == set(kind.__struct_fields__), section
+    for kind in KINDS:
+        assert set(attribute_texts(kind)) == set(kind.__struct_fields__), kind
 
 
 def test_the_table_holds_every_setting():
@@ -98,16 +101,16 @@ REFUSED = {
     "no such port": ('[dlt645]\nlisten = "localhost:65536"', "line 2, [dlt645] listen", "localhost:65536", "0..65535"),
     "a value for a section": ("meter = 3", "line 1, [meter]", 3, "a section"),
     "one element": (
-        "[calibration]\nvoltage_gain_ppm = [1, 2,\n 3.5]",
-        "line 2, [calibration] voltage_gain_ppm[2]",
-        3.5,
-        "whole",
+        "[calibration]\nvoltage_gain = [1, 2,\n true]",
+        "line 2, [calibration] voltage_gain[2]",
+        True,
+        "from -100",
     ),
     "too few elements": (
-        "[calibration]\nvoltage_gain_ppm = [1]",
-        "line 2, [calibration] voltage_gain_ppm",
-        [1],
-        "3 numbers",
+        "[calibration]\nvoltage_gain = [1]",
+        "line 2, [calibration] voltage_gain",
+        [1.0],
+        "here 3",
     ),
     "smaller maximum": (
         "[meter]\nmaximum_current_a = 1",
@@ -115,6 +118,26 @@ REFUSED = {
         1.0,
         "nominal_current_a",
     ),
+    "no gain": ("[calibration]\nneutral_gain = 0", "line 2, [calibration] neutral_gain", 0.0, "at least 0.01"),
+    "large start": ("[meter]\nstarting_current_a = 9", "line 2, [meter] starting_current_a", 9.0, "nominal_current_a"),
+    "no kind of input": ("[input]\nrate_hz = 1", "line 1, [input]", "nothing", 'kind = "'),
+    "unknown kind": ('[input]\n\nkind = "adc"', "line 3, [input] kind", "adc", '"recording"'),
+    "key of another kind": ('[input]\nkind = "house"\npath = ""', "line 3, [input] path", "path", "load"),
+    "input as a value": ('input = "house"', "line 1, [input]", "house", "section"),
+    "channel": (
+        '[input]\nkind = "recording"\n[input.channels]\nvx = "U1"',
+        "line 4, [input] channels.vx",
+        "vx",
+        '"va"',
+    ),
+    "channel name": ('[input]\nkind = "recording"\nchannels = {va = 1}', "line 3, [input] channels.va", 1, "text"),
+    "input that does not fit": (
+        '[input]\nkind = "constant"\nvoltage_v = [1, 2]',
+        "line 3, [input] voltage_v",
+        [1.0, 2.0],
+        "1 or 3",
+    ),
+    "nothing required": ('[input]\nkind = "stream"', "line 1, [input]", "nothing", "source = "),
     "no device": ('[core_link]\nkind = "serial"', "line 1, [core_link] device", "", "/dev/"),
     "the same port twice": (
         '[web]\nlisten = "127.0.0.1:6450"',

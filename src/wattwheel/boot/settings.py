@@ -19,10 +19,12 @@ from msgspec import Meta
 from wattwheel.boot.settings_check import Source, build
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
+from wattwheel.model.inputs import InputSettings, RecordingInput, checked_input
 
 FILE_OCTETS_MAX = 1 << 20
 BROADCAST_ADDRESS = "999999999999"
 OFF = "off"
+GAIN_MIN = 0.01
 
 _PORT = r"(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 _HOST_PORT = rf"(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):{_PORT}"
@@ -39,8 +41,8 @@ Positive = Annotated[float, Meta(gt=0)]
 Ratio = Annotated[int, Meta(ge=1, le=999_999)]
 DelayMs = Annotated[int, Meta(ge=0, le=500)]
 Preamble = Annotated[int, Meta(ge=0, le=4)]
-GainPpm = Annotated[int, Meta(ge=-100_000, le=100_000)]
-PhaseNs = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+Gain = Annotated[float, Meta(ge=-100, le=100)]
+DelayUs = Annotated[float, Meta(ge=-2000, le=2000)]
 
 
 class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +54,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         nominal_voltage_v: between a phase and neutral (3p3w: between two phases).
         nominal_current_a: of the meter's own inputs.
         maximum_current_a: of the meter's own inputs.
+        starting_current_a: from which the meter must register.
         nominal_frequency_hz: of the network.
         current_ratio: of the current transformers, primary over secondary: 50 stands for 250/5 A.
         voltage_ratio: of the voltage transformers.
@@ -64,6 +67,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nominal_voltage_v: Positive = 347.0
     nominal_current_a: Positive = 5.0
     maximum_current_a: Positive = 6.0
+    starting_current_a: Positive = 0.005
     nominal_frequency_hz: Literal[50, 60] = 60
     current_ratio: Ratio = 50
     voltage_ratio: Ratio = 1
@@ -72,17 +76,21 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Corrections of the sensors, one number a phase; an empty list corrects nothing.
+    """Corrections of the sensors, one number an element (3p3w has two); an empty list corrects nothing.
 
     Attributes:
-        voltage_gain_ppm: added to the voltage, in parts per million.
-        current_gain_ppm: added to the current, in parts per million.
-        current_delay_ns: how much later the current channel samples than the voltage channel.
+        voltage_gain: true voltage over measured voltage.
+        current_gain: true current over measured current; negative turns a current transformer round.
+        voltage_delay_us: how much later than its counts the voltage was.
+        current_delay_us: how much later than its counts the current was.
+        neutral_gain: true neutral current over measured one.
     """
 
-    voltage_gain_ppm: tuple[GainPpm, ...] = ()
-    current_gain_ppm: tuple[GainPpm, ...] = ()
-    current_delay_ns: tuple[PhaseNs, ...] = ()
+    voltage_gain: tuple[Gain, ...] = ()
+    current_gain: tuple[Gain, ...] = ()
+    voltage_delay_us: tuple[DelayUs, ...] = ()
+    current_delay_us: tuple[DelayUs, ...] = ()
+    neutral_gain: Gain = 1.0
 
 
 class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,12 +99,14 @@ class MeteringSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         push_seconds: how often running totals and momentary values cross the core link.
         sync_seconds: how often the registers are forced to the medium: what a cut of the supply can cost.
-        no_load_current_a: below this secondary current an element counts no energy.
+        no_load_share: power below this share of nominal voltage x starting current books no energy.
+        interruption_share: a voltage below this share of the nominal one counts as interrupted.
     """
 
-    push_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 1.0
+    push_seconds: Annotated[float, Meta(ge=0.2, le=60)] = 1.0
     sync_seconds: Annotated[float, Meta(ge=1, le=3600)] = 20.0
-    no_load_current_a: Annotated[float, Meta(ge=0)] = 0.0025
+    no_load_share: Annotated[float, Meta(ge=0, le=1)] = 0.45
+    interruption_share: Annotated[float, Meta(ge=0.01, le=0.6)] = 0.05
 
 
 class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,9 +244,14 @@ class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everything that is set. A value that exists is valid."""
+    """Everything that is set. A value that exists is valid.
+
+    Attributes:
+        input: Where the samples come from. The key `kind` chooses; the other keys are those of the kind.
+    """
 
     meter: MeterSettings = MeterSettings()
+    input: InputSettings = RecordingInput()
     calibration: CalibrationSettings = CalibrationSettings()
     metering: MeteringSettings = MeteringSettings()
     dlt645: Dlt645Settings = Dlt645Settings()
@@ -336,13 +351,14 @@ def _check_together(settings: Settings, source: Source) -> None:
     if meter.maximum_current_a < meter.nominal_current_a:
         allowed = f"at least nominal_current_a = {meter.nominal_current_a:g}"
         raise source.refusal(("meter", "maximum_current_a"), meter.maximum_current_a, allowed)
-    phases = {"1p2w": 1, "3p4w": 3, "3p3w": 2}[meter.wiring]
-    for name in CalibrationSettings.__struct_fields__:
-        values = getattr(settings.calibration, name)
-        if values and len(values) != phases:
-            raise source.refusal(
-                ("calibration", name), list(values), f"an empty list or {phases} numbers (wiring {meter.wiring})"
-            )
+    if meter.starting_current_a >= meter.nominal_current_a:
+        allowed = f"below nominal_current_a = {meter.nominal_current_a:g}"
+        raise source.refusal(("meter", "starting_current_a"), meter.starting_current_a, allowed)
+    _check_calibration(settings, source)
+    try:
+        checked_input(settings.input)
+    except ConfigError as error:
+        raise source.refusal(("input", error.where.removeprefix("[input] ")), error.found, error.allowed) from None
     if link.kind == "serial" and not link.device.startswith("/"):
         raise source.refusal(("core_link", "device"), link.device, 'a device such as "/dev/ttyS1" (kind is "serial")')
     if link.kind == "serial" and link.device == settings.serial.device:
@@ -353,3 +369,17 @@ def _check_together(settings: Settings, source: Source) -> None:
     if settings.module.file:
         allowed = "an empty text: this version runs its built-in module and reads no XML configuration"
         raise source.refusal(("module", "file"), settings.module.file, allowed)
+
+
+def _check_calibration(settings: Settings, source: Source) -> None:
+    elements = {"1p2w": 1, "3p4w": 3, "3p3w": 2}[settings.meter.wiring]
+    for name in CalibrationSettings.__struct_fields__:
+        value = getattr(settings.calibration, name)
+        values = value if isinstance(value, tuple) else (value,)
+        if isinstance(value, tuple) and value and len(value) != elements:
+            allowed = f"an empty list or one number an element, here {elements} (wiring {settings.meter.wiring})"
+            raise source.refusal(("calibration", name), list(value), allowed)
+        if name.endswith("_gain") and any(abs(gain) < GAIN_MIN for gain in values):
+            raise source.refusal(
+                ("calibration", name), value, f"factors of at least {GAIN_MIN}, negative to turn round"
+            )

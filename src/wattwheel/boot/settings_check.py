@@ -83,7 +83,12 @@ def _value(hint: Any, value: Any, source: Source, path: KeyPath) -> Any:
     if isinstance(bare, inspect.VarTupleType) and isinstance(value, list):
         return tuple(_value(_arguments(hint)[0], item, source, (*path, place)) for place, item in enumerate(value))
     if isinstance(bare, inspect.DictType) and isinstance(value, Mapping):
-        return {key: _value(_arguments(hint)[1], item, source, (*path, key)) for key, item in value.items()}
+        return {
+            _value(_arguments(hint)[0], key, source, (*path, key)): _value(
+                _arguments(hint)[1], item, source, (*path, key)
+            )
+            for key, item in value.items()
+        }
     try:
         made = msgspec.convert(value, hint)
     except (msgspec.ValidationError, OverflowError):
@@ -139,7 +144,7 @@ def allowed_text(info: inspect.Type) -> str:
     if isinstance(info, inspect.VarTupleType | inspect.ListType):
         return f"a list, each {allowed_text(info.item_type)}"
     if isinstance(info, inspect.DictType):
-        return f"a section, each value {allowed_text(info.value_type)}"
+        return f"a section with the keys {allowed_text(info.key_type)}, each {allowed_text(info.value_type)}"
     return "a text in quotes" if isinstance(info, inspect.StrType) else "a section"
 
 
