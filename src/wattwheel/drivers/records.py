@@ -68,7 +68,7 @@ class DualRecords:
 
     @property
     def recovered(self) -> Mapping[str, Recovered]:
-        """By name space, the worst that had to be done for it."""
+        """By name space, the worst that had to be done for it since it was last changed."""
         return self._recovered
 
     def load(self, name_space: str) -> dict[str, bytes]:
@@ -136,6 +136,7 @@ class DualRecords:
                 generations[record.key] = record.generation
         for name_space, mark in moved.items():
             self._spaces[name_space].mark = mark
+            self._recovered.pop(name_space, None)  # its owner has gone on from what it got
 
     def _versions(self, changes: Iterable[Change]) -> tuple[list[Record], dict[str, Mark]]:
         """The versions to write for `changes`, marks included. Of several changes of a key the last counts."""

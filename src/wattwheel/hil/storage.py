@@ -53,7 +53,7 @@ class RecordMedium(Protocol):
 
     Attributes:
         faults: damage met and writes of the second copy that failed, since the medium was opened.
-        recovered: by name space, what had to be done for it since the medium was opened; missing: nothing.
+        recovered: by name space, what had to be done for it since its last change; missing: nothing.
     """
 
     faults: int

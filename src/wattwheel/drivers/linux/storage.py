@@ -112,7 +112,7 @@ class FileMemory:
         return descriptor
 
     def _fill(self, descriptor: int, start: int) -> None:
-        """Write zeros from `start` to the end and force them out: allocated for good, so no later write can lack space."""
+        """Write zeros from `start` to the end and force them out, so that no later write can lack space."""
         os.posix_fallocate(descriptor, 0, self.size)
         _write_all(descriptor, bytes(self.size - start), start)
         os.fsync(descriptor)

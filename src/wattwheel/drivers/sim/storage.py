@@ -1,4 +1,4 @@
-"""Simulated media with every way in which real ones fail: power cuts at any write, flipped bits, a full disk, I/O errors.
+"""Simulated media with every way in which real ones fail: power cuts, flipped bits, a full disk, I/O errors.
 
 A `SimDisk` is the thing that survives; media are opened on it, used until the (simulated) supply is cut, and opened
 again after `power_up`. Writes are numbered from 1; what a cut leaves of a write is old, new or torn.
