@@ -1,0 +1,121 @@
+"""Energy registers: integers that never fall, with the remainder kept.
+
+A window's energy is rounded once, to 2**-32 microjoule, and from there on everything is integer addition. Registers
+are the whole microjoules of these sums; what is below a microjoule stays in the sum and is saved and restored with
+it.
+
+Rules: P >= 0 adds to import, P < 0 its magnitude to export; the quadrant is I, II, III, IV for (P >= 0, Q >= 0), (P <
+0, Q >= 0), (P < 0, Q < 0), (P >= 0, Q < 0). Each element goes by its own signs, the total by those of the algebraic
+sums. A power below the no-load threshold counts as nothing for that window: its registers, remainders included, stay
+as they are.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from wattwheel.metrology.wiring import Wiring
+from wattwheel.model.errors import ItemValueError
+from wattwheel.model.records import ELEMENTS, REGISTERS
+
+if TYPE_CHECKING:
+    from wattwheel.metrology.quantities import Window
+
+REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
+"""24 registers: (total, a, b, c) x (P+, P-, Q1, Q2, Q3, Q4)."""
+
+FINE_BITS = 32
+"""Sums are kept in 2**-32 microjoule."""
+
+MICROJOULE_PER_KWH = 3_600_000_000_000
+"""1 kWh = 3.6 MJ."""
+
+VIEW_DIGITS = 6
+"""Digits in front of the point of a register as it is shown: 999999 kWh, then 0 again."""
+
+_FINE_PER_JOULE = float(1_000_000 << FINE_BITS)
+_STATE = struct.Struct("<" + "QQ" * REGISTER_COUNT)  # low and high half of each fine sum
+STATE_OCTETS = _STATE.size
+"""Octets of a saved state."""
+
+
+class Registers:
+    """The 24 energy registers of a meter."""
+
+    def __init__(self) -> None:
+        self._fine = [0] * REGISTER_COUNT
+
+    def book(self, window: Window) -> None:
+        """Add a window's energy."""
+        threshold = window.rating.no_load_power_w
+        scale = window.duration_s * _FINE_PER_JOULE
+        active, reactive = window.active_power_w, window.reactive_power_var
+        if window.wiring is Wiring.THREE_WIRE:
+            # One element of two may show next to nothing under full load: only the sum tells whether there is load.
+            is_active = [abs(sum(active)) >= threshold] * 2
+            is_reactive = [abs(sum(reactive)) >= threshold] * 2
+        else:
+            is_active = [abs(power) >= threshold for power in active]
+            is_reactive = [abs(power) >= threshold for power in reactive]
+        total_active = total_reactive = 0
+        for place, phase in enumerate(window.wiring.elements):
+            fine_active = round(active[place] * scale) if is_active[place] else 0
+            fine_reactive = round(reactive[place] * scale) if is_reactive[place] else 0
+            self._add(phase * len(REGISTERS), fine_active, fine_reactive)
+            total_active += fine_active
+            total_reactive += fine_reactive
+        self._add(0, total_active, total_reactive)
+
+    def _add(self, first: int, active: int, reactive: int) -> None:
+        fine = self._fine
+        if active >= 0:
+            fine[first] += active
+            quadrant = 2 if reactive >= 0 else 5
+        else:
+            fine[first + 1] -= active
+            quadrant = 3 if reactive >= 0 else 4
+        fine[first + quadrant] += abs(reactive)
+
+    def snapshot(self) -> tuple[int, ...]:
+        """The 24 registers in whole microjoule (microvar-seconds), element-major as in
+        `model.records.EnergyTotals`."""
+        return tuple(fine >> FINE_BITS for fine in self._fine)
+
+    def fine_active(self) -> int:
+        """Import plus export of the total in 2**-32 microjoule: what the active test output counts."""
+        return self._fine[0] + self._fine[1]
+
+    def fine_reactive(self) -> int:
+        """All quadrants of the total in 2**-32 microvar-seconds: what the reactive test output counts."""
+        return sum(self._fine[2:6])
+
+    def preset(self, microjoule: tuple[int, ...]) -> None:
+        """Set all registers (factory mode and tests); remainders become zero."""
+        assert len(microjoule) == REGISTER_COUNT
+        assert min(microjoule) >= 0
+        self._fine = [value << FINE_BITS for value in microjoule]
+
+    def to_state(self) -> bytes:
+        """Everything, remainders included, in `STATE_OCTETS` octets."""
+        low = (1 << 64) - 1
+        return _STATE.pack(*(half for fine in self._fine for half in (fine & low, fine >> 64)))
+
+    @classmethod
+    def from_state(cls, octets: bytes) -> Registers:
+        """The registers that `to_state` saved. Raises ItemValueError when the octets are too many or too few."""
+        if len(octets) != STATE_OCTETS:
+            raise ItemValueError("state of the registers", f"{len(octets)} octets", f"{STATE_OCTETS} octets")
+        halves = _STATE.unpack(octets)
+        registers = cls()
+        registers._fine = [low | high << 64 for low, high in zip(halves[::2], halves[1::2], strict=True)]
+        return registers
+
+
+def view_kwh(microjoule: int, decimals: int = 2) -> int:
+    """A register as it is shown: units of the last of `decimals` digits of a kWh, without the digits that do not fit.
+
+    Behind 999999.99 comes 0.00; what was not shown yet is in the microjoules and carries over exactly.
+    """
+    unit = int(10**decimals)
+    return microjoule * unit // MICROJOULE_PER_KWH % (unit * 10**VIEW_DIGITS)

@@ -1,0 +1,214 @@
+"""RMS over one cycle, renewed every half cycle, and the dips, swells and interruptions it shows (IEC 61000-4-30).
+
+The half cycles follow a straight line through the window's cycle marks, laid by medians: around the edge of a dip the
+smoothed crossings are milliseconds off, and a line through them all would be bent. All phases share the marks of the
+reference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from enum import StrEnum
+from itertools import pairwise
+from statistics import median_low
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
+from wattwheel.metrology.window import EDGE_AFTER, EDGE_BEFORE, end_weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from wattwheel.metrology.cycles import Span
+    from wattwheel.metrology.history import History
+    from wattwheel.metrology.quantities import Scales
+
+EVENTS_MAX = 64
+"""Finished events that wait to be taken; the oldest give way and are counted."""
+
+SERIES_MAX = 4096
+"""Half-cycle values that wait to be taken; the oldest give way."""
+
+
+class Limits(NamedTuple):
+    """Thresholds as shares of the reference voltage."""
+
+    dip: float = 0.9
+    swell: float = 1.1
+    interruption: float = 0.05
+    hysteresis: float = 0.02
+
+
+class EventKind(StrEnum):
+    """What happened to a voltage."""
+
+    DIP = "dip"
+    SWELL = "swell"
+    INTERRUPTION = "interruption"  # a dip that went below the interruption threshold
+
+
+class HalfCycle(NamedTuple):
+    """One value of the series: RMS of the cycle around `at` (ticks, its middle), one voltage a metered phase."""
+
+    at: int
+    voltage_v_rms: tuple[float, ...]
+
+
+class VoltageEvent(NamedTuple):
+    """A finished dip, swell or interruption of one phase.
+
+    Attributes:
+        phase: place among the metered phases.
+        kind: what it was.
+        start: position in ticks.
+        half_cycles: how long; multiply by half a period for the time.
+        duration_s: the same as time.
+        extreme_v_rms: lowest value of a dip, highest of a swell.
+    """
+
+    phase: int
+    kind: EventKind
+    start: int
+    half_cycles: int
+    duration_s: float
+    extreme_v_rms: float
+
+
+class _Open(NamedTuple):
+    is_swell: bool
+    start: int
+    half_cycles: int
+    extreme: float
+
+
+class HalfCycles:
+    """Series and events of all voltages. Hand it to the chain, which calls `restart` and `take`.
+
+    Attributes:
+        series: the newest values, oldest first; take what you want off it.
+        events: finished events, oldest first.
+        events_dropped: events that nobody took in time.
+    """
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - a frozen value
+        self._limits = limits
+        self.series: deque[HalfCycle] = deque(maxlen=SERIES_MAX)
+        self.events: deque[VoltageEvent] = deque()
+        self.events_dropped = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Samples were lost: begin anew. An event that was open is given up, its end was not seen."""
+        self._last: int | None = None  # where the newest half cycle ended
+        self._half: tuple[tuple[float, ...], int] | None = None  # its squares added up, and its ticks
+        self._open: dict[int, _Open] = {}
+
+    def open_phases(self) -> dict[int, EventKind]:
+        """Phases whose voltage is outside of its limits now."""
+        return {phase: EventKind.SWELL if event.is_swell else EventKind.DIP for phase, event in self._open.items()}
+
+    def take(self, history: History, span: Span, means: NDArray[np.float64], scales: Scales) -> None:
+        """Work the half cycles up to the end of `span` off."""
+        ends = self._half_cycle_ends(span)
+        if not ends:
+            return
+        if self._last is None:
+            self._last = ends.pop(0)
+            if not ends:
+                return
+        squares = self._squares([self._last, *ends], history, means[: len(scales.volts)])
+        begin = self._last
+        for end, row in zip(ends, squares, strict=True):
+            if self._half is not None:
+                before, ticks = self._half
+                samples = (ticks + end - begin) / TICKS_PER_SAMPLE
+                values = tuple(
+                    abs(factor) * math.sqrt(max(0.0, (old + new) / samples))
+                    for factor, old, new in zip(scales.volts, before, row, strict=True)
+                )
+                self._note(HalfCycle(begin, values), end - begin, scales)
+            self._half = tuple(row), end - begin
+            begin = end
+        self._last = begin
+
+    def _half_cycle_ends(self, span: Span) -> list[int]:
+        period, origin = _line(span)
+        first = self._last + period // 4 if self._last is not None else span.start
+        index = max(0, -(-2 * (first - origin) // period))
+        ends = []
+        while (end := origin + index * period // 2) <= span.end:
+            if end > first:
+                ends.append(end)
+            index += 1
+        return ends
+
+    @staticmethod
+    def _squares(ends: list[int], history: History, means: NDArray[np.float64]) -> list[list[float]]:
+        """Squares of the voltages (counts, without DC) added up from each end to the next."""
+        first = ends[0] // TICKS_PER_SAMPLE - EDGE_BEFORE
+        stop = ends[-1] // TICKS_PER_SAMPLE + EDGE_AFTER
+        samples = history.view(first, stop)[: len(means)] - means[:, None]
+        np.square(samples, out=samples)
+        running = np.zeros((len(means), samples.shape[1] + 1))
+        np.cumsum(samples, axis=1, out=running[:, 1:])
+        up_to = []
+        for end in ends:
+            at = end // TICKS_PER_SAMPLE - EDGE_BEFORE - first
+            weights = end_weights((end % TICKS_PER_SAMPLE) / TICKS_PER_SAMPLE)
+            beside = samples[:, at : at + 4].tolist()
+            before = running[:, at].tolist()
+            up_to.append(
+                [
+                    total + row[0] * weights[0] + row[1] * weights[1] + row[2] * weights[2] + row[3] * weights[3]
+                    for total, row in zip(before, beside, strict=True)
+                ]
+            )
+        return [[b - a for a, b in zip(low, high, strict=True)] for low, high in pairwise(up_to)]
+
+    def _note(self, value: HalfCycle, half_ticks: int, scales: Scales) -> None:
+        self.series.append(value)
+        reference, limits = scales.rating.reference_voltage_v, self._limits
+        half_s = half_ticks / TICKS_PER_SAMPLE / scales.rate_hz
+        for phase, volts in enumerate(value.voltage_v_rms):
+            share = volts / reference
+            event = self._open.get(phase)
+            if event is None:
+                if share < limits.dip or share > limits.swell:
+                    self._open[phase] = _Open(share > limits.swell, value.at, 1, volts)
+            elif self._is_over(event, share):
+                del self._open[phase]
+                self._finish(phase, event, half_s, reference)
+            else:
+                extreme = max(event.extreme, volts) if event.is_swell else min(event.extreme, volts)
+                self._open[phase] = event._replace(half_cycles=event.half_cycles + 1, extreme=extreme)
+
+    def _is_over(self, event: _Open, share: float) -> bool:
+        limits = self._limits
+        if event.is_swell:
+            return share <= limits.swell - limits.hysteresis
+        return share >= limits.dip + limits.hysteresis
+
+    def _finish(self, phase: int, event: _Open, half_s: float, reference: float) -> None:
+        kind = EventKind.SWELL if event.is_swell else EventKind.DIP
+        if kind is EventKind.DIP and event.extreme < self._limits.interruption * reference:
+            kind = EventKind.INTERRUPTION
+        if len(self.events) == EVENTS_MAX:
+            self.events.popleft()
+            self.events_dropped += 1
+        self.events.append(
+            VoltageEvent(phase, kind, event.start, event.half_cycles, event.half_cycles * half_s, event.extreme)
+        )
+
+
+def _line(span: Span) -> tuple[int, int]:
+    """Period and start of the straight line through a window's marks."""
+    marks = span.marks
+    reach = len(marks) // 2
+    if reach < 1:
+        return span.period, marks[0] if marks else span.start
+    slopes = [(late - early) // reach for early, late in zip(marks, marks[reach:], strict=False)]
+    period = median_low(slopes)
+    return period, median_low(mark - index * period for index, mark in enumerate(marks))
