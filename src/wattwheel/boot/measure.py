@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wattwheel.drivers.sim.recordings import load_recording
 from wattwheel.model.errors import RecordingError
-from wattwheel.protocols.recordings.cycles import Cycles, coarse_frequency, find_cycles, integral_to
+from wattwheel.protocols.recordings.cycles import Cycles, coarse_frequency, find_cycles, integral_to, steadiest
 from wattwheel.protocols.recordings.mapping import mapped_channels, parse_map, values_of
 from wattwheel.protocols.recordings.recording import Recording
 
@@ -93,7 +93,7 @@ def measure(
     times = recording.times_s[run.first : run.end] - recording.times_s[run.first]
     if len(times) < 2:
         raise RecordingError(recording.file, "one sample only; allowed: at least two cycles of samples")
-    reference = values[_steadiest(values)]
+    reference = values[steadiest(values)]
     found = find_cycles(times, reference, recording.nominal_hz)
     if periodic:
         span = _whole_record(times, run.rate_hz, reference, recording.nominal_hz)
@@ -119,17 +119,6 @@ def measure(
         "frequency_1s_hz": _frequency_1s(found),
         "channels": {q: {"name": c.name, "unit": c.unit, "side": c.side, "ratio": c.ratio} for q, c in chosen.items()},
     }
-
-
-def _steadiest(values: Mapping[str, Values]) -> str:
-    """The voltage (without one: the current) that is largest where it is smallest: the one to take the cycles from."""
-    names = [q for q in values if q[0] == "v"] or list(values)
-
-    def least(name: str) -> float:
-        parts = np.array_split(values[name] - values[name].mean(), 8)
-        return min(float(np.mean(part**2)) if len(part) else 0.0 for part in parts)
-
-    return max(names, key=least)
 
 
 def _whole_record(times: Values, rate: float, reference: Values, nominal_hz: float | None) -> _Span:

@@ -6,6 +6,7 @@ samples do not move the crossings; this holds from 6 samples a cycle on, and wit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,9 @@ REFINEMENTS = 4
 
 EDGE_CYCLES = 10.0
 """Stretch over which the frequency at the ends is taken to continue the phase into the first and the last cycle."""
+
+STEADINESS_PARTS = 8
+"""Parts of a record that are compared when the steadiest channel is looked for."""
 
 
 class Cycles(NamedTuple):
@@ -159,3 +163,31 @@ def integral_to(
     part = instants_s - times_s[k]
     result: NDArray[np.inexact] = sums[k] + part * (values[k] + (values[k + 1] - values[k]) * part / steps[k] / 2)
     return result
+
+
+def interpolated(values: NDArray[np.float64], positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`values` (4 at least) at fractional sample numbers, by the cubic through four samples; held at both ends."""
+    inside = np.clip(positions, 0.0, len(values) - 1.0)
+    base = np.clip(np.floor(inside).astype(np.intp) - 1, 0, len(values) - 4)
+    u = inside - base
+    result: NDArray[np.float64] = (
+        -values[base] * (u - 1) * (u - 2) * (u - 3) / 6
+        + values[base + 1] * u * (u - 2) * (u - 3) / 2
+        - values[base + 2] * u * (u - 1) * (u - 3) / 2
+        + values[base + 3] * u * (u - 1) * (u - 2) / 6
+    )
+    return result
+
+
+def steadiest(values: Mapping[str, NDArray[np.float64]]) -> str:
+    """The voltage (without one: the current) that is largest where it is smallest: the one to take the cycles from.
+
+    The keys are quantities (`va`, `ia`, ...).
+    """
+    names = [quantity for quantity in values if quantity[0] == "v"] or list(values)
+
+    def least(name: str) -> float:
+        parts = np.array_split(values[name] - values[name].mean(), STEADINESS_PARTS)
+        return min(float(np.mean(part**2)) if len(part) else 0.0 for part in parts)
+
+    return max(names, key=least)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattwheel.model.errors import RecordingError
+from wattwheel.protocols.recordings.cycles import interpolated
 from wattwheel.protocols.recordings.recording import Channel, Recording
 
 QUANTITIES = ("va", "ia", "vb", "ib", "vc", "ic", "in")
@@ -145,18 +146,5 @@ def values_of(recording: Recording, channel: Channel, first: int, end: int) -> N
         )
     if channel.skew_s == 0 or len(values) < 4:
         return values
-    return _delayed(values, channel.skew_s * recording.fast_run().rate_hz)
-
-
-def _delayed(values: NDArray[np.float64], skew: float) -> NDArray[np.float64]:
-    """`values` taken `skew` samples late, interpolated to the nominal instants with a cubic through four samples."""
-    position = np.clip(np.arange(len(values)) - skew, 0.0, len(values) - 1.0)
-    base = np.clip(np.floor(position).astype(np.intp) - 1, 0, len(values) - 4)
-    u = position - base
-    aligned: NDArray[np.float64] = (
-        -values[base] * (u - 1) * (u - 2) * (u - 3) / 6
-        + values[base + 1] * u * (u - 2) * (u - 3) / 2
-        - values[base + 2] * u * (u - 1) * (u - 3) / 2
-        + values[base + 3] * u * (u - 1) * (u - 2) / 6
-    )
-    return aligned
+    skew = channel.skew_s * recording.fast_run().rate_hz
+    return interpolated(values, np.arange(len(values), dtype=np.float64) - skew)

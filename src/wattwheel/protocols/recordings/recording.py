@@ -134,8 +134,8 @@ class Recording:
                 runs.append([section])
         best = max(runs, key=lambda run: run[-1].end - run[0].first)
         first, end = best[0].first, best[-1].end
-        if end - first < 2:
-            return Section(first, end, fastest)
+        if len(best) == 1:
+            return best[0]
         return Section(first, end, (end - first - 1) / float(self.times_s[end - 1] - self.times_s[first]))
 
     def _adjoin(self, one: Section, next_one: Section) -> bool:
