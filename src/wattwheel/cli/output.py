@@ -11,6 +11,7 @@ import msgspec
 from wattwheel.model.records import ValueRow
 
 CELL_COLUMNS_MAX = 60
+ABSENT = "-"
 
 
 def print_json(document: object) -> None:
@@ -19,14 +20,17 @@ def print_json(document: object) -> None:
 
 
 def print_columns(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> None:
-    """Print `rows` with aligned columns, numbers to the right; None shows as a dash."""
+    """Print `rows` with aligned columns, columns of numbers to the right; None shows as a dash."""
     table = [list(head)] if head else []
     table += [[_cell(value) for value in row] for row in rows]
     if not table:
         return
-    widths = [max(_width(cell) for cell in column) for column in zip(*table, strict=True)]
+    columns = list(zip(*table, strict=True))
+    widths = [max(_width(cell) for cell in column) for column in columns]
+    right = [place > 0 and all(map(_is_number, column[bool(head) :])) for place, column in enumerate(columns)]
     for row in table:
-        click.echo("  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        cells = map(_padded, row, widths, right)
+        click.echo("  ".join(cells).rstrip())
 
 
 def print_value_rows(rows: Iterable[ValueRow], indent: str = "") -> None:
@@ -53,7 +57,7 @@ def _value_cells(rows: Iterable[ValueRow], indent: str) -> Iterable[Sequence[obj
 
 def _cell(value: object) -> str:
     if value is None:
-        return "-"
+        return ABSENT
     text = f"{value:.10g}" if isinstance(value, float) else str(value)
     return text if len(text) <= CELL_COLUMNS_MAX else text[: CELL_COLUMNS_MAX - 3] + "..."
 
@@ -63,7 +67,10 @@ def _width(text: str) -> int:
     return len(text) + sum(unicodedata.east_asian_width(character) in "WF" for character in text)
 
 
-def _padded(cell: str, width: int) -> str:
+def _is_number(cell: str) -> bool:
+    return cell in ("", ABSENT) or cell.removeprefix("-").replace(".", "", 1).isdigit()
+
+
+def _padded(cell: str, width: int, to_the_right: bool) -> str:
     fill = " " * (width - _width(cell))
-    is_number = cell.replace(".", "", 1).lstrip("-").isdigit() and len(cell) < 8
-    return fill + cell if is_number else cell + fill
+    return fill + cell if to_the_right else cell + fill
