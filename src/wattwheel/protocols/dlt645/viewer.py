@@ -52,6 +52,7 @@ _SEPARATORS = re.compile(r"0[xX]|[\s:,;-]+")
 _DI3_AUTHENTICATION = 0x07
 _RATE_REFUSED = "FF"
 _NO_FRAME = "no 68H that starts a frame"
+_ONLY_PREAMBLE = "preamble without a frame"
 
 
 def octets_of_hex(text: str) -> bytes:
@@ -91,9 +92,8 @@ def document(hex_text: str, edition: str | None = None) -> dict[str, object]:
     sightings = reader.trace or []
     frames = [describe(one.frame, one.octets, edition) for one in sightings if one.frame is not None]
     noise = _noise(octets, sightings)
-    reasons = [str(span["reason"]) for span in noise]
-    telling = next((reason for reason in reasons if not reason.startswith(_NO_FRAME)), _NO_FRAME)
-    return {"frames": frames, "noise": noise, "reason": None if frames else telling}
+    damaged = (span["reason"] for span in noise if not str(span["reason"]).startswith((_NO_FRAME, _ONLY_PREAMBLE)))
+    return {"frames": frames, "noise": noise, "reason": None if frames else next(damaged, _NO_FRAME)}
 
 
 def edition_of(frame: Frame) -> str:
@@ -160,10 +160,10 @@ def _meaning(frame: Frame, edition: str) -> dict[str, object]:
     layout = LAYOUTS[edition].get(frame.control & ~FOLLOW_UP if is_response else frame.control, ())
     fields, value, left = lay_out(frame.data, layout)
     notes: list[str] = []
-    if left:
-        notes.append(f"{len(left)} data octets that the function has no place for")
-    elif len(fields) < sum(field.octets > 0 for field in layout):
+    if len(fields) < sum(field.octets > 0 for field in layout):
         notes.append(f"{len(frame.data)} data octets: too short for the function")
+    elif left:
+        notes.append(f"{len(left)} data octets that the function has no place for")
     limit = DATA_OCTETS_MAX if is_response or "value_raw" not in fields else WRITE_DATA_OCTETS_MAX
     if len(frame.data) > limit:
         notes.append(f"{len(frame.data)} data octets: the limit is {limit}")
@@ -224,5 +224,5 @@ def _span(octets: bytes, begin: int, end: int, reason: str) -> dict[str, object]
     span = octets[begin:end]
     if not reason:
         is_preamble = not span.strip(bytes((WAKE_UP,)))
-        reason = "preamble without a frame" if is_preamble else f"{_NO_FRAME} in {len(span)} octets"
+        reason = _ONLY_PREAMBLE if is_preamble else f"{_NO_FRAME} in {len(span)} octets"
     return {"at": begin, "octets": span.hex().upper(), "reason": reason}
