@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.metrology.world import Cells, KillError
 
 from wattwheel.metrology.ring import (
     PAGE_OCTETS,
@@ -19,60 +20,6 @@ from wattwheel.metrology.ring import (
     RingStart,
 )
 from wattwheel.model.errors import StorageError
-
-
-class KillError(Exception):
-    """The process died in the middle of a write."""
-
-
-class Cells:
-    """A memory: what a dead process leaves (`written`) and what a cut of the supply leaves (`cut`)."""
-
-    def __init__(self, size: int = RING_OCTETS) -> None:
-        self.size = size
-        self.written = bytearray(size)
-        self.synced = bytes(size)
-        self.dirty_pages: set[int] = set()
-        self.synced_pages: list[int] = []
-        self.kill_at_write = 0
-        self.failing: set[str] = set()
-        self._writes = 0
-
-    def read(self, offset: int, length: int) -> bytes:
-        if "read" in self.failing or offset + length > len(self.written):
-            raise StorageError("read", "input/output error")
-        return bytes(self.written[offset : offset + length])
-
-    def write(self, offset: int, octets: bytes) -> None:
-        if "write" in self.failing:
-            raise StorageError("write", "no space left on device")
-        self._writes += 1
-        if self._writes == self.kill_at_write:
-            half = len(octets) // 2
-            self.written[offset : offset + half] = octets[:half]
-            raise KillError
-        self.written[offset : offset + len(octets)] = octets
-        self.dirty_pages.add(offset // PAGE_OCTETS)
-
-    def sync(self) -> None:
-        if "sync" in self.failing:
-            raise StorageError("sync", "input/output error")
-        self.synced = bytes(self.written)
-        self.synced_pages.append(len(self.dirty_pages))
-        self.dirty_pages.clear()
-
-    def after_cut(self, chance: random.Random, whole_pages: bool = False) -> Cells:
-        """The memory after a cut: octets not synced are old, new, or torn; a torn page may be wrecked entirely."""
-        survivor = Cells(self.size)
-        survivor.written = bytearray(self.synced)
-        for page in sorted(self.dirty_pages):
-            start, end = page * PAGE_OCTETS, (page + 1) * PAGE_OCTETS
-            if whole_pages:
-                survivor.written[start:end] = chance.randbytes(PAGE_OCTETS)
-            else:
-                tear = chance.randrange(start, end + 1)
-                survivor.written[start:tear] = self.written[start:tear]
-        return survivor
 
 
 def state(number: int) -> bytes:

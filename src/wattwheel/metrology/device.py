@@ -1,0 +1,314 @@
+"""The metering core as a device: samples in, registers kept, core-link octets out.
+
+Theory of operation. A tick reads the samples that are due and books them. Each second of the wall clock, whatever the
+speed of the input, a push leaves: first its registers go into the ring, then over the link, so that no total was ever
+told that a killed core could forget. The first push holds the restored totals alone and leaves before any sample is
+read. A failing memory stops nothing: the fault is told, the registers live on here, and the next push tries again.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from wattwheel.hil.clock import Clock
+from wattwheel.hil.octets import OctetChannel
+from wattwheel.hil.sampling import SampleBlock, SampleSource
+from wattwheel.hil.storage import Memory
+from wattwheel.metrology.books import Books
+from wattwheel.metrology.ring import RegisterRing, RingStart
+from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus
+from wattwheel.model.errors import RemoteProtocolError, StorageError, WattwheelError
+from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
+from wattwheel.protocols.corelink_bodies import (
+    WITH_MOMENTARY,
+    WITH_STATUS,
+    Nominal,
+    Result,
+    Totals,
+    decode_address,
+    decode_calendar,
+    decode_nominal,
+    decode_since,
+    encode_events,
+    encode_identity,
+    encode_momentary,
+    encode_status,
+    encode_totals,
+    encode_waveform,
+)
+
+TICK_NS = 200_000_000
+PUSH_NS = 1_000_000_000
+SYNC_NS = 20_000_000_000
+PUSH_GAP_MIN_NS = TICK_NS
+"""Pushes asked for follow each other no faster than this: each writes a slot."""
+ASK_AGAIN_NS = 5_000_000_000
+CALENDAR_NS = 600_000_000_000
+"""How often the core asks for the calendar once it has it."""
+
+_STATE = struct.Struct("<BBIQ")  # format, lasting faults, starts, push sequence; the state of the registers follows
+_STATE_FORMAT = 1
+_LASTING = CoreFault.REGISTERS_LOST
+"""Faults that a restart does not heal: they are kept with the registers."""
+
+
+class CoreTiming(NamedTuple):
+    """Intervals of the core on the monotonic clock."""
+
+    tick_ns: int = TICK_NS
+    push_ns: int = PUSH_NS
+    sync_ns: int = SYNC_NS
+
+
+DEFAULT_TIMING = CoreTiming()
+
+
+class MeteringCore:
+    """One metering core. `start`, then it lives on the clock's calls and the link's arrivals until `stop`.
+
+    `on_nominal` takes new parameters and returns whether they are in force; without it they are refused.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        source: SampleSource,
+        memory: Memory,
+        link: OctetChannel,
+        books: Books,
+        identity: CoreIdentity,
+        timing: CoreTiming = DEFAULT_TIMING,
+        was_written: bool = False,
+        on_nominal: Callable[[Nominal], bool] | None = None,
+    ) -> None:
+        self._clock, self._source, self._books = clock, source, books
+        self._identity, self._timing, self._on_nominal = identity, timing, on_nominal
+        self._faults = CoreFault(0)
+        self._sequence = self._starts = 0
+        self._lost_samples = self._unknown = 0
+        self._next_sample: int | None = None
+        self._ring = RegisterRing(memory, was_written)
+        self._restore()
+        now = clock.now_ns()
+        self._started_ns = self._tick_due_ns = self._push_due_ns = self._calendar_due_ns = now
+        self._sync_due_ns = now + timing.sync_ns
+        self._pushed_ns = now - PUSH_GAP_MIN_NS
+        self._is_push_wanted = self._is_stopped = False
+        self._number = now  # so that a restarted core never repeats a number the service remembers
+        self._calendar_ms: tuple[int, int] | None = None
+        self.attach(link)
+
+    def _restore(self) -> None:
+        """Registers, starts and push sequence of the newest readable slot; says so when there should be one."""
+        if self._ring.damaged:
+            self._faults |= CoreFault.MEMORY_DAMAGED
+        if self._ring.state is not None:
+            try:
+                form, lasting, starts, sequence = _STATE.unpack_from(self._ring.state)
+                if form != _STATE_FORMAT:
+                    raise ValueError(f"state of format {form}")
+                self._books.from_state(self._ring.state[_STATE.size :])
+                self._starts, self._sequence = starts, sequence
+                self._faults |= CoreFault(lasting) & _LASTING
+            except (ValueError, StorageError, struct.error):
+                self._faults |= CoreFault.REGISTERS_LOST
+        elif self._ring.start is RingStart.LOST:
+            self._faults |= CoreFault.REGISTERS_LOST
+        self._starts += 1
+
+    # --- life
+
+    def attach(self, link: OctetChannel) -> None:
+        """Speak on `link` from now on: the first one, or a new one after the old was closed."""
+        self._link = link
+        self._reader = LinkReader(Side.MANAGEMENT)
+        link.on_arrival(self._arrived)
+
+    def start(self) -> None:
+        """Tell the restored totals at once, then live."""
+        self._push()
+        self._tick_due_ns += self._timing.tick_ns
+        self._clock.call_at(self._tick_due_ns, self._tick)
+        self._arrived()
+
+    def stop(self) -> None:
+        """Orderly end: what is due is booked, told, written and forced to the medium."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._read_samples()
+        self._books.finish()
+        self._push()
+        self._sync()
+
+    def _tick(self) -> None:
+        if self._is_stopped:
+            return
+        now = self._clock.now_ns()
+        self._read_samples()
+        if now >= self._push_due_ns or self._is_push_wanted:
+            self._push()
+        for message in self._reader.expire(now):
+            self._take(message)
+        if now >= self._calendar_due_ns:
+            self._calendar_due_ns = now + ASK_AGAIN_NS
+            self._ask(Kind.CALENDAR)
+            self._ask(Kind.METER_ADDRESS)
+        tick = self._timing.tick_ns
+        self._tick_due_ns += tick * max(1, -(-(now - self._tick_due_ns) // tick))
+        self._clock.call_at(self._tick_due_ns, self._tick)
+
+    def _read_samples(self) -> None:
+        try:
+            blocks = self._source.read(self._clock.now_ns())
+        except (WattwheelError, OSError):
+            self._faults |= CoreFault.SOURCE_ERROR
+            return
+        self._faults &= ~CoreFault.SOURCE_ERROR
+        if self._source.is_finished:
+            self._faults |= CoreFault.SOURCE_FINISHED
+        for block in blocks:
+            self._note_lost(block)
+            self._books.feed(block)
+
+    def _note_lost(self, block: SampleBlock) -> None:
+        if self._next_sample is not None and block.first > self._next_sample:
+            self._lost_samples += block.first - self._next_sample
+            self._faults |= CoreFault.SAMPLES_LOST
+        self._next_sample = block.first + len(block.voltage)
+
+    # --- pushes
+
+    def _push(self) -> None:
+        """Write a slot, then tell totals, momentary values and status under one number."""
+        now = self._clock.now_ns()
+        self._sequence += 1
+        self._save(now)
+        self._is_push_wanted = False
+        self._pushed_ns = now
+        push = self._timing.push_ns
+        if now >= self._push_due_ns:
+            self._push_due_ns += push * max(1, -(-(now + 1 - self._push_due_ns) // push))
+        momentary = self._books.momentary()
+        contents = WITH_STATUS | (WITH_MOMENTARY if momentary is not None else 0)
+        totals = Totals(contents, self._starts, self._books.pulses(), self._books.registers())
+        octets = pack(Side.CORE, Message(Kind.TOTALS, self._sequence, encode_totals(totals)))
+        if momentary is not None:
+            octets += pack(Side.CORE, Message(Kind.MOMENTARY, self._sequence, encode_momentary(momentary)))
+        self._link.write(octets + pack(Side.CORE, Message(Kind.STATUS, self._sequence, encode_status(self.status()))))
+
+    def _save(self, now: int) -> None:
+        head = _STATE.pack(_STATE_FORMAT, self._faults & _LASTING, self._starts, self._sequence)
+        try:
+            self._ring.write(head + self._books.to_state())
+            self._faults &= ~CoreFault.MEMORY_WRITE
+        except StorageError:
+            self._faults |= CoreFault.MEMORY_WRITE
+        if now >= self._sync_due_ns:
+            self._sync()
+
+    def _sync(self) -> None:
+        try:
+            self._ring.sync()
+        except StorageError:
+            self._faults |= CoreFault.MEMORY_WRITE
+            return  # still due: the next push tries again
+        self._sync_due_ns = self._clock.now_ns() + self._timing.sync_ns
+
+    def status(self) -> CoreStatus:
+        """Faults and figures of this core now."""
+        return CoreStatus(
+            faults=int(self._faults),
+            no_load=self._books.no_load(),
+            lost_samples=self._lost_samples,
+            uptime_ms=(self._clock.now_ns() - self._started_ns) // 1_000_000,
+            starts=self._starts,
+            memory_faults=self._ring.faults,
+            damaged_slots=self._ring.damaged,
+            unknown_messages=self._unknown + self._reader.other_versions,
+        )
+
+    @property
+    def calendar_milliseconds(self) -> int | None:
+        """The meter's calendar (UTC since 2000-01-01) as the management core told it, None before it did."""
+        if self._calendar_ms is None:
+            return None
+        told_ms, told_ns = self._calendar_ms
+        return told_ms + (self._clock.now_ns() - told_ns) // 1_000_000
+
+    # --- requests in both directions
+
+    def _arrived(self) -> None:
+        while octets := self._link.read():
+            for message in self._reader.feed(octets, self._clock.now_ns()):
+                self._take(message)
+
+    def _take(self, message: Message) -> None:
+        kind = message.kind
+        try:
+            if kind in _ANSWERS:
+                self._answer(message, *_ANSWERS[kind](self, message.body))
+            elif kind in (Kind.CALENDAR | ANSWER, Kind.METER_ADDRESS | ANSWER):
+                self._take_answer(message)
+            else:
+                self._unknown += 1
+        except RemoteProtocolError:
+            self._unknown += 1
+            if kind in _ANSWERS:
+                self._answer(message, Result.BAD_REQUEST, b"")
+
+    def _answer(self, request: Message, result: Result, body: bytes) -> None:
+        answer = Message(request.kind | ANSWER, request.number, bytes([result]) + body)
+        self._link.write(pack(Side.CORE, answer))
+
+    def _ask(self, kind: Kind) -> None:
+        self._number += 1
+        self._link.write(pack(Side.CORE, Message(kind, self._number, b"")))
+
+    def _take_answer(self, message: Message) -> None:
+        if message.body[:1] != bytes([Result.GOOD]):
+            return
+        now = self._clock.now_ns()
+        if message.kind == Kind.CALENDAR | ANSWER:
+            calendar = decode_calendar(message.body[1:])
+            self._calendar_ms = (calendar.milliseconds, now) if calendar.is_valid else None
+        else:
+            address = decode_address(message.body[1:])
+            self._identity = msgspec.structs.replace(self._identity, meter_address=address)
+        if self._calendar_ms is not None and self._identity.meter_address:
+            self._calendar_due_ns = now + CALENDAR_NS
+
+    def _identify(self, body: bytes) -> tuple[Result, bytes]:
+        return Result.GOOD, encode_identity(self._identity)
+
+    def _waveform(self, body: bytes) -> tuple[Result, bytes]:
+        waveform = self._books.waveform()
+        return (Result.NOT_AVAILABLE, b"") if waveform is None else (Result.GOOD, encode_waveform(waveform))
+
+    def _push_now(self, body: bytes) -> tuple[Result, bytes]:
+        if self._clock.now_ns() - self._pushed_ns >= PUSH_GAP_MIN_NS:
+            self._push()
+        else:
+            self._is_push_wanted = True  # at the next tick
+        return Result.GOOD, b""
+
+    def _set_nominal(self, body: bytes) -> tuple[Result, bytes]:
+        nominal = decode_nominal(body)
+        is_taken = self._on_nominal is not None and self._on_nominal(nominal)
+        return Result.GOOD if is_taken else Result.REFUSED, b""
+
+    def _half_cycles(self, body: bytes) -> tuple[Result, bytes]:
+        return Result.GOOD, encode_events(self._books.events(decode_since(body)))
+
+
+_ANSWERS: dict[int, Callable[[MeteringCore, bytes], tuple[Result, bytes]]] = {
+    Kind.IDENTIFY: MeteringCore._identify,
+    Kind.WAVEFORM: MeteringCore._waveform,
+    Kind.PUSH_NOW: MeteringCore._push_now,
+    Kind.SET_NOMINAL: MeteringCore._set_nominal,
+    Kind.HALF_CYCLES: MeteringCore._half_cycles,
+}
