@@ -37,6 +37,7 @@ class FakeFace:
         self.pressed: list[tuple[str, bool]] = []
         self.asked = 0
         self.screen = 0
+        self._told = 0
         self._second = asyncio.Event()
 
     def tick(self) -> None:
@@ -63,8 +64,10 @@ class FakeFace:
         raise UnknownItem(item)
 
     async def live(self) -> list[ValueRow]:
-        self._second.clear()
-        await self._second.wait()
+        while self.seconds == self._told:
+            self._second.clear()
+            await self._second.wait()
+        self._told = self.seconds
         if self.broken:
             raise RuntimeError("a bug in the face")
         return await self.rows("")
@@ -97,7 +100,7 @@ class FakeFace:
         item = catalogue.item_named(name)
         row = next(row for row in self._all() if row.name == name)
         decimals = len(item.picture.partition(".")[2])
-        digits = f"{row.value:.{decimals}f}"
+        digits = "--------" if row.value is None else f"{row.value:.{decimals}f}"
         return Lcd(digits=digits, di=row.di, index="00", unit=row.unit, symbols=symbols, lit=True, title=item.title)
 
     async def press(self, button: str, long: bool = False) -> None:

@@ -61,7 +61,7 @@ MOMENTARY = (
 
 SINGLES = (
     Quantity("f", "Frequency", "Hz", {"total": "02800002"}),
-    Quantity("In", "Neutral current", "A", {"total": "02800001"}, ("current",)),
+    Quantity("Iₙ", "Neutral current", "A", {"total": "02800001"}, ("current",)),
 )
 """Values of the whole meter that stand alone above the table."""
 

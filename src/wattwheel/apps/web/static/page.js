@@ -14,6 +14,7 @@ const LINK_WORDS = {
   connecting: "Connecting",
   live: "Live",
   stale: "Stale: last good values",
+  empty: "No values from the meter",
   lost: "Not connected, trying again",
 };
 
@@ -45,13 +46,15 @@ function showLink(state) {
 
 function showRows(rows) {
   numbers.show(rows);
-  const valid = rows.length > 0 && rows.every((row) => row.quality !== "stale");
+  const stale = rows.some((row) => row.quality === "stale");
+  const valid = !stale && rows.some((row) => row.quality === "valid");
   const power = rows.find((row) => row.di === TOTAL_POWER);
   load.add(valid && power ? (power.value_primary ?? power.value) : null);
   disc.turn(valid && power && typeof power.value === "number" ? power.value : 0);
   const at = rows.find((row) => row.at)?.at;
   if (at) print("clock", clockWords(at));
-  return valid ? "live" : "stale";
+  if (stale) return "stale";
+  return valid ? "live" : "empty";
 }
 
 function showStatus(status) {

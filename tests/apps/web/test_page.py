@@ -1,0 +1,313 @@
+"""The page in a real Chromium, against the real server over the fake meter."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import pytest
+from tests.apps.web.fake_face import FakeFace
+from tests.conftest import PROGRAMS
+
+from wattwheel.apps.web import layout
+from wattwheel.apps.web.server import WebServer
+from wattwheel.model.records import Quality
+
+pytestmark = pytest.mark.needs("chromium", "playwright")
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DIGIT_SEGMENTS = {
+    "": " ", "abcdef": "0", "bc": "1", "abdeg": "2", "abcdg": "3", "bcfg": "4", "acdfg": "5", "acdefg": "6",
+    "abc": "7", "abcdefg": "8", "abcdfg": "9", "g": "-",
+}  # fmt: skip
+READ_PLACES = """() => {
+  const polygons = [...document.querySelectorAll('#lcd polygon')].slice(0, 56);
+  return Array.from({length: 8}, (_, n) => polygons.slice(7 * n, 7 * n + 7)
+    .map((p, s) => p.classList.contains('on') ? 'abcdefg'[s] : '').join(''));
+}"""
+COLORED_PIXELS = """(selector) => {
+  const canvas = document.querySelector(selector);
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  const colors = new Set();
+  for (let n = 0; n < data.length; n += 4) if (data[n + 3] > 200) colors.add(data[n] << 16 | data[n + 1] << 8 | data[n + 2]);
+  return colors.size;
+}"""
+NO_OVERFLOW = "() => document.documentElement.scrollWidth <= innerWidth"
+
+
+class Meter:
+    """The page's server over a fake meter, in a loop of its own in a thread of its own."""
+
+    def __init__(self, face: FakeFace) -> None:
+        self.face = face
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._web: WebServer | None = None
+        self.port = 0
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def start(self) -> None:
+        async def work() -> None:
+            self._web = WebServer(self.face)
+            listener = socket.create_server(("127.0.0.1", self.port))
+            self.port = listener.getsockname()[1]
+            await self._web.start(listener)
+
+        self._wait(asyncio.run_coroutine_threadsafe(work(), self._loop))
+
+    def stop(self) -> None:
+        assert self._web
+        self._wait(asyncio.run_coroutine_threadsafe(self._web.stop(), self._loop))
+
+    def do(self, action: Callable[[FakeFace], Any]) -> None:
+        """Change the meter from within its own loop, then let a second pass."""
+
+        async def work() -> None:
+            action(self.face)
+            self.face.tick()
+
+        self._wait(asyncio.run_coroutine_threadsafe(work(), self._loop))
+
+    def tick(self) -> None:
+        self.do(lambda face: None)
+
+    def close(self) -> None:
+        self.stop()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _wait(self, future: Future[None]) -> None:
+        future.result(20)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    program = next(path for name in PROGRAMS["chromium"] if (path := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def meter(request: pytest.FixtureRequest) -> Iterator[Meter]:
+    meter = Meter(FakeFace(**getattr(request, "param", {})))
+    yield meter
+    meter.close()
+
+
+@pytest.fixture
+def open_page(chromium: Any, meter: Meter) -> Iterator[Callable[..., Any]]:
+    """Opens the meter's page; afterwards nothing may have been complained of or fetched elsewhere."""
+    contexts, complaints, fetched = [], [], []
+
+    def open_one(width: int = 1280, height: int = 900, **options: Any) -> Any:
+        context = chromium.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda sent: fetched.append(sent.url))
+        page.goto(meter.url)
+        page.wait_for_selector('[data-link="live"]')
+        return page
+
+    open_one.complaints = complaints  # type: ignore[attr-defined]
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert fetched
+    assert all(url.startswith(meter.url) for url in fetched)
+
+
+def value(page: Any, di: str) -> Any:
+    return page.locator(f'[data-di="{di}"]')
+
+
+def expect(locator: Any) -> Any:
+    from playwright.sync_api import expect as playwright_expect
+
+    return playwright_expect(locator)
+
+
+def test_numbers_change_without_a_reload_and_are_the_api_s(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    page.evaluate("() => { window.untouched = true }")
+    for _ in range(3):
+        before = value(page, "00010000").text_content()
+        meter.tick()
+        expect(value(page, "00010000")).not_to_have_text(before)
+    rows = {row["di"]: row for row in page.request.get(meter.url + "api/items").json()}
+    texts = page.eval_on_selector_all("[data-di]", "all => all.map(e => [e.dataset.di, e.textContent])")
+    for di, text in texts:
+        assert text == layout.printed(rows[di]["value"] if di in rows else None, layout.decimals(di)), di
+    primary = page.locator('[data-primary="02030000"]').text_content()
+    assert primary == f"{rows['02030000']['value_primary']:.3f}"
+    assert page.evaluate("() => window.untouched")
+
+
+def test_the_display_shows_what_the_meter_s_display_says(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    for _ in range(7):
+        meter.tick()
+        lcd = meter.face.display()
+        assert lcd
+        expect(page.locator("#lcd")).to_have_attribute("data-digits", lcd.digits)
+        places = "".join(DIGIT_SEGMENTS[on] for on in page.evaluate(READ_PLACES))
+        assert places == lcd.digits.replace(".", "").replace(":", "").rjust(8)
+        assert lcd.digits in page.locator("#lcd").get_attribute("aria-label")
+    assert page.locator("#lcd text.on", has_text="Ua").count() == 1
+    assert page.locator("#lcd text.on", has_text="ALARM").count() == 0
+
+
+def test_the_pictures_are_drawn(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    for _ in range(3):
+        meter.tick()
+    page.wait_for_selector('#phasor .voltage.b[visibility="visible"]')
+    assert page.locator('#phasor g[visibility="visible"]').count() == 6
+    assert "U B -120°" in page.locator("#phasor").get_attribute("aria-label")
+    assert page.evaluate(COLORED_PIXELS, "#scope") > 10
+    assert page.evaluate(COLORED_PIXELS, "#load canvas") > 3
+
+
+def test_old_values_are_marked_and_recover(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    meter.do(lambda face: setattr(face, "quality", Quality.STALE))
+    page.wait_for_selector('[data-link="stale"]')
+    expect(value(page, "02010100")).to_have_attribute("data-quality", "stale")
+    expect(page.locator("#link-text")).to_have_text("Stale: last good values")
+    expect(page.locator("#announce")).to_have_text("Stale: last good values")
+    expect(page.locator("#core-link")).to_have_text("silent")
+    meter.do(lambda face: setattr(face, "quality", Quality.INVALID))
+    expect(value(page, "02010100")).to_have_text("–")
+    expect(page.locator('[data-primary="02010100"]')).to_have_text("")
+    expect(page.locator("#link-text")).to_have_text("No values from the meter")
+    meter.do(lambda face: setattr(face, "quality", Quality.VALID))
+    page.wait_for_selector('[data-link="live"]')
+    expect(value(page, "02010100")).to_have_attribute("data-quality", "valid")
+
+
+def test_a_lost_server_is_shown_and_found_again_without_a_reload(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    page.evaluate("() => { window.untouched = true }")
+    meter.stop()
+    page.wait_for_selector('[data-link="lost"]')
+    expect(page.locator("#link-text")).to_have_text("Not connected, trying again")
+    meter.start()
+    page.wait_for_selector('[data-link="live"]', timeout=20000)
+    before = value(page, "00010000").text_content()
+    meter.tick()
+    expect(value(page, "00010000")).not_to_have_text(before)
+    assert page.evaluate("() => window.untouched")
+    refused = [line for line in open_page.complaints if "ERR_" in line]
+    assert open_page.complaints == refused  # the browser's own notes about the lost connection
+    open_page.complaints.clear()
+
+
+def test_everything_can_be_reached_and_pressed_by_keyboard(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    stops = []
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("() => document.activeElement.textContent.trim()"))
+        outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", stops[-1]
+    assert stops == [
+        "Skip to the values", "Up", "Down", "Both", "Program", "values as JSON", "status", "API description",
+    ]  # fmt: skip
+    page.locator('[data-button="down"]').focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#press-note")).to_have_text("down pressed.")
+    page.keyboard.press("Space")
+    page.locator(".skip").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.id === 'main'")
+    page.wait_for_function("() => document.getElementById('press-note').textContent")
+    assert meter.face.pressed[0] == ("down", False)
+
+
+def test_a_button_held_for_three_seconds_is_a_long_press(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    page.clock.install()
+    page.locator('[data-button="up"]').hover()
+    page.mouse.down()
+    page.clock.run_for(3100)
+    expect(page.locator("#press-note")).to_have_text("up pressed for three seconds.")
+    page.mouse.up()
+    page.locator('[data-button="both"]').click()
+    expect(page.locator("#press-note")).to_have_text("both pressed.")
+    assert meter.face.pressed == [("up", True), ("both", False)]
+
+
+@pytest.mark.parametrize("width", [320, 360, 640, 1000, 1280])
+def test_no_width_scrolls_sideways_or_moves_while_values_come(open_page: Any, meter: Meter, width: int) -> None:
+    page = open_page(width, 800)
+    boxes = "() => [...document.querySelectorAll('section, tr, #clock')].map(e => JSON.stringify(e.getBoundingClientRect()))"
+    meter.tick()
+    page.wait_for_selector('#phasor .voltage.b[visibility="visible"]')
+    assert page.evaluate(NO_OVERFLOW)
+    before = page.evaluate(boxes)
+    for _ in range(3):
+        old = value(page, "00010000").text_content()
+        meter.tick()
+        expect(value(page, "00010000")).not_to_have_text(old)
+    assert page.evaluate(boxes) == before
+    cut = "() => [...document.querySelectorAll('td')].filter(e => e.offsetWidth && e.scrollWidth > e.clientWidth + 1).length"
+    assert page.evaluate(cut) == 0
+
+
+def test_light_and_dark_follow_the_viewer(open_page: Any) -> None:
+    page = open_page(color_scheme="dark")
+    ground = "() => getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(ground)
+    page.emulate_media(color_scheme="light")
+    assert (dark, page.evaluate(ground)) == ("rgb(15, 19, 21)", "rgb(241, 242, 238)")
+
+
+def test_who_wants_no_motion_gets_none(open_page: Any, meter: Meter) -> None:
+    page = open_page(reduced_motion="reduce")
+    state = "() => document.querySelector('.strip').getAnimations().map(a => a.playState).join()"
+    assert page.evaluate(state) == "paused"
+    page.emulate_media(reduced_motion="no-preference")
+    meter.tick()
+    page.wait_for_function("() => document.querySelector('.strip').getAnimations()[0].playState === 'running'")
+
+
+@pytest.mark.parametrize("meter", [{"phases": "a", "transformer": False}], indirect=True)
+def test_a_single_phase_meter_has_one_column(open_page: Any, meter: Meter) -> None:
+    page = open_page(360, 800)
+    meter.tick()
+    expect(value(page, "02010100")).to_be_visible()
+    expect(value(page, "02010200")).to_be_hidden()
+    assert page.locator("[data-primary]").count() == 0
+    assert page.evaluate(NO_OVERFLOW)
+
+
+def test_two_windows_are_served_by_one_producer(open_page: Any, meter: Meter) -> None:
+    first, second = open_page(), open_page()
+    meter.tick()
+    expect(value(second, "00010000")).to_have_text("1234.57")
+    expect(value(first, "00010000")).to_have_text("1234.57")
