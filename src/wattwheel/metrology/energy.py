@@ -118,4 +118,4 @@ def view_kwh(microjoule: int, decimals: int = 2) -> int:
     Behind 999999.99 comes 0.00; what was not shown yet is in the microjoules and carries over exactly.
     """
     unit = int(10**decimals)
-    return microjoule * unit // MICROJOULE_PER_KWH % (unit * 10**VIEW_DIGITS)
+    return microjoule * unit // MICROJOULE_PER_KWH % (unit * int(10**VIEW_DIGITS))

@@ -33,14 +33,13 @@ _THIRD = cmath.exp(2j * math.pi / 3.0)
 class Probe:
     """Finds one spectral line of every channel, and the plain sums, in a single pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         self._fine_at = np.arange(PIECE, dtype=np.float64)
-        self._fine: Floats = np.zeros((PIECE, 4))
-        self._fine[:, 2] = 1.0
-        self._coarse_at: Floats = np.arange(1.0)
-        self._coarse: Phasors = np.empty(1, np.complex128)
-        self._edge_at: Floats = np.empty(8)
-        self._edge: Floats = np.zeros((8, 4))
+        self._fine: Floats = np.zeros((4, PIECE))  # cosine, sine, one, nothing: two complex columns
+        self._fine[2] = 1.0
+        self._fine_columns = self._fine.T
+        self._coarse_at: Phasors = np.zeros(1, np.complex128)
+        self._rows: Floats = np.empty((channels, 1, 4))
 
     @staticmethod
     def padded(count: int) -> int:
@@ -48,49 +47,39 @@ class Probe:
         return -(-count // PIECE) * PIECE
 
     def both(
-        self, work: Floats, count: int, edges: Floats, edge_weights: Floats, turns_per_sample: float
-    ) -> tuple[Floats, Phasors]:
+        self, work: Floats, count: int, weighted_edges: Floats, turns_per_sample: float
+    ) -> tuple[list[float], list[complex]]:
         """Sum of every channel, and its sum turned back by `turns_per_sample`.
 
-        `work`: inner samples, padded with zeros; `edges`: the 4 + 4 samples beside the ends, weighted by
-        `edge_weights`.
+        `work`: inner samples, padded with zeros; `weighted_edges`: the 4 + 4 samples beside the ends times weight.
         """
         angle = -2.0 * math.pi * turns_per_sample
         pieces = self.padded(count) // PIECE
-        fine, coarse = self._fine, self._pointer(pieces, angle * PIECE)
-        turned = self._fine_at * angle
-        np.cos(turned, out=fine[:, 0])
-        np.sin(turned, out=fine[:, 1])
-        fine[:, :2] *= POINTER_SCALE
-        np.rint(fine, out=fine)
-        rows = work[:, : pieces * PIECE].reshape(len(work), pieces, PIECE) @ fine
-        parts = rows.view(np.complex128)  # (channels, pieces, 2): turned sum, plain sum
-        edge = self._edge_pointer(count, angle, edge_weights)
-        borders = (edges @ edge).view(np.complex128)
-        lines = (parts[:, :, 0] * coarse).sum(axis=1) / POINTER_SCALE + borders[:, 0]
-        plain = rows[:, :, 2].sum(axis=1) + borders[:, 1].real
-        return plain, lines
-
-    def _pointer(self, pieces: int, angle: float) -> Phasors:
-        if len(self._coarse_at) < pieces:
-            self._coarse_at = np.arange(float(pieces))
-            self._coarse = np.empty(pieces, np.complex128)
-        turned = self._coarse_at[:pieces] * angle
-        coarse = self._coarse[:pieces]
-        np.cos(turned, out=coarse.real)
-        np.sin(turned, out=coarse.imag)
-        return coarse
-
-    def _edge_pointer(self, count: int, angle: float, weights: Floats) -> Floats:
-        at, edge = self._edge_at, self._edge
-        at[:4] = self._fine_at[:4]
-        at[4:] = self._fine_at[:4] + count
-        turned = at * angle
-        np.cos(turned, out=edge[:, 0])
-        np.sin(turned, out=edge[:, 1])
-        edge[:, 2] = 1.0
-        edge *= weights[:, None]
-        return edge
+        if self._rows.shape[1] != pieces:
+            self._coarse_at = np.zeros(pieces, np.complex128)
+            self._coarse_at.imag = np.arange(pieces)
+            self._rows = np.empty((len(work), pieces, 4))
+        fine, turning, rows = self._fine, self._fine[:2], self._rows
+        np.multiply(self._fine_at, angle, out=fine[1])
+        np.cos(fine[1], out=fine[0])
+        np.sin(fine[1], out=fine[1])
+        np.multiply(turning, POINTER_SCALE, out=turning)
+        np.rint(turning, out=turning)
+        np.matmul(work[:, : pieces * PIECE].reshape(len(work), pieces, PIECE), self._fine_columns, out=rows)
+        coarse = np.exp(self._coarse_at * (angle * PIECE))
+        inner = np.add.reduce(rows.view(np.complex128)[:, :, 0] * coarse, axis=1).tolist()
+        plain = np.add.reduce(rows[:, :, 2], axis=1).tolist()
+        # The ends: four samples from the first one on, four from `count` on.
+        borders = (
+            np.matmul(weighted_edges.reshape(len(work), 2, 4), self._fine_columns[:4]).view(np.complex128).tolist()
+        )
+        behind = cmath.exp(1j * angle * count)
+        first = [total + before[1].real + after[1].real for total, (before, after) in zip(plain, borders, strict=True)]
+        lines = [
+            (total + before[0] + after[0] * behind) / POINTER_SCALE
+            for total, (before, after) in zip(inner, borders, strict=True)
+        ]
+        return first, lines
 
 
 def harmonics(

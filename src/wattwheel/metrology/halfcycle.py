@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
-from wattwheel.metrology.window import EDGE_AFTER, EDGE_BEFORE, end_weights
+from wattwheel.metrology.window import EDGE_AFTER, EDGE_BEFORE, weights_at
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from wattwheel.metrology.cycles import Span
     from wattwheel.metrology.history import History
     from wattwheel.metrology.quantities import Scales
@@ -110,7 +108,7 @@ class HalfCycles:
         """Phases whose voltage is outside of its limits now."""
         return {phase: EventKind.SWELL if event.is_swell else EventKind.DIP for phase, event in self._open.items()}
 
-    def take(self, history: History, span: Span, means: NDArray[np.float64], scales: Scales) -> None:
+    def take(self, history: History, span: Span, means: list[float], scales: Scales) -> None:
         """Work the half cycles up to the end of `span` off."""
         ends = self._half_cycle_ends(span)
         if not ends:
@@ -146,18 +144,18 @@ class HalfCycles:
         return ends
 
     @staticmethod
-    def _squares(ends: list[int], history: History, means: NDArray[np.float64]) -> list[list[float]]:
+    def _squares(ends: list[int], history: History, means: list[float]) -> list[list[float]]:
         """Squares of the voltages (counts, without DC) added up from each end to the next."""
         first = ends[0] // TICKS_PER_SAMPLE - EDGE_BEFORE
         stop = ends[-1] // TICKS_PER_SAMPLE + EDGE_AFTER
-        samples = history.view(first, stop)[: len(means)] - means[:, None]
+        samples = history.view(first, stop)[: len(means)] - np.array(means)[:, None]
         np.square(samples, out=samples)
         running = np.zeros((len(means), samples.shape[1] + 1))
         np.cumsum(samples, axis=1, out=running[:, 1:])
         up_to = []
         for end in ends:
             at = end // TICKS_PER_SAMPLE - EDGE_BEFORE - first
-            weights = end_weights((end % TICKS_PER_SAMPLE) / TICKS_PER_SAMPLE)
+            weights = weights_at(end)
             beside = samples[:, at : at + 4].tolist()
             before = running[:, at].tolist()
             up_to.append(

@@ -64,10 +64,9 @@ class Chain:
         self._lags = tuple(lags(skew) if skew else None for skew, _ in self._turns)
         self._summer = Summer(phases, channels, form.bits, self._lags)
         self._scales = _scales(form, wiring, rating, calibration, self._columns, self._summer.margin)
-        self._power_factors = np.array(self._scales.volts) * np.array(self._scales.amperes)
-        self._channel_factors = np.array(
-            [*self._scales.volts, *self._scales.amperes, *([self._scales.neutral_a] if self._has_neutral else [])]
-        )
+        self._has_delays = any(skew or delay for skew, delay in self._turns)
+        self._power_factors = [v * i for v, i in zip(self._scales.volts, self._scales.amperes, strict=True)]
+        self._channel_factors = self._scales.factors
         kernel = CrossingFilter(form.rate_hz, rating.nominal_hz)
         dead = rating.interruption_share * rating.reference_voltage_v * math.sqrt(2.0)
         self._trackers = [
@@ -80,7 +79,7 @@ class Chain:
         dtype = np.int16 if form.bits <= FLOAT_BITS_MAX else np.int32
         self._history = History(channels, dtype, 3 * PIECE_SAMPLES)
         self._half_cycles = half_cycles
-        self._means = np.zeros(channels)
+        self._means = [0.0] * channels
         self._is_started = False
         self.gaps = self.samples_lost = self.samples_repeated = self.samples_unmetered = 0
 
@@ -155,15 +154,16 @@ class Chain:
         first = span.start // TICKS_PER_SAMPLE
         raw = history.view(first - self._before, span.end // TICKS_PER_SAMPLE + self._after)
         sums = self._summer.sums(raw, span.start, span.end, span.fundamental_start, span.cycles)
-        length = sums.length
+        length, totals = sums.length, sums.first
         if span.kind is not WindowKind.PARTIAL:
-            self._means = sums.first / length
+            self._means = [total / length for total in totals]
         means = self._means
-        volts, amps = sums.first[:phases], sums.first[phases : 2 * phases]
-        mean_volts, mean_amps = means[:phases], means[phases : 2 * phases]
-        products = sums.second[2] - mean_volts * amps - mean_amps * (volts - mean_volts * length)
-        active = (products * self._power_factors / length).tolist()
-        phasors = self._phasors(sums.phasors * self._channel_factors, span) if sums.phasors is not None else None
+        active = []
+        for phase, factor in enumerate(self._power_factors):
+            mean_volt, mean_amp = means[phase], means[phases + phase]
+            dc = mean_volt * totals[phases + phase] + mean_amp * (totals[phase] - mean_volt * length)
+            active.append((sums.products[phase] - dc) * factor / length)
+        phasors = self._phasors(sums.lines, span, sums.lines_length) if sums.lines is not None else None
         if phasors is None:
             reactive = [0.0] * phases
         else:
@@ -173,18 +173,20 @@ class Chain:
         history.drop_before(span.end // TICKS_PER_SAMPLE - self._kept)
         return Window(span, self._scales, sums, means, (active, reactive), phasors, raw)
 
-    def _phasors(self, lines: np.ndarray[tuple[int], np.dtype[np.complex128]], span: Span) -> list[complex]:
-        """The phasors with the calibration's delays applied."""
-        phasors: list[complex] = lines.tolist()
+    def _phasors(self, lines: list[complex], span: Span, length: float) -> list[complex]:
+        """The fundamentals in V and A, rms, with the calibration's delays applied."""
         phases = len(self._columns)
-        step = 2.0 * math.pi * TICKS_PER_SAMPLE / span.period
+        scale = math.sqrt(2.0) / length
+        phasors = [line * (scale * factor) for line, factor in zip(lines, self._channel_factors, strict=True)]
+        if not self._has_delays:
+            return phasors
+        step = 2.0 * math.pi * span.cycles / length
         for phase, (terms, (_, delay)) in enumerate(zip(self._lags, self._turns, strict=True)):
             if terms is not None:
                 phasors[phases + phase] *= response(terms, step)
-            if delay:
-                turn = complex(math.cos(step * delay), -math.sin(step * delay))
-                phasors[phase] *= turn
-                phasors[phases + phase] *= turn
+            turn = complex(math.cos(step * delay), -math.sin(step * delay))
+            phasors[phase] *= turn
+            phasors[phases + phase] *= turn
         return phasors
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
 from wattwheel.metrology.cycles import Span, WindowKind
 from wattwheel.metrology.fundamental import Probe, harmonics, is_reversed, unbalance
-from wattwheel.metrology.window import EDGE_AFTER, end_weights
+from wattwheel.metrology.window import EDGE_AFTER, weights_at
 from wattwheel.metrology.wiring import Rating, Wiring
 
 if TYPE_CHECKING:
@@ -44,6 +44,11 @@ class Scales(NamedTuple):
     amperes: tuple[float, ...]
     neutral_a: float | None
     margin: int  # samples in front of a window's first one that its raw view holds, less one
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Volts or amperes a count of every channel."""
+        return (*self.volts, *self.amperes, *(() if self.neutral_a is None else (self.neutral_a,)))
 
 
 class Picture(NamedTuple):
@@ -78,7 +83,7 @@ class Window:
         span: Span,
         scales: Scales,
         sums: Sums,
-        means: NDArray[np.float64],
+        means: list[float],
         powers: tuple[list[float], list[float]],
         phasors: list[complex] | None,
         raw: Counts,
@@ -115,37 +120,34 @@ class Window:
         ticks = self.span.end - self.span.fundamental_start
         return self.span.cycles * self._scales.rate_hz * TICKS_PER_SAMPLE / ticks
 
-    def _rms(self, row: int, factors: tuple[float, ...], first: int) -> tuple[float, ...]:
-        length = self._sums.length
-        squares = self._sums.second[row].tolist()
-        means = self._means.tolist()[first : first + len(squares)]
-        firsts = self._sums.first.tolist()[first : first + len(squares)]
+    def _rms(self, squares: list[float], factors: tuple[float, ...], first: int) -> tuple[float, ...]:
+        length, totals, means = self._sums.length, self._sums.first[first:], self._means[first:]
         return tuple(
             abs(factor) * math.sqrt(max(0.0, (square - mean * (2.0 * total - mean * length)) / length))
-            for factor, square, total, mean in zip(factors, squares, firsts, means, strict=True)
+            for factor, square, total, mean in zip(factors, squares, totals, means, strict=False)
         )
 
     @cached_property
     def voltage_v_rms(self) -> tuple[float, ...]:
         """RMS voltages, without DC."""
-        return self._rms(0, self._scales.volts, 0)
+        return self._rms(self._sums.squares_voltage, self._scales.volts, 0)
 
     @cached_property
     def current_a_rms(self) -> tuple[float, ...]:
         """RMS currents, without DC."""
-        return self._rms(1, self._scales.amperes, len(self._scales.volts))
+        return self._rms(self._sums.squares_current, self._scales.amperes, len(self._scales.volts))
 
     @property
     def voltage_v_dc(self) -> tuple[float, ...]:
         """Mean voltages."""
-        means = self._sums.first / self._sums.length
-        return tuple(factor * mean for factor, mean in zip(self._scales.volts, means.tolist(), strict=False))
+        totals = self._sums.first
+        return tuple(f * total / self._sums.length for f, total in zip(self._scales.volts, totals, strict=False))
 
     @property
     def current_a_dc(self) -> tuple[float, ...]:
         """Mean currents."""
-        means = (self._sums.first / self._sums.length).tolist()[len(self._scales.volts) :]
-        return tuple(factor * mean for factor, mean in zip(self._scales.amperes, means, strict=False))
+        totals = self._sums.first[len(self._scales.volts) :]
+        return tuple(f * total / self._sums.length for f, total in zip(self._scales.amperes, totals, strict=False))
 
     @property
     def apparent_power_va(self) -> tuple[float, ...]:
@@ -245,8 +247,8 @@ class Window:
         samples = self._raw[:, margin : margin + count + 4].astype(np.float64)
         weights = np.zeros(count + 4)
         weights[:count] = 1.0
-        weights[:4] -= end_weights((span.start % TICKS_PER_SAMPLE) / TICKS_PER_SAMPLE)
-        weights[count:] += end_weights((span.end % TICKS_PER_SAMPLE) / TICKS_PER_SAMPLE)
+        weights[:4] -= weights_at(span.start)
+        weights[count:] += weights_at(span.end)
         return samples, weights
 
     @cached_property
@@ -265,12 +267,10 @@ class Window:
         work = np.zeros((len(raw), Probe.padded(count)))
         work[:, :count] = raw[:, :count]
         edges = np.concatenate((raw[:, :4], raw[:, count : count + 4]), axis=1).astype(np.float64)
-        weights = np.array(end_weights((span.start % TICKS_PER_SAMPLE) / TICKS_PER_SAMPLE) * 2)
+        weights = np.array((*weights_at(span.start), *weights_at(span.end)))
         weights[:4] *= -1.0
-        weights[4:] = end_weights((span.end % TICKS_PER_SAMPLE) / TICKS_PER_SAMPLE)
-        factors = (*scales.volts, *scales.amperes, *(() if scales.neutral_a is None else (scales.neutral_a,)))
         lines = harmonics(work, count, edges, weights, turns, orders)
-        return np.asarray(lines * (math.sqrt(2.0) / self._sums.length) * np.array(factors)[:, None])
+        return np.asarray(lines * (math.sqrt(2.0) / self._sums.length) * np.array(scales.factors)[:, None])
 
     def _distortion(self, first: int) -> tuple[float | None, ...]:
         phases = len(self._scales.volts)

@@ -83,6 +83,8 @@ def check(form: SampleFormat, rating: Rating) -> None:
         raise ConfigError("samples.bits", form.bits, f"2 to {BITS_MAX}")
     if rating.nominal_hz not in NOMINAL_HZ:
         raise ConfigError("rating.nominal_hz", rating.nominal_hz, "50 or 60")
-    for name, value in zip(rating._fields, rating, strict=True):
-        if not value > 0.0:
-            raise ConfigError(f"rating.{name}", value, "more than 0")
+    for name in ("reference_voltage_v", "starting_current_a", "interruption_share"):
+        if not getattr(rating, name) > 0.0:
+            raise ConfigError(f"rating.{name}", getattr(rating, name), "more than 0")
+    if not rating.no_load_share >= 0.0:
+        raise ConfigError("rating.no_load_share", rating.no_load_share, "0 or more")
