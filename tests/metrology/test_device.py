@@ -51,9 +51,11 @@ class Bench:
         self.end, self.far = line(self.clock)
         self.reader = LinkReader(Side.CORE)
         self.number = 0
-        self.core = MeteringCore(
-            self.clock, self.source, self.cells, self.end, self.books, IDENTITY, **more  # type: ignore[arg-type]
-        )  # fmt: skip
+        self.core = MeteringCore(self.clock, self.cells, self.end, self.books, IDENTITY, **more)  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        self.core.start()
+        self.core.measure(self.source, self.books)
 
     def heard(self) -> list[Message]:
         self.clock.advance(0.000_01)
@@ -74,11 +76,11 @@ class Bench:
 
 def test_restored_totals_leave_before_any_sample_is_read() -> None:
     first = Bench()
-    first.core.start()
+    first.start()
     first.clock.advance(5)
     again = Bench(first.cells)
     again.source.fault = AssertionError("read")  # type: ignore[assignment]
-    again.core.start()
+    again.start()
     messages = again.heard()
     assert [message.kind for message in messages] == [Kind.TOTALS, Kind.STATUS]
     totals = decode_totals(messages[0].body)
@@ -90,7 +92,7 @@ def test_restored_totals_leave_before_any_sample_is_read() -> None:
 def test_a_push_leaves_each_second_whatever_the_speed_of_the_input() -> None:
     bench = Bench()
     bench.source.read = lambda now_ns: SteadySource.read(bench.source, 20 * now_ns)  # type: ignore[method-assign]
-    bench.core.start()
+    bench.start()
     times = []
     for _ in range(100):
         bench.clock.advance(0.1)
@@ -101,7 +103,7 @@ def test_a_push_leaves_each_second_whatever_the_speed_of_the_input() -> None:
 
 def test_one_push_is_totals_momentary_values_and_status_under_one_number() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.clock.advance(0.9)
     bench.heard()
     bench.clock.advance(0.2)
@@ -120,14 +122,14 @@ def test_a_kill_at_every_write_forgets_nothing_that_was_told() -> None:
         bench = Bench(cells)
         told: list[tuple[int, Totals]] = []
         try:
-            bench.core.start()
+            bench.start()
             for _ in range(50):
                 bench.clock.advance(1)
                 told += bench.totals()
         except KillError:
             told += bench.totals()
             again = Bench(cells)
-            again.core.start()
+            again.start()
             [(sequence, totals)] = again.totals()
             if told:
                 assert sequence > told[-1][0]
@@ -142,7 +144,7 @@ def test_a_kill_at_every_write_forgets_nothing_that_was_told() -> None:
 def test_a_cut_of_the_supply_costs_at_most_what_came_since_the_last_sync(seed: int) -> None:
     chance = random.Random(seed)
     bench = Bench()
-    bench.core.start()
+    bench.start()
     samples_at_start = 0
     for _ in range(8):
         seconds = chance.uniform(0.1, 90)
@@ -150,7 +152,7 @@ def test_a_cut_of_the_supply_costs_at_most_what_came_since_the_last_sync(seed: i
         cells = bench.cells.after_cut(chance, whole_pages=chance.random() < 0.5)
         metered = bench.books.samples
         bench = Bench(cells)
-        bench.core.start()
+        bench.start()
         restored = bench.books.samples
         exposure_s = SYNC_NS / 1e9 + 1.2  # the sync waits for a push, and the push for a tick
         assert metered - 1000 * exposure_s <= restored <= metered, f"seed {seed}"
@@ -160,7 +162,7 @@ def test_a_cut_of_the_supply_costs_at_most_what_came_since_the_last_sync(seed: i
 
 def test_the_ring_is_forced_every_twenty_seconds_and_at_an_orderly_stop() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.clock.advance(100)
     assert len(bench.cells.synced_pages) == 5
     bench.clock.advance(3.5)
@@ -178,7 +180,7 @@ def test_sequence_and_starts_go_on_over_restarts() -> None:
     cells, sequences = Cells(), []
     for starts in range(1, 5):
         bench = Bench(cells)
-        bench.core.start()
+        bench.start()
         bench.clock.advance(3.1)
         told = bench.totals()
         assert {totals.starts for _, totals in told} == {starts}
@@ -188,7 +190,7 @@ def test_sequence_and_starts_go_on_over_restarts() -> None:
 
 def test_a_failing_memory_stops_nothing_is_told_and_got_over() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.cells.failing = {"write", "sync"}
     bench.clock.advance(30)
     messages = bench.heard()
@@ -206,7 +208,7 @@ def test_a_failing_memory_stops_nothing_is_told_and_got_over() -> None:
 
 def test_a_sync_that_fails_alone_is_told_until_it_succeeds() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.cells.failing = {"sync"}
     bench.clock.advance(25)
     assert bench.core.status().faults == CoreFault.MEMORY_WRITE
@@ -217,12 +219,12 @@ def test_a_sync_that_fails_alone_is_told_until_it_succeeds() -> None:
 
 def test_lost_registers_are_told_for_the_rest_of_the_cores_life() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.clock.advance(5)
     for slot in range(bench.cells.size // SLOT_OCTETS):
         bench.cells.written[slot * SLOT_OCTETS + 60] ^= 4
     lost = Bench(bench.cells)
-    lost.core.start()
+    lost.start()
     assert lost.core.status().faults == CoreFault.REGISTERS_LOST | CoreFault.MEMORY_DAMAGED
     lost.clock.advance(300)
     later = Bench(lost.cells)
@@ -237,7 +239,7 @@ def test_a_blank_memory_that_should_hold_registers_is_a_loss() -> None:
 
 def test_a_state_that_the_books_refuse_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     monkeypatch.setattr(CountingBooks, "to_state", lambda books: b"another meter's")
     bench.clock.advance(2)
     assert Bench(bench.cells).core.status().faults == CoreFault.REGISTERS_LOST
@@ -245,7 +247,7 @@ def test_a_state_that_the_books_refuse_is_a_loss(monkeypatch: pytest.MonkeyPatch
 
 def test_lost_samples_are_counted_and_told() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.clock.advance(1)
     bench.source.skip(123)
     bench.clock.advance(2)
@@ -255,7 +257,7 @@ def test_lost_samples_are_counted_and_told() -> None:
 
 def test_a_source_that_fails_or_ends_is_told_and_the_pushes_go_on() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.source.fault = RecordingError("house.cfg", "went away")
     bench.clock.advance(2)
     assert bench.core.status().faults == CoreFault.SOURCE_ERROR
@@ -268,14 +270,15 @@ def test_a_source_that_fails_or_ends_is_told_and_the_pushes_go_on() -> None:
 
 def test_identity() -> None:
     bench = Bench()
+    bench.start()
     result, body = bench.ask(Kind.IDENTIFY) or (None, b"")
     assert (result, decode_identity(body)) == (Result.GOOD, IDENTITY)
 
 
 def test_waveform() -> None:
     bench = Bench()
+    bench.start()
     assert bench.ask(Kind.WAVEFORM) == (Result.NOT_AVAILABLE, b"")
-    bench.core.start()
     bench.clock.advance(3.3)
     result, body = bench.ask(Kind.WAVEFORM) or (None, b"")
     assert (result, decode_waveform(body)) == (Result.GOOD, bench.books.waveform())
@@ -283,7 +286,7 @@ def test_waveform() -> None:
 
 def test_a_push_on_request_follows_at_once_and_not_more_often_than_a_tick() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.clock.advance(1.5)
     bench.heard()
     for _ in range(50):
@@ -297,9 +300,12 @@ def test_a_push_on_request_follows_at_once_and_not_more_often_than_a_tick() -> N
 
 def test_parameters_are_refused_unless_allowed() -> None:
     nominal = Nominal(230_000, 50_000, 1000, 1200)
-    assert Bench().ask(Kind.SET_NOMINAL, encode_nominal(nominal)) == (Result.REFUSED, b"")
+    bench = Bench()
+    bench.start()
+    assert bench.ask(Kind.SET_NOMINAL, encode_nominal(nominal)) == (Result.REFUSED, b"")
     taken: list[Nominal] = []
     bench = Bench(on_nominal=lambda asked: not taken.append(asked))  # type: ignore[func-returns-value]
+    bench.start()
     assert bench.ask(Kind.SET_NOMINAL, encode_nominal(nominal)) == (Result.GOOD, b"")
     assert bench.ask(Kind.SET_NOMINAL, bytes(16)) == (Result.BAD_REQUEST, b"")
     assert taken == [nominal]
@@ -307,6 +313,7 @@ def test_parameters_are_refused_unless_allowed() -> None:
 
 def test_half_cycle_events_since_a_number() -> None:
     bench = Bench()
+    bench.start()
     result, body = bench.ask(Kind.HALF_CYCLES, encode_since(1)) or (None, b"")
     assert (result, decode_events(body)) == (Result.GOOD, bench.books.events(1))
     assert bench.ask(Kind.HALF_CYCLES, b"?") == (Result.BAD_REQUEST, b"")
@@ -314,6 +321,7 @@ def test_half_cycle_events_since_a_number() -> None:
 
 def test_unknown_messages_are_ignored_and_counted() -> None:
     bench = Bench()
+    bench.start()
     assert bench.ask(0x6F, b"from the future") is None
     assert bench.ask(Kind.TOTALS, b"") is None
     assert bench.core.status().unknown_messages == 2
@@ -321,7 +329,7 @@ def test_unknown_messages_are_ignored_and_counted() -> None:
 
 def test_the_core_asks_for_calendar_and_address_until_it_is_told() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     bench.clock.advance(0.3)
     asked = [m for m in bench.heard() if m.kind in (Kind.CALENDAR, Kind.METER_ADDRESS)]
     assert [m.kind for m in asked] == [Kind.CALENDAR, Kind.METER_ADDRESS]
@@ -343,7 +351,7 @@ def test_the_core_asks_for_calendar_and_address_until_it_is_told() -> None:
 
 def test_noise_on_the_link_disturbs_neither_pushes_nor_requests() -> None:
     bench = Bench()
-    bench.core.start()
+    bench.start()
     chance = random.Random(3)
     for _ in range(200):
         bench.far.write(chance.randbytes(chance.randrange(1, 300)))
@@ -353,20 +361,21 @@ def test_noise_on_the_link_disturbs_neither_pushes_nor_requests() -> None:
     assert bench.ask(Kind.IDENTIFY) is not None
 
 
-def test_a_new_link_takes_over() -> None:
+def test_before_it_measures_it_answers_and_pushes_what_it_has() -> None:
     bench = Bench()
     bench.core.start()
-    near, far = line(bench.clock)
-    bench.core.attach(near)
-    bench.heard()
-    bench.clock.advance(2.5)
-    assert bench.totals() == []
-    assert len([m for m in LinkReader(Side.CORE).feed(far.read()) if m.kind == Kind.TOTALS]) == 2
+    bench.clock.advance(5.1)
+    assert len(bench.totals()) == 6
+    assert bench.ask(Kind.WAVEFORM) == (Result.NOT_AVAILABLE, b"")
+    assert bench.ask(Kind.HALF_CYCLES, encode_since(0)) == (Result.GOOD, b"")
+    bench.core.measure(bench.source, bench.books)
+    bench.clock.advance(1)
+    assert bench.totals()[-1][1].microjoule[0] > 0
 
 
 def test_a_late_tick_catches_up_without_piling_pushes_up() -> None:
     bench = Bench(timing=CoreTiming())
-    bench.core.start()
+    bench.start()
     bench.heard()
     late, bench.clock._timers = bench.clock._timers, []
     bench.clock.advance(10.05)  # the process was stopped

@@ -83,9 +83,9 @@ class Both:
             self.core._is_stopped = True  # dead: nothing more is written or told
             self.near.on_arrival(lambda: None)
         self.books = CountingBooks()
-        source = SteadySource(self.clock.now_ns())
-        self.core = MeteringCore(self.clock, source, self.cells, self.near, self.books, IDENTITY)
+        self.core = MeteringCore(self.clock, self.cells, self.near, self.books, IDENTITY)
         self.core.start()
+        self.core.measure(SteadySource(self.clock.now_ns()), self.books)
 
     def start_service(self) -> None:
         self.service.is_dead = True
@@ -352,7 +352,7 @@ class Partition:
 
     def __init__(self) -> None:
         self.clock = WorldClock()
-        self.near, far = line(self.clock)
+        near, far = line(self.clock)
         self.ports = Ports({CORE_LINK: far})
         spec = BodySpec(
             "metering",
@@ -367,9 +367,11 @@ class Partition:
         self.context = StartContext(spec, self.clock, self.ports)  # type: ignore[arg-type]
         start(self.context)
         self.books = CountingBooks()
-        self.core = MeteringCore(
-            self.clock, SteadySource(self.clock.now_ns()), Cells(), self.near, self.books, IDENTITY
-        )
+        self.core = MeteringCore(self.clock, Cells(), near, self.books, IDENTITY)
+
+    def start_core(self) -> None:
+        self.core.start()
+        self.core.measure(SteadySource(self.clock.now_ns()), self.books)
 
     def run(self, seconds: float) -> None:
         for _ in range(round(seconds / 0.01)):
@@ -389,7 +391,7 @@ class Partition:
 
 def test_the_partition_publishes_readings() -> None:
     partition = Partition()
-    partition.core.start()
+    partition.start_core()
     partition.run(3.1)
     readings = [msgspec.msgpack.decode(written, type=Readings) for written in partition.ports.written]
     assert len(readings) == 4 + 1  # the service asked for one when it started
@@ -399,7 +401,7 @@ def test_the_partition_publishes_readings() -> None:
 
 def test_the_partition_answers_the_private_identifiers() -> None:
     partition = Partition()
-    partition.core.start()
+    partition.start_core()
     partition.run(3)
     error, data = partition.ask(WAVEFORM_DI)
     assert error == 0
@@ -415,10 +417,8 @@ def test_the_partition_answers_the_private_identifiers() -> None:
 
 def test_what_cannot_be_had_gets_an_error_in_time() -> None:
     partition = Partition()
-    partition.near.on_arrival(lambda: None)
     assert partition.ask(WAVEFORM_DI) == (ERR_OTHER, b"")  # the core is silent
-    partition.core.attach(partition.near)
-    partition.core.start()
+    partition.start_core()
     assert partition.ask(0x0E0000FF) == (ERR_NO_DATA, b"")
     assert partition.ask(WAVEFORM_DI, control=0x14) == (ERR_NO_DATA, b"")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -18,10 +18,10 @@ from wattwheel.hil.clock import Clock
 from wattwheel.hil.octets import OctetChannel
 from wattwheel.hil.sampling import SampleBlock, SampleSource
 from wattwheel.hil.storage import Memory
-from wattwheel.metrology.books import Books
 from wattwheel.metrology.ring import RegisterRing, RingStart
-from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus
+from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus, HalfCycleEvent, Waveform
 from wattwheel.model.errors import RemoteProtocolError, StorageError, WattwheelError
+from wattwheel.model.records import Momentary
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import (
     WITH_MOMENTARY,
@@ -56,6 +56,44 @@ _LASTING = CoreFault.REGISTERS_LOST
 """Faults that a restart does not heal: they are kept with the registers."""
 
 
+class Ledger(Protocol):
+    """Registers and pulses, as the device keeps them."""
+
+    def registers(self) -> tuple[int, ...]:
+        """The 24 registers in microjoule, in the order of `model.records.EnergyTotals`."""
+
+    def pulses(self) -> tuple[int, int]:
+        """Active and reactive test pulses since the first start."""
+
+    def to_state(self) -> bytes:
+        """Registers with their remainders."""
+
+    def from_state(self, state: bytes) -> None:
+        """Continue from `to_state`. Raises StorageError for octets that are no state, and changes nothing."""
+
+
+class Meter(Protocol):
+    """The signal chain that books into the ledger, as the device sees it."""
+
+    def feed(self, block: SampleBlock) -> None:
+        """Measure and book all windows that `block` completes. A gap in the samples only ends the open window."""
+
+    def finish(self) -> None:
+        """Book what is left up to the last sample: at an orderly stop."""
+
+    def momentary(self) -> Momentary | None:
+        """Of the newest whole window, None before the first."""
+
+    def waveform(self) -> Waveform | None:
+        """The last cycle of the newest whole window, None before the first."""
+
+    def no_load(self) -> int:
+        """One bit an element (total, a, b, c): set where the newest window's active power is below the threshold."""
+
+    def events(self, since: int) -> list[HalfCycleEvent]:
+        """Dips, swells and interruptions with a number above `since`, oldest first."""
+
+
 class CoreTiming(NamedTuple):
     """Intervals of the core on the monotonic clock."""
 
@@ -68,26 +106,30 @@ DEFAULT_TIMING = CoreTiming()
 
 
 class MeteringCore:
-    """One metering core. `start`, then it lives on the clock's calls and the link's arrivals until `stop`.
+    """One metering core: `start` tells what was restored, `measure` begins to meter, `stop` ends in order.
 
-    `on_nominal` takes new parameters and returns whether they are in force; without it they are refused.
+    Between them it lives on the clock's calls and the link's arrivals. `on_nominal` takes new parameters and returns
+    whether they are in force; without it they are refused. `faults` are those known before the start.
     """
 
     def __init__(
         self,
         clock: Clock,
-        source: SampleSource,
         memory: Memory,
         link: OctetChannel,
-        books: Books,
+        ledger: Ledger,
         identity: CoreIdentity,
         timing: CoreTiming = DEFAULT_TIMING,
         was_written: bool = False,
+        faults: CoreFault = CoreFault(0),  # noqa: B008 - a frozen value
         on_nominal: Callable[[Nominal], bool] | None = None,
     ) -> None:
-        self._clock, self._source, self._books = clock, source, books
+        """`was_written`: see `RegisterRing`. Raises StorageError when the memory is too small."""
+        self._clock, self._link, self._ledger = clock, link, ledger
         self._identity, self._timing, self._on_nominal = identity, timing, on_nominal
-        self._faults = CoreFault(0)
+        self._source: SampleSource | None = None
+        self._meter: Meter | None = None
+        self._faults = faults
         self._sequence = self._starts = 0
         self._lost_samples = self._unknown = 0
         self._next_sample: int | None = None
@@ -100,7 +142,7 @@ class MeteringCore:
         self._is_push_wanted = self._is_stopped = False
         self._number = now  # so that a restarted core never repeats a number the service remembers
         self._calendar_ms: tuple[int, int] | None = None
-        self.attach(link)
+        self._reader = LinkReader(Side.MANAGEMENT)
 
     def _restore(self) -> None:
         """Registers, starts and push sequence of the newest readable slot; says so when there should be one."""
@@ -111,7 +153,7 @@ class MeteringCore:
                 form, lasting, starts, sequence = _STATE.unpack_from(self._ring.state)
                 if form != _STATE_FORMAT:
                     raise ValueError(f"state of format {form}")
-                self._books.from_state(self._ring.state[_STATE.size :])
+                self._ledger.from_state(self._ring.state[_STATE.size :])
                 self._starts, self._sequence = starts, sequence
                 self._faults |= CoreFault(lasting) & _LASTING
             except (ValueError, StorageError, struct.error):
@@ -122,18 +164,18 @@ class MeteringCore:
 
     # --- life
 
-    def attach(self, link: OctetChannel) -> None:
-        """Speak on `link` from now on: the first one, or a new one after the old was closed."""
-        self._link = link
-        self._reader = LinkReader(Side.MANAGEMENT)
-        link.on_arrival(self._arrived)
-
     def start(self) -> None:
-        """Tell the restored totals at once, then live."""
+        """Tell the restored totals at once, then push and answer; nothing is metered yet."""
         self._push()
+        self._link.on_arrival(self._arrived)
         self._tick_due_ns += self._timing.tick_ns
         self._clock.call_at(self._tick_due_ns, self._tick)
         self._arrived()
+
+    def measure(self, source: SampleSource, meter: Meter) -> None:
+        """Meter the samples of `source` from now on."""
+        self._source, self._meter = source, meter
+        self._identity = msgspec.structs.replace(self._identity, rate_millihertz=round(source.format.rate_hz * 1000))
 
     def stop(self) -> None:
         """Orderly end: what is due is booked, told, written and forced to the medium."""
@@ -141,7 +183,8 @@ class MeteringCore:
             return
         self._is_stopped = True
         self._read_samples()
-        self._books.finish()
+        if self._meter is not None:
+            self._meter.finish()
         self._push()
         self._sync()
 
@@ -163,6 +206,8 @@ class MeteringCore:
         self._clock.call_at(self._tick_due_ns, self._tick)
 
     def _read_samples(self) -> None:
+        if self._source is None or self._meter is None:
+            return
         try:
             blocks = self._source.read(self._clock.now_ns())
         except (WattwheelError, OSError):
@@ -173,7 +218,7 @@ class MeteringCore:
             self._faults |= CoreFault.SOURCE_FINISHED
         for block in blocks:
             self._note_lost(block)
-            self._books.feed(block)
+            self._meter.feed(block)
 
     def _note_lost(self, block: SampleBlock) -> None:
         if self._next_sample is not None and block.first > self._next_sample:
@@ -193,9 +238,9 @@ class MeteringCore:
         push = self._timing.push_ns
         if now >= self._push_due_ns:
             self._push_due_ns += push * max(1, -(-(now + 1 - self._push_due_ns) // push))
-        momentary = self._books.momentary()
+        momentary = self._meter.momentary() if self._meter is not None else None
         contents = WITH_STATUS | (WITH_MOMENTARY if momentary is not None else 0)
-        totals = Totals(contents, self._starts, self._books.pulses(), self._books.registers())
+        totals = Totals(contents, self._starts, self._ledger.pulses(), self._ledger.registers())
         octets = pack(Side.CORE, Message(Kind.TOTALS, self._sequence, encode_totals(totals)))
         if momentary is not None:
             octets += pack(Side.CORE, Message(Kind.MOMENTARY, self._sequence, encode_momentary(momentary)))
@@ -204,7 +249,7 @@ class MeteringCore:
     def _save(self, now: int) -> None:
         head = _STATE.pack(_STATE_FORMAT, self._faults & _LASTING, self._starts, self._sequence)
         try:
-            self._ring.write(head + self._books.to_state())
+            self._ring.write(head + self._ledger.to_state())
             self._faults &= ~CoreFault.MEMORY_WRITE
         except StorageError:
             self._faults |= CoreFault.MEMORY_WRITE
@@ -223,7 +268,7 @@ class MeteringCore:
         """Faults and figures of this core now."""
         return CoreStatus(
             faults=int(self._faults),
-            no_load=self._books.no_load(),
+            no_load=self._meter.no_load() if self._meter is not None else 0,
             lost_samples=self._lost_samples,
             uptime_ms=(self._clock.now_ns() - self._started_ns) // 1_000_000,
             starts=self._starts,
@@ -286,7 +331,7 @@ class MeteringCore:
         return Result.GOOD, encode_identity(self._identity)
 
     def _waveform(self, body: bytes) -> tuple[Result, bytes]:
-        waveform = self._books.waveform()
+        waveform = self._meter.waveform() if self._meter is not None else None
         return (Result.NOT_AVAILABLE, b"") if waveform is None else (Result.GOOD, encode_waveform(waveform))
 
     def _push_now(self, body: bytes) -> tuple[Result, bytes]:
@@ -302,7 +347,8 @@ class MeteringCore:
         return Result.GOOD if is_taken else Result.REFUSED, b""
 
     def _half_cycles(self, body: bytes) -> tuple[Result, bytes]:
-        return Result.GOOD, encode_events(self._books.events(decode_since(body)))
+        since = decode_since(body)
+        return Result.GOOD, encode_events(self._meter.events(since) if self._meter is not None else [])
 
 
 _ANSWERS: dict[int, Callable[[MeteringCore, bytes], tuple[Result, bytes]]] = {
