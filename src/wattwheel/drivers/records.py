@@ -230,6 +230,7 @@ class DualRecords:
         """Note whether the first file shows `state`, and otherwise what had to be done for the name space."""
         mark = self._spaces[name].mark
         has_mark = mark in marks(versions)
+        is_passed = any(record.generation > mark.generation for record in versions)
         shows = has_mark and _shows(versions, mark)
         if not shows:
             self._first.needs_replacing = True
@@ -237,8 +238,8 @@ class DualRecords:
         self._forgotten |= {(name, r.key) for r in versions if r.payload is None and r.key not in state.records}
         if not state.is_whole:
             self._note(name, Recovered.PARTIAL if state.records else Recovered.LOST)
-        elif not has_mark or seen.fault is not None or (name, MARK_KEY) in seen.touched:
-            self._note(name, Recovered.OLDER)  # a younger mark may have been there
+        elif not has_mark or seen.fault is not None or (name, MARK_KEY) in seen.touched or is_passed:
+            self._note(name, Recovered.OLDER)  # there was a younger transaction, or there may have been
         elif not shows or any(space == name for space, _ in seen.touched):
             self._note(name, Recovered.REPAIRED)
 
