@@ -204,6 +204,13 @@ def test_any_identifier_is_an_item_or_unknown(di):
         assert item_1997(di & 0xFFFF).di == di & 0xFFFF
 
 
+def test_no_row_has_two_blocks():
+    for edition in ("2007", "1997"):
+        for row in catalogue._table(edition).rows:
+            assert sum(each.block for each in row.ranges) <= 1
+            assert row.derive(row.item.di) == row.item
+
+
 def test_passwords_are_not_readable_and_readings_not_writable():
     assert not any(item.read for item in ALL_2007 if item.di >> 8 == 0x04000C)
     assert not item_1997(0xC212).read

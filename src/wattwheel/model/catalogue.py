@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import csv
 import itertools
+import os.path
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from pathlib import Path
 
 import msgspec
 
@@ -39,7 +39,7 @@ __all__ = [
     "range_text",
 ]
 
-DATA = Path(__file__).with_name("data")
+DATA = os.path.join(os.path.dirname(__file__), "data")
 """Folder of the tables."""
 
 CONCRETE_ITEMS_CACHED_MAX = 4096
@@ -56,7 +56,7 @@ class Table:
 
     def __init__(self, edition: str) -> None:
         self.edition = edition
-        with (DATA / f"dlt645-{edition}.csv").open(encoding="utf-8", newline="") as file:
+        with open(os.path.join(DATA, f"dlt645-{edition}.csv"), encoding="utf-8", newline="") as file:
             lines = csv.reader(file)
             columns = next(lines)
             self.rows = tuple(row_from_cells(edition, dict(zip(columns, line, strict=True))) for line in lines)
@@ -191,7 +191,7 @@ def range_text(item: Item) -> str:
 @cache
 def fields(layout: str) -> tuple[Field, ...]:
     """The fields of a record layout in wire order; empty for ""."""
-    with (DATA / "fields.csv").open(encoding="utf-8", newline="") as file:
+    with open(os.path.join(DATA, "fields.csv"), encoding="utf-8", newline="") as file:
         return tuple(
             Field(line["label"], line["unit"], line["signed"] == "1", line["kind"])
             for line in csv.DictReader(file)

@@ -99,15 +99,16 @@ class Row(msgspec.Struct, frozen=True):
         return mask
 
     def derive(self, di: int) -> Item | None:
-        """The item `di` of this row's ranges, None where it does not exist. Two blocks at once do not exist."""
-        blocks = [each for each in self.ranges if each.block and each.number(di) == each.mask]
-        if len(blocks) > 1 or not all(each.holds(di) for each in self.ranges):
+        """The item `di` of this row's ranges, None where it does not exist. At most one range of a row has a block."""
+        if not all(each.holds(di) for each in self.ranges):
             return None
-        item = self.item
+        item, block = self.item, None
         for each in self.ranges:
-            if each not in blocks:
+            if each.block and each.number(di) == each.mask:
+                block = each
+            else:
                 item = _numbered(item, each, di)
-        return _block(item, blocks[0], di) if blocks else item
+        return _block(item, block, di) if block else item
 
     def identifiers(self) -> Iterator[int]:
         """Every identifier for which `derive` gives an item."""
@@ -115,8 +116,7 @@ class Row(msgspec.Struct, frozen=True):
             di = self.item.di
             for each, number in zip(self.ranges, numbers, strict=True):
                 di = each.replaced(di, number)
-            if self.derive(di) is not None:
-                yield di
+            yield di
 
 
 def row_from_cells(edition: str, cells: Mapping[str, str]) -> Row:

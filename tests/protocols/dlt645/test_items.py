@@ -179,6 +179,7 @@ def test_ff_is_not_available(item):
         ("settlement_day_1", "0032"),
         ("rated_voltage", "0056003230" + "32"),
         ("rated_voltage", "800000000000"),
+        ("rated_voltage", "323032560000"),  # NUL at the wrong end
     ],
 )
 def test_what_is_no_value(name, octets):
