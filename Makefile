@@ -42,7 +42,7 @@ test: lint
 	$(BIN)/python -m pytest $(ARGS)
 
 docs: .venv/.ready-dev
-	$(BIN)/python tools/write_docs.py
+	$(BIN)/python -m tools.write_docs
 	$(BIN)/python -m pytest tests/docs $(ARGS)
 
 # After a change of pyproject.toml: lock anew, then export the lists for machines without uv. Needs uv.

@@ -1,0 +1,125 @@
+"""Writes the generated parts of the manual: `make docs`. tests/docs fails while a page and the code differ.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the page is written by hand.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from tools.licences import dependency_table
+
+from wattwheel.boot.settings_pages import settings_markdown
+from wattwheel.cli.main import COMMANDS, wattwheel
+from wattwheel.model import errors
+
+PROJECT = Path(__file__).parents[1]
+DOCS = PROJECT / "docs"
+_PART = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name, groups left out."""
+    context = click.Context(wattwheel, info_name="wattwheel")
+    for name in COMMANDS:
+        command = wattwheel.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                yield f"{name} {inner.name}", inner
+        else:
+            yield name, command
+
+
+def command_line() -> str:
+    """A section for each command: how to call it, its options."""
+    parts = []
+    for name, command in commands():
+        context = click.Context(command, info_name=f"wattwheel {name}")
+        usage = " ".join([f"wattwheel {name}", *command.collect_usage_pieces(context)])
+        text = " ".join((command.help or "").split())
+        parts.append(f"\n## {name}\n\n    {usage}\n\n{text}\n")
+        rows = [_option_row(option) for option in command.params if isinstance(option, click.Option)]
+        if rows:
+            parts.append("\n| option | default | what it does |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "".join(parts)
+
+
+def _option_row(option: click.Option) -> str:
+    said = " ".join([option.opts[-1], option.metavar or ""]).strip().replace("|", "\\|")
+    default = f"`{option.default}`" if option.show_default else ""
+    return f"| `{said}` | {default} | {(option.help or '').replace('|', chr(92) + '|')} |"
+
+
+def error_classes() -> Iterator[type[errors.WattwheelError]]:
+    """Every class of the error tree, base classes first."""
+    waiting: list[type[errors.WattwheelError]] = [errors.WattwheelError]
+    while waiting:
+        kind = waiting.pop(0)
+        yield kind
+        waiting[:0] = [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
+
+
+def error_table() -> str:
+    """One row an error class."""
+    rows = ["| error | is a | when |", "|---|---|---|"]
+    for kind in error_classes():
+        parents = ", ".join(f"`{parent.__name__}`" for parent in kind.__bases__)
+        first = (kind.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
+        rows.append(f"| `{kind.__name__}` | {parents} | {re.sub(r' +', ' ', first)} |")
+    return "\n".join(rows) + "\n"
+
+
+KINDS = {
+    "tutorials": "Tutorials take you by the hand",
+    "how-to": "How-to pages solve one task",
+    "reference": "Reference pages are complete and dry",
+    "explanation": "Explanations say why",
+    "decisions": "Decisions are numbered, and superseded rather than edited",
+}
+"""The folders of the manual."""
+
+
+def pages() -> str:
+    """The pages of each kind by their titles."""
+    parts = []
+    for folder, what in KINDS.items():
+        parts.append(f"\n## {what}\n\n")
+        for page in sorted((DOCS / folder).glob("*.md")):
+            title = page.read_text().partition("\n")[0].removeprefix("# ")
+            parts.append(f"- [{title}]({folder}/{page.name})\n")
+    return "".join(parts) + "\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "pages": pages,
+    "settings": settings_markdown,
+    "command line": command_line,
+    "errors": error_table,
+    "dependencies": dependency_table,
+}
+"""What a page can have generated into it."""
+
+
+def renewed(text: str) -> str:
+    """`text` of a page with its generated parts made anew."""
+    return _PART.sub(lambda part: f"{part[1]}{PARTS[part['name']]()}{part[3]}", text)
+
+
+def main() -> int:
+    """Rewrite every page that has generated parts."""
+    for page in sorted(DOCS.rglob("*.md")):
+        old = page.read_text()
+        new = renewed(old)
+        if new != old:
+            page.write_text(new)
+            print(f"written: {page.relative_to(PROJECT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
