@@ -8,6 +8,7 @@ the low nibble of DI0. The row itself stands at one point of its range; the rule
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import msgspec
 
@@ -16,6 +17,9 @@ PLACES = {"DI0": (0, 0xFF), "DI1": (8, 0xFF), "DI0L": (0, 0xF)}
 
 SETTLEMENT_PERIODS_MAX = 12
 """Settlement periods a 2007 meter can be asked for, besides the running one."""
+
+RANGE_TEXTS_CACHED_MAX = 64
+"""Parsed `range` columns kept; the tables hold some twenty different ones."""
 
 _WORDS: dict[str, tuple[str, str]] = {
     # kind -> what stands for number 1 in the English title and in the Chinese name
@@ -94,6 +98,7 @@ class Members(msgspec.Struct, frozen=True):
         return self.first + index * self.step
 
 
+@lru_cache(maxsize=RANGE_TEXTS_CACHED_MAX)
 def parse(text: str) -> tuple[Range, ...]:
     """The ranges of a row from its `range` column."""
     ranges = []

@@ -373,8 +373,7 @@ def test_layouts_fit_their_records(layout):
 
 
 def test_units_within_records():
-    item = find("freeze_block".join(["timed_", "_1"]).replace("freeze_block", "freeze_variables"))
-    parts = decode(item, bytes(24)).parts
+    parts = decode(find("timed_freeze_variables_1"), bytes(24)).parts
     assert [part.unit for part in parts] == ["kW"] * 4 + ["kvar"] * 4
     assert [part.unit for part in decode(find("voltage_loss_count_and_minutes"), bytes(18)).parts] == [
         "times",
@@ -420,9 +419,6 @@ def test_a_1997_set():
     assert decoded.parts[0].plain() == [0.39, 0.03]
     assert not decoded.parts[1].is_valid
     assert encode(item, [[0.39, 0.03], None]) == octets
-
-
-LOAD = "a0a0" + "{count:02x}" + "3015201126" + "{classes}"
 
 
 def load_record(classes):
