@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from wattwheel.apex.messages import Damaged, Kind, Message, pack, unpack
+from wattwheel.apex.messages import DamagedMessageError, Kind, Message, pack, unpack
 from wattwheel.apex.partition import StartContext
 
 TO_BUS = "to_bus"
@@ -70,9 +70,11 @@ class BusPort:
             self._clock.call_at(self._clock.now_ns() + TIMEOUT_LOOK_NS, self._look_for_late)
         return True
 
-    def reply(self, request: Message, data: bytes = b"", error: int = 0) -> None:
+    def reply(self, request: Message, data: bytes = b"", error: int = 0, quality: int = 0) -> None:
         """Answer `request`. Exactly once each; the bus drops and counts anything else."""
-        self._gathered.append(pack(Message(Kind.REPLY, request.control, request.di, request.ticket, error, 0, data)))
+        self._gathered.append(
+            pack(Message(Kind.REPLY, request.control, request.di, request.ticket, error, 0, data, quality))
+        )
 
     def tell(self, control: int, di: int = 0, data: bytes = b"") -> None:
         """Send a notice: one way, to whoever owns (control, di)."""
@@ -84,7 +86,7 @@ class BusPort:
             return
         try:
             messages = unpack(octets)
-        except Damaged:
+        except DamagedMessageError:
             self._counters.add("bus_messages_damaged")
             messages = []
         for message in messages:

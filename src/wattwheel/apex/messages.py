@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -42,6 +41,7 @@ class Message(NamedTuple):
         error: ERR octet of a reply, 0 when good (DL/T 645-2007: bit 1 no requested data, ...).
         origin: number of the asking partition, set by the bus: it cannot be forged.
         data: item octets before the +33H step, without the identifier.
+        quality: of a reply's data: 0 valid, 1 stale (the last good value of a source that has gone silent).
     """
 
     kind: int
@@ -51,47 +51,31 @@ class Message(NamedTuple):
     error: int = 0
     origin: int = 0
     data: bytes = b""
+    quality: int = 0
 
 
-class Damaged(ValueError):
+class DamagedMessageError(ValueError):
     """Octets that are not a sequence of bus messages."""
 
 
 def pack(message: Message) -> bytes:
     """Octets of one message."""
-    kind, control, di, ticket, error, origin, data = message
-    return _HEAD.pack(kind, control, error, 0, len(data), origin, ticket, di) + data
-
-
-def pack_all(messages: Iterable[Message], size_max: int = PORT_MESSAGE_OCTETS_MAX) -> list[bytes]:
-    """Port messages of at most `size_max` octets that carry `messages` in order."""
-    packed: list[bytes] = []
-    gathered: list[bytes] = []
-    room = size_max
-    for message in messages:
-        octets = pack(message)
-        if len(octets) > room:
-            packed.append(b"".join(gathered))
-            gathered, room = [], size_max
-        gathered.append(octets)
-        room -= len(octets)
-    if gathered:
-        packed.append(b"".join(gathered))
-    return packed
+    kind, control, di, ticket, error, origin, data, quality = message
+    return _HEAD.pack(kind, control, error, quality, len(data), origin, ticket, di) + data
 
 
 def unpack(octets: bytes) -> list[Message]:
-    """The messages in a port message. Raises Damaged."""
+    """The messages in a port message. Raises DamagedMessageError."""
     messages: list[Message] = []
     at, end = 0, len(octets)
     unpack_from = _HEAD.unpack_from
     while at < end:
         if end - at < HEAD_OCTETS:
-            raise Damaged(f"{end - at} octets left over at {at}")
-        kind, control, error, _flags, length, origin, ticket, di = unpack_from(octets, at)
+            raise DamagedMessageError(f"{end - at} octets left over at {at}")
+        kind, control, error, quality, length, origin, ticket, di = unpack_from(octets, at)
         at += HEAD_OCTETS
         if length > end - at:
-            raise Damaged(f"message at {at - HEAD_OCTETS} claims {length} octets, {end - at} are there")
-        messages.append(Message(kind, control, di, ticket, error, origin, octets[at : at + length]))
+            raise DamagedMessageError(f"message at {at - HEAD_OCTETS} claims {length} octets, {end - at} are there")
+        messages.append(Message(kind, control, di, ticket, error, origin, octets[at : at + length], quality))
         at += length
     return messages

@@ -6,7 +6,7 @@ after that no port can be made, because nothing is left to make it with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -69,10 +69,10 @@ class Counters:
 
     def set(self, name: str, value: int) -> None:
         """Let `name` show `value`."""
-        if name in self._counts or len(self._counts) < COUNTERS_MAX:
-            if self._counts.get(name) != value:
-                self._counts[name] = value
-                self._changed()
+        counts = self._counts
+        if counts.get(name) != value and (name in counts or len(counts) < COUNTERS_MAX):
+            counts[name] = value
+            self._changed()
 
     def _changed(self) -> None:
         if self._is_published:
@@ -92,7 +92,7 @@ class Counters:
 
 
 class MeterClock:
-    """The meter's clock: the host's, with the offset that clock setting has made (published by the platform service)."""
+    """The meter's clock: the host's, with the offset of clock setting, which the platform service publishes."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -105,6 +105,10 @@ class MeterClock:
     def follow(self, port: SamplingDestinationPort) -> None:
         """Take the offset from `port`: JSON number of seconds."""
         self._offset = port
+
+    def host_calendar(self) -> datetime:
+        """The host's calendar time in UTC, without the meter's offset."""
+        return self._clock.calendar()
 
     def calendar(self) -> datetime:
         """The meter's calendar time in UTC."""
@@ -138,6 +142,7 @@ class StartContext:
         self.wheel = Wheel(self.clock)
         self._spec = spec
         self._maker = maker
+        self.main: Callable[[], Coroutine[None, None, None]] | None = None
         self._stop_actions: list[Callable[[], None]] = []
         self._queuing = {port.name: port for port in spec.queuing_ports}
         self._sampling = {port.name: port for port in spec.sampling_ports}
@@ -170,7 +175,9 @@ class StartContext:
 
     def ports(self) -> Mapping[str, str]:
         """Names and directions of all ports."""
-        return {p.name: p.direction for p in (*self._spec.queuing_ports, *self._spec.sampling_ports)}
+        return {name: port.direction for name, port in self._queuing.items()} | {
+            name: port.direction for name, port in self._sampling.items()
+        }
 
     def queuing_source(self, name: str) -> QueuingSourcePort:
         """The queuing port `name`, which must be configured as SOURCE."""
@@ -197,6 +204,10 @@ class StartContext:
     def device(self, name: str) -> object:
         """A device that the module configuration granted. KeyError: it was not."""
         return self._maker.device(name)
+
+    def live_in(self, main: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Let this partition live in an asyncio loop: `main` is its task, and the wheel turns beside it."""
+        self.main = main
 
     def on_stop(self, action: Callable[[], None]) -> None:
         """Call `action` when the partition is asked to end in order."""

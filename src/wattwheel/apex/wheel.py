@@ -1,8 +1,8 @@
 """The message board and its wheel: 32 bits, each with a task that runs to its end.
 
-Posting a bit says *that* something happened, never *what*: data waits in ports and buffers, and the task drains them.
-So a lost post costs a delay, a double one a look. Bit 0 is the most urgent. After each task the wheel looks again, so an
-urgent bit posted meanwhile runs next; no task is ever interrupted and none may wait.
+Posting a bit says *that* something happened, never *what*: data waits in ports and buffers, and its task drains it.
+So a lost post costs a delay, a double one a look. Bit 0 is the most urgent. After each task the wheel looks again, so
+an urgent bit posted meanwhile runs next; no task is ever interrupted and none may wait.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Wheel:
         self._clock.call_at(due_ns, self.poster(bit))
 
     def post_every(self, period_ns: int, bit: int) -> None:
-        """Post `bit` every `period_ns`, without drift. Periods missed (a stopped process) are posted once, not piled up."""
+        """Post `bit` every `period_ns`, without drift. Periods missed (a stopped process) are posted once."""
         assert period_ns > 0
         post = self.poster(bit)
         due = self._clock.now_ns()

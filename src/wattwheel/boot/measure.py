@@ -30,7 +30,12 @@ WINDOW_S = 0.2
 WHOLE_CYCLE_TOLERANCE = 0.001
 """A cycle is counted in whole samples when it is that near to a whole number of them."""
 
+STEADY_TOLERANCE = 0.001
+"""A record whose mean and median frequency differ by less has no fault that moves the phase."""
+
 JOULE_PER_WH = 3600.0
+
+TOO_SHORT = "holds too little for whole cycles; allowed: at least two, or --periodic for a record cut to whole cycles"
 
 Values = NDArray[np.float64]
 
@@ -45,7 +50,7 @@ class _Span(NamedTuple):
         cycles: cycles of the whole stretch, None without a fundamental.
         periodic: the stretch is one period and goes on with its first sample.
         rate: samples a second.
-        nominal: line frequency that the file states, Hz.
+        rms_hz: one over the length of the windows of half-cycle RMS, None when nothing tells it.
     """
 
     times: Values
@@ -54,7 +59,7 @@ class _Span(NamedTuple):
     cycles: float | None
     periodic: bool
     rate: float
-    nominal: float | None
+    rms_hz: float | None
 
     @property
     def duration(self) -> float:
@@ -98,6 +103,8 @@ def measure(
     if periodic:
         span = _whole_record(times, run.rate_hz, reference, recording.nominal_hz)
     else:
+        if found is None and coarse_frequency(times, reference - reference.mean(), recording.nominal_hz) is not None:
+            raise RecordingError(recording.file, TOO_SHORT)
         span = _between_crossings(recording, times, run.rate_hz, found)
     phasors = {q: _phasors(span, x) for q, x in values.items()}
     phases = {
@@ -127,7 +134,8 @@ def _whole_record(times: Values, rate: float, reference: Values, nominal_hz: flo
     frequency = coarse_frequency(times, reference - reference.mean(), nominal_hz)
     cycles = None if frequency is None else float(max(1, round(frequency * count / rate)))
     position = None if cycles is None else np.arange(count) * cycles / count
-    return _Span(times, np.array([0.0, count / rate]), position, cycles, True, rate, nominal_hz)
+    rms_hz = nominal_hz if cycles is None else cycles * rate / count
+    return _Span(times, np.array([0.0, count / rate]), position, cycles, True, rate, rms_hz)
 
 
 def _between_crossings(recording: Recording, times: Values, rate: float, found: Cycles | None) -> _Span:
@@ -136,15 +144,15 @@ def _between_crossings(recording: Recording, times: Values, rate: float, found: 
         return _Span(times, times[[0, -1]], None, None, False, rate, recording.nominal_hz)
     crossings = found.crossings_s
     if len(crossings) < 2:
-        raise RecordingError(
-            recording.file, "holds less than one cycle between rising zero crossings; allowed: at least two cycles"
-        )
+        raise RecordingError(recording.file, TOO_SHORT)
     per_window = max(1, round(WINDOW_S * found.frequency_hz))
     borders = np.arange(0, len(crossings), per_window)
     if len(crossings) - 1 - borders[-1] > 0:  # what is left over goes with the last window
         borders = np.append(borders[:-1] if len(borders) > 1 else borders, len(crossings) - 1)
     cycles = float(len(crossings) - 1)
-    return _Span(times, crossings[borders], found.position, cycles, False, rate, recording.nominal_hz)
+    steady = abs(found.frequency_hz / found.median_hz - 1) < STEADY_TOLERANCE
+    rms_hz = found.median_hz if steady else recording.nominal_hz or found.median_hz
+    return _Span(times, crossings[borders], found.position, cycles, False, rate, rms_hz)
 
 
 def _orders(span: _Span) -> int:
@@ -237,13 +245,12 @@ def _thd(span: _Span, phasors: NDArray[np.complex128] | None) -> float | None:
 def _half_cycles(span: _Span, values: Values | None) -> tuple[float | None, float | None]:
     """Smallest and largest RMS over one cycle, renewed every half cycle from the first sample on.
 
-    Each sample stands for the step that follows it. A cycle is a whole number of samples where it nearly is one;
-    without a fundamental it is the cycle of the line frequency that the file states.
+    Each sample stands for the step that follows it. A cycle is a whole number of samples where it nearly is one. Where
+    the frequency cannot be told (no fundamental, or a fault that moves its phase), it is that which the file states.
     """
-    frequency = span.frequency or span.nominal
-    if values is None or frequency is None:
+    if values is None or span.rms_hz is None:
         return None, None
-    cycle = span.rate / frequency
+    cycle = span.rate / span.rms_hz
     if abs(round(cycle) / cycle - 1) < WHOLE_CYCLE_TOLERANCE:
         cycle = float(round(cycle))
     square = np.concatenate([values, values[: int(np.ceil(cycle))]]) ** 2 if span.periodic else values**2

@@ -12,6 +12,7 @@ PORTS_A_PARTITION_MAX = 64
 DEPTH_MAX = 512
 MESSAGE_OCTETS_MAX = 65_536
 NAME_LENGTH_MAX = 30
+KERNEL = "kernel"  # the pseudo partition: ports that the kernel itself holds
 
 
 class PartitionConfig(msgspec.Struct, frozen=True):
@@ -56,7 +57,7 @@ class SamplingChannelConfig(msgspec.Struct, frozen=True):
     """A last-value cell from one source port to any number of destination ports."""
 
     name: str
-    source: PortEnd | None  # None: the kernel itself writes it
+    source: PortEnd
     destinations: tuple[PortEnd, ...]
     max_message_size: int = 4096
     arrival_calls: tuple[str, ...] = ()  # destinations' partitions that want to be told
@@ -82,7 +83,7 @@ class ModuleConfig(msgspec.Struct, frozen=True):
             SamplingPortSpec(end.port, direction, cell.name, cell.max_message_size, end.refresh_ns)
             for cell in self.sampling_channels
             for end, direction in (
-                *(((cell.source, "SOURCE"),) if cell.source else ()),
+                (cell.source, "SOURCE"),
                 *((end, "DESTINATION") for end in cell.destinations),
             )
             if end.partition == partition
@@ -93,17 +94,18 @@ class ModuleConfig(msgspec.Struct, frozen=True):
         """Raise ConfigError unless names are unique, ends exist, sizes and depths lie within their bounds."""
         names = [partition.name for partition in self.partitions]
         _check_names(names)
+        ends = [*names, KERNEL]
         for channel in self.queuing_channels:
-            _check_ends(channel.name, (channel.source, channel.destination), names)
+            _check_ends(channel.name, (channel.source, channel.destination), ends)
             if not 1 <= channel.depth <= DEPTH_MAX:
                 raise ConfigError(f"channel {channel.name} depth", channel.depth, f"1 to {DEPTH_MAX}")
             _check_size(channel.name, channel.max_message_size)
         for cell in self.sampling_channels:
-            _check_ends(cell.name, (*((cell.source,) if cell.source else ()), *cell.destinations), names)
+            _check_ends(cell.name, (cell.source, *cell.destinations), ends)
             _check_size(cell.name, cell.max_message_size)
         for name in names:
             queuing, sampling = self.ports_of(name)
-            ports = [port.name for port in (*queuing, *sampling)]
+            ports = [*(port.name for port in queuing), *(port.name for port in sampling)]
             if len(ports) > PORTS_A_PARTITION_MAX:
                 raise ConfigError(f"partition {name}", f"{len(ports)} ports", f"at most {PORTS_A_PARTITION_MAX}")
             doubled = {port for port in ports if ports.count(port) > 1}

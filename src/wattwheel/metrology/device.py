@@ -42,6 +42,8 @@ from wattwheel.protocols.corelink_bodies import (
 )
 
 TICK_NS = 200_000_000
+FIRST_TICK_NS = 50_000_000
+"""Ticks until the first momentary values have been told, so that a meter just switched on shows them soon."""
 PUSH_NS = 1_000_000_000
 SYNC_NS = 20_000_000_000
 PUSH_GAP_MIN_NS = TICK_NS
@@ -136,10 +138,10 @@ class MeteringCore:
         self._ring = RegisterRing(memory, was_written)
         self._restore()
         now = clock.now_ns()
-        self._started_ns = self._tick_due_ns = self._push_due_ns = self._calendar_due_ns = now
+        self._started_ns = self._push_due_ns = self._calendar_due_ns = now
         self._sync_due_ns = now + timing.sync_ns
         self._pushed_ns = now - PUSH_GAP_MIN_NS
-        self._is_push_wanted = self._is_stopped = False
+        self._is_push_wanted = self._is_stopped = self._has_told_momentary = False
         self._number = now  # so that a restarted core never repeats a number the service remembers
         self._calendar_ms: tuple[int, int] | None = None
         self._reader = LinkReader(Side.MANAGEMENT)
@@ -168,8 +170,7 @@ class MeteringCore:
         """Tell the restored totals at once, then push and answer; nothing is metered yet."""
         self._push()
         self._link.on_arrival(self._arrived)
-        self._tick_due_ns += self._timing.tick_ns
-        self._clock.call_at(self._tick_due_ns, self._tick)
+        self._call_tick()
         self._arrived()
 
     def measure(self, source: SampleSource, meter: Meter) -> None:
@@ -193,7 +194,8 @@ class MeteringCore:
             return
         now = self._clock.now_ns()
         self._read_samples()
-        if now >= self._push_due_ns or self._is_push_wanted:
+        is_news = not self._has_told_momentary and self._meter is not None and self._meter.momentary() is not None
+        if now >= self._push_due_ns or self._is_push_wanted or is_news:
             self._push()
         for message in self._reader.expire(now):
             self._take(message)
@@ -201,9 +203,12 @@ class MeteringCore:
             self._calendar_due_ns = now + ASK_AGAIN_NS
             self._ask(Kind.CALENDAR)
             self._ask(Kind.METER_ADDRESS)
-        tick = self._timing.tick_ns
-        self._tick_due_ns += tick * max(1, -(-(now - self._tick_due_ns) // tick))
-        self._clock.call_at(self._tick_due_ns, self._tick)
+        self._call_tick()
+
+    def _call_tick(self) -> None:
+        tick = self._timing.tick_ns if self._has_told_momentary else FIRST_TICK_NS
+        elapsed = self._clock.now_ns() - self._started_ns
+        self._clock.call_at(self._started_ns + (elapsed // tick + 1) * tick, self._tick)
 
     def _read_samples(self) -> None:
         if self._source is None or self._meter is None:
@@ -243,6 +248,7 @@ class MeteringCore:
         totals = Totals(contents, self._starts, self._ledger.pulses(), self._ledger.registers())
         octets = pack(Side.CORE, Message(Kind.TOTALS, self._sequence, encode_totals(totals)))
         if momentary is not None:
+            self._has_told_momentary = True
             octets += pack(Side.CORE, Message(Kind.MOMENTARY, self._sequence, encode_momentary(momentary)))
         self._link.write(octets + pack(Side.CORE, Message(Kind.STATUS, self._sequence, encode_status(self.status()))))
 

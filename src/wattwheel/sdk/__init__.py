@@ -1,1 +1,6 @@
-"""What an APP imports."""
+"""What an APP imports: `App`, the meter as seen from inside it, and values by their names."""
+
+from wattwheel.sdk.app import App
+from wattwheel.sdk.meter import Meter
+
+__all__ = ["App", "Meter"]

@@ -1,4 +1,4 @@
-"""The virtual bus: the partition that holds a pair of queuing ports to everyone and routes by (control code, identifier).
+"""The virtual bus: the partition with a pair of queuing ports to everyone, routing by (control code, identifier).
 
 It knows nothing of what the data mean. A request gets the number of its origin from the port it came through, and is
 remembered until its owner has replied, its time is over, or the owner cannot take it: then the asker gets the error
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from wattwheel.apex.messages import Control, Damaged, Kind, Message, pack, unpack
+from wattwheel.apex.messages import Control, DamagedMessageError, Kind, Message, pack, unpack
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.ports import QueuingDestinationPort, QueuingSourcePort
 
@@ -32,7 +32,7 @@ LATE_BIT = 3
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Messages with `control` and an identifier that starts with the `prefix` octets (hex, 0 to 4 octets) go to `owner`."""
+    """Messages with `control` and an identifier that starts with `prefix` (hex, 0 to 4 octets) go to `owner`."""
 
     control: int
     prefix: str
@@ -86,6 +86,10 @@ class _Partner:
             held.popleft()
         return not held
 
+    def send_held(self) -> None:
+        """Try again what had to be held."""
+        self.send()
+
     def _hold_packed(self, gathered: list[bytes]) -> None:
         size_max = self.outgoing.max_message_size
         together: list[bytes] = []
@@ -138,13 +142,13 @@ class Bus:
         context.wheel.task(PARTNER_BIT, self._drain)
         context.wheel.task(LATE_BIT, self._answer_late)
         post = context.wheel.poster(PARTNER_BIT)
-        self._post_late_at = lambda due_ns: context.wheel.post_at(due_ns, LATE_BIT)
+        self._wheel = context.wheel
         self._partners: list[_Partner] = []
         for name, number in numbers.items():
             partner = _Partner(number, name, frozenset(settings.rights.get(name, ())), context)
             self._partners.append(partner)
             partner.incoming.on_message(_both(self._ready.append, partner, post))
-            partner.outgoing.on_space(partner.send)
+            partner.outgoing.on_space(partner.send_held)
 
     def _drain(self) -> None:
         ready, self._ready[:] = self._ready[:], ()
@@ -161,7 +165,7 @@ class Bus:
     def _take(self, partner: _Partner, octets: bytes) -> None:
         try:
             messages = unpack(octets)
-        except Damaged:
+        except DamagedMessageError:
             self._counters.add("damaged")
             return
         for message in messages:
@@ -180,7 +184,7 @@ class Bus:
                 self._counters.add("unknown_kind")
 
     def _forward(self, partner: _Partner, message: Message) -> None:
-        _kind, control, di, ticket, _error, _origin, data = message
+        _kind, control, di, ticket, _error, _origin, data, _quality = message
         number = self._router.owner(control, di)
         if not number:
             self._counters.add("unowned")
@@ -217,6 +221,7 @@ class Bus:
                     message.error,
                     partner.number,
                     message.data,
+                    message.quality,
                 )
             )
         )
@@ -240,7 +245,7 @@ class Bus:
 
     def _look_later(self) -> None:
         self._is_looking = True
-        self._post_late_at(self._clock.now_ns() + LOOK_NS)
+        self._wheel.post_at(self._clock.now_ns() + LOOK_NS, LATE_BIT)
 
     def _answer_late(self) -> None:
         now = self._clock.now_ns()

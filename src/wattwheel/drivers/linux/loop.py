@@ -32,6 +32,7 @@ class EpollLoop:
         self._signals: dict[int, Action] = {}
         self._signal_ends: tuple[socket.socket, socket.socket] | None = None
         self._is_stopped = False
+        self._on_new_timer: Action | None = None
 
     def watch(self, descriptor: int, action: Action) -> None:
         """Call `action` whenever `descriptor` is readable or its far end has gone."""
@@ -70,6 +71,12 @@ class EpollLoop:
     def call_at(self, due_ns: int, action: Action) -> None:
         """Run `action` once, at `due_ns` on the monotonic clock or as soon after as possible."""
         heapq.heappush(self._timers, (due_ns, next(self._serial), action))
+        if self._on_new_timer is not None and self._timers[0][2] is action:
+            self._on_new_timer()
+
+    def on_new_timer(self, action: Action) -> None:
+        """Call `action` whenever the earliest timer has changed: for a loop around this one."""
+        self._on_new_timer = action
 
     def on_signal(self, number: int, action: Action) -> None:
         """Call `action` from the loop, never from inside a handler, when signal `number` has come."""
@@ -94,22 +101,36 @@ class EpollLoop:
 
     def run(self, turn: Action) -> None:
         """Serve until `stop`. `turn` runs before the first wait and after every round."""
-        poll, readers, writers = self._epoll.poll, self._readers, self._writers
         turn()
         while not self._is_stopped:
-            for descriptor, events in poll(self._wait_s(), EVENTS_A_POLL_MAX):
-                if events & _READABLE and descriptor in readers:
-                    readers[descriptor]()
-                if events & select.EPOLLOUT and descriptor in writers:
-                    writers[descriptor]()
-            if self._timers:
-                self._run_due()
+            self.step(self.wait_s())
             turn()
 
-    def _wait_s(self) -> float:
+    def step(self, wait_s: float | None) -> None:
+        """One round: wait at most `wait_s` (None: for ever), then call what is ready and what is due."""
+        readers, writers = self._readers, self._writers
+        for descriptor, events in self._epoll.poll(wait_s, EVENTS_A_POLL_MAX):
+            if events & _READABLE and descriptor in readers:
+                readers[descriptor]()
+            if events & select.EPOLLOUT and descriptor in writers:
+                writers[descriptor]()
+        if self._timers:
+            self._run_due()
+
+    def wait_s(self) -> float | None:
+        """Seconds until the next timer is due, None when there is none."""
         if not self._timers:
-            return -1
+            return None
         return max(0.0, (self._timers[0][0] - time.monotonic_ns()) / 1e9)
+
+    @property
+    def is_stopped(self) -> bool:
+        """True after `stop`."""
+        return self._is_stopped
+
+    def fileno(self) -> int:
+        """A descriptor that is readable while `step` has something to do: for a loop around this one."""
+        return self._epoll.fileno()
 
     def _run_due(self) -> None:
         now = time.monotonic_ns()

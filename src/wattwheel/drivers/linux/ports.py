@@ -5,7 +5,7 @@ ends held by the module, the queue itself when a partition dies) and two counter
 the source only, and `consumed`, written by the destination only. Their difference is the number of messages under way,
 so the exact depth costs no system call. The source counts after sending, the destination after taking; each kill
 between the two leaves a difference of one, which heals: the destination, finding the queue empty, adopts `sent`;
-a new source is preceded by `repair`. A full source raises a flag in its page, and the destination then writes an eventfd.
+a new source is preceded by `repair`. A full source raises a flag in its page; the destination then writes an eventfd.
 
 A sampling channel is a memfd with two slots. The writer fills the older slot and then publishes its number. A reader
 checks the slot's checksum, so that neither a torn write nor memory ordering can pass for a value.
@@ -30,7 +30,7 @@ SPACE_RETRY_NS = 5_000_000  # a lost wake-up of a full source costs this much, n
 
 _PAGE = 4096
 _SO_SNDBUFFORCE = 32
-_TRUNCATE_AND_TAKE = socket.MSG_TRUNC | socket.MSG_DONTWAIT
+_TAKE_OCTETS = 1  # the kernel drops the rest of a message that is taken in part
 _PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 
@@ -197,7 +197,7 @@ class LinuxQueuingDestination:
 
     def consume(self) -> None:
         """Let go of the message that `peek_nowait` returned last."""
-        self._recv(0, _TRUNCATE_AND_TAKE)
+        self._recv(_TAKE_OCTETS, socket.MSG_DONTWAIT)
         self._own[0] += 1
         if self._other[1]:
             self._wake_source()

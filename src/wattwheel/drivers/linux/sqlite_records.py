@@ -40,6 +40,8 @@ _READ_ALL = tuple(f"SELECT number, octets FROM {table}" for table in _TABLES)
 _PUT = tuple(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)" for table in _TABLES)
 _DROP = tuple(f"DELETE FROM {table} WHERE number = ?" for table in _TABLES)
 
+_WAL_MARKS = b"\x02\x02"  # octets 18 and 19 of a database that is written and read through a log
+
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH)
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -51,9 +53,17 @@ class SqliteSlots:
         self._path = path
         self._log = path.with_name(path.name + "-wal")
         self._connection: sqlite3.Connection | None = None
+        self._form = 0
+
+    def form(self) -> int:
+        """The `user_version` that the file shows, 0 when it is missing or cannot be read. Raises DoorUnavailable."""
+        if self._path.exists():
+            with suppress(StorageError), self._errors("open"):
+                self._open()
+        return self._form
 
     def scan(self) -> Scan:
-        """See `SlotFile.scan`. Raises DoorUnavailable when the file is in use, not ours, or made by a newer program."""
+        """See `SlotFile.scan`. Raises DoorUnavailable when the file is in use."""
         rows: list[Row] = []
         try:
             with self._errors("read"):
@@ -157,10 +167,14 @@ class SqliteSlots:
             "secure_delete=FAST",
         ):
             run(f"PRAGMA {pragma}")
+        with self._path.open("rb") as file:
+            marks = file.read(20)[18:]
+        if marks and marks != _WAL_MARKS:  # one flipped bit here makes SQLite take the file as read-only
+            raise StorageDamaged("open", f"{self._path}: its header does not allow writing through a log")
         version = run("PRAGMA user_version").fetchone()[0]
+        self._form = version
         if version > VERSION:
-            why = f"written by a newer wattwheel (form {version}); this one reads up to {VERSION}"
-            raise DoorUnavailable(str(self._path), why)
+            raise StorageDamaged("open", f"{self._path}: form {version}; known are 1 to {VERSION}")
         if version == VERSION:
             return
         run("BEGIN IMMEDIATE")
@@ -196,8 +210,8 @@ class SqliteSlots:
 class SqliteRecords(DualRecords):
     """`hil.storage.RecordMedium` in a folder of its own: `store.db`, `store-second.db`, `store.lock`.
 
-    Raises DoorUnavailable when the folder cannot be made or written, or another process holds it; StorageError when
-    neither file can be read for another reason than damage.
+    Raises DoorUnavailable when the folder cannot be made or written, another process holds it, or a newer program
+    wrote it; StorageError when neither file can be read for another reason than damage.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -206,7 +220,9 @@ class SqliteRecords(DualRecords):
         try:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise opening_error(folder, PermissionError(13, "not writable"))
-            super().__init__(SqliteSlots(folder / "store.db"), SqliteSlots(folder / "store-second.db"))
+            first, second = SqliteSlots(folder / "store.db"), SqliteSlots(folder / "store-second.db")
+            _refuse_newer(folder, first.form(), second.form())
+            super().__init__(first, second)
         except BaseException:
             os.close(self._lock)
             raise
@@ -217,3 +233,13 @@ class SqliteRecords(DualRecords):
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def _refuse_newer(folder: Path, *forms: int) -> None:
+    """Raise DoorUnavailable when a newer program wrote the files.
+
+    One file alone that says so is taken as damaged: a single flipped bit must not keep a meter from starting.
+    """
+    if max(forms) > VERSION and not any(1 <= form <= VERSION for form in forms):
+        why = f"written by a newer wattwheel (form {max(forms)}); this one reads up to {VERSION}"
+        raise DoorUnavailable(str(folder), why)

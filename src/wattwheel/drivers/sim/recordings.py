@@ -69,6 +69,8 @@ def _partner(file: Path, suffix: str) -> Path:
     exact = [n for n in alike if n.stem == file.stem]
     if exact or alike:
         return (exact or alike)[0]
+    if not file.exists():
+        raise RecordingError(str(file), "no such file")
     raise RecordingError(str(file), f"no {file.stem}{suffix} beside it; a COMTRADE recording is a .cfg and a .dat")
 
 

@@ -30,6 +30,12 @@ REFINEMENTS = 4
 EDGE_CYCLES = 10.0
 """Stretch over which the frequency at the ends is taken to continue the phase into the first and the last cycle."""
 
+CYCLES_MIN = 1.5
+"""Shorter stretches do not show where their cycles lie."""
+
+CROSSING_SLACK = 1e-6
+"""A crossing that lies so many cycles outside of the record counts as its end."""
+
 STEADINESS_PARTS = 8
 """Parts of a record that are compared when the steadiest channel is looked for."""
 
@@ -39,11 +45,13 @@ class Cycles(NamedTuple):
 
     Attributes:
         frequency_hz: mean between the outermost rising zero crossings, or of all samples with fewer than 2 of them.
+        median_hz: median over the samples; a fault that moves the phase once does not show in it.
         position: cycles passed at each sample, shape (n,), never falling; whole numbers are rising zero crossings.
         crossings_s: times of the rising zero crossings, in the scale of the sample times.
     """
 
     frequency_hz: float
+    median_hz: float
     position: NDArray[np.float64]
     crossings_s: NDArray[np.float64]
 
@@ -51,12 +59,12 @@ class Cycles(NamedTuple):
 def find_cycles(
     times_s: NDArray[np.float64], samples: NDArray[np.float64], nominal_hz: float | None = None
 ) -> Cycles | None:
-    """Cycles of `samples` (any unit) taken at `times_s`; None when there is no fundamental or less than 1.5 cycles."""
+    """Cycles of `samples` (any unit) taken at `times_s`; None without a fundamental or with less than `CYCLES_MIN`."""
     signal = samples - samples.mean()
     frequency = coarse_frequency(times_s, signal, nominal_hz)
-    if frequency is None:
-        return None
     span = float(times_s[-1] - times_s[0])
+    if frequency is None or span * frequency < CYCLES_MIN:
+        return None
     for _ in range(REFINEMENTS):
         turned = _phase_cycles(times_s, signal, frequency)
         if turned is None:
@@ -73,11 +81,12 @@ def find_cycles(
         return None
     position = frequency * (times_s - times_s[0]) + _continued(times_s, *turned, frequency)
     position = np.maximum.accumulate(position)
-    whole = np.arange(np.ceil(position[0] - 1e-9), np.floor(position[-1] + 1e-9) + 1)
+    whole = np.arange(np.ceil(position[0] - CROSSING_SLACK), np.floor(position[-1] + CROSSING_SLACK) + 1)
     crossings = np.interp(whole, position, times_s)
     if len(crossings) > 1:
         frequency = (len(crossings) - 1) / float(crossings[-1] - crossings[0])
-    return Cycles(frequency, position, crossings)
+    median = float(np.median(np.diff(position) / np.diff(times_s)))
+    return Cycles(frequency, median, position, crossings)
 
 
 def coarse_frequency(

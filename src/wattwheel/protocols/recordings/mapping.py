@@ -82,8 +82,6 @@ def _channel_named(recording: Recording, name: str) -> Channel:
 
 
 def _by_names(recording: Recording) -> dict[str, Channel]:
-    if len(recording.channels) == 1 and recording.channels[0].unit in ("V", "1", ""):
-        return {"va": recording.channels[0]}
     for quantity_of in (_quantity_of_name, _quantity_of_phase):
         found: dict[str, list[Channel]] = {}
         for channel in recording.channels:
@@ -96,6 +94,8 @@ def _by_names(recording: Recording) -> dict[str, Channel]:
         raise RecordingError(
             recording.file, f"more than one set of phases; {_listed(recording, _first_set(recording, found))}"
         )
+    if len(recording.channels) == 1 and recording.channels[0].unit in ("V", "1", ""):
+        return {"va": recording.channels[0]}
     raise RecordingError(recording.file, f"the names do not say which channel is what; {_listed(recording)}")
 
 

@@ -1,0 +1,149 @@
+"""A partition's process from its birth to its end: ports and devices out of descriptors, the entry, the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import signal
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, cast
+
+from wattwheel.apex.partition import StartContext
+from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
+from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.octets import TcpListener, TtyChannel
+from wattwheel.drivers.linux.ports import (
+    LinuxQueuingDestination,
+    LinuxQueuingSource,
+    LinuxSamplingDestination,
+    LinuxSamplingSource,
+)
+from wattwheel.drivers.linux.process import Birth
+
+Entry = Callable[[StartContext], None]
+CALENDAR_DEVICE = "calendar"
+
+
+class LinuxPorts:
+    """`apex.partition.PortMaker` over the descriptors that a process was born with."""
+
+    def __init__(self, birth: Birth, loop: EpollLoop) -> None:
+        self._birth = birth
+        self._loop = loop
+        self._queuing = {port.name: port for port in birth.spec.queuing_ports}
+        self._sampling = {port.name: port for port in birth.spec.sampling_ports}
+
+    def _ends(self, port: str) -> list[int]:
+        return self._birth.descriptors[f"port:{port}"]
+
+    def queuing_source(self, port: str) -> LinuxQueuingSource:
+        """Sending end of the port's channel."""
+        spec = self._queuing[port]
+        return LinuxQueuingSource(self._loop, self._ends(port), spec.max_message_size, spec.depth)
+
+    def queuing_destination(self, port: str) -> LinuxQueuingDestination:
+        """Receiving end of the port's channel."""
+        spec = self._queuing[port]
+        return LinuxQueuingDestination(self._loop, self._ends(port), spec.max_message_size, spec.depth)
+
+    def sampling_source(self, port: str) -> LinuxSamplingSource:
+        """Writing end of the port's channel."""
+        return LinuxSamplingSource(self._ends(port), self._sampling[port].max_message_size)
+
+    def sampling_destination(self, port: str) -> LinuxSamplingDestination:
+        """Reading end of the port's channel."""
+        return LinuxSamplingDestination(self._loop, self._ends(port), self._sampling[port].max_message_size)
+
+    def device(self, name: str) -> object:
+        """A device that was granted, made from its descriptors and its argument. KeyError: it was not granted."""
+        descriptors = self._birth.descriptors[f"device:{name}"]
+        kind, _, _ = name.partition(":")
+        return _DEVICES[kind](self._loop, descriptors, self._birth.arguments.get(name), name)
+
+
+def _listener(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    return TcpListener(loop, descriptors[0], name)
+
+
+def _line(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    return TtyChannel(loop, descriptors[0], name)
+
+
+def _records(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    from wattwheel.drivers.linux.sqlite_records import SqliteRecords
+
+    return SqliteRecords(Path(argument))
+
+
+def _socket(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    return descriptors[0]
+
+
+def _loop(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    return loop
+
+
+_DEVICES: dict[str, Callable[[EpollLoop, list[int], Any, str], object]] = {
+    "listener": _listener,
+    "line": _line,
+    "core_link": _line,
+    "store": _records,
+    "socket": _socket,
+    "loop": _loop,
+}
+
+
+def entry_of(name: str) -> Entry:
+    """The entry function `package.module:function`."""
+    module, _, function = name.partition(":")
+    return cast(Entry, getattr(importlib.import_module(module), function))
+
+
+def run_body(birth: Birth) -> None:
+    """Run the partition until it is asked to stop."""
+    loop = EpollLoop()
+    origin = birth.arguments.pop(CALENDAR_DEVICE, None)
+    clock = LinuxClock(loop, CalendarOrigin(*origin) if origin else None)
+    context = StartContext(birth.spec, clock, LinuxPorts(birth, loop))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    loop.on_signal(signal.SIGTERM, loop.stop)
+    entry_of(birth.spec.entry)(context)
+    context.report("normal")
+    if context.main is None:
+        loop.run(context.wheel.turn)
+    else:
+        asyncio.run(_run_beside(loop, context.wheel.turn, context.main))
+    context.stop()
+
+
+async def _run_beside(
+    loop: EpollLoop, turn: Callable[[], None], main: Callable[[], Coroutine[None, None, None]]
+) -> None:
+    """Run `main` in the asyncio loop and `loop` beside it: its epoll descriptor is one of asyncio's readers."""
+    around = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main())
+    timer: asyncio.TimerHandle | None = None
+
+    def serve() -> None:
+        nonlocal timer
+        loop.step(0)
+        turn()
+        if loop.is_stopped:
+            task.cancel()
+            return
+        if timer is not None:
+            timer.cancel()
+        wait_s = loop.wait_s()
+        timer = None if wait_s is None else around.call_later(wait_s, serve)
+
+    def again_soon() -> None:
+        around.call_soon(serve)
+
+    around.add_reader(loop.fileno(), serve)
+    turn()
+    serve()
+    loop.on_new_timer(again_soon)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

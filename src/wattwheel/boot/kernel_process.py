@@ -1,0 +1,276 @@
+"""The management core's kernel process: zygote, module, operator's door, status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from wattwheel import __version__
+from wattwheel.apex.bus import TO_BUS, BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.partition import StartContext
+from wattwheel.boot.body import run_body
+from wattwheel.boot.settings import Settings
+from wattwheel.boot.standard_module import standard_module
+from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
+from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.ports import (
+    LinuxQueuingDestination,
+    LinuxQueuingSource,
+    LinuxSamplingDestination,
+    LinuxSamplingSource,
+)
+from wattwheel.drivers.linux.process import LinuxProcessHost, die_with_parent, name_process
+from wattwheel.hil.process import BodySpec
+from wattwheel.kernel.config import KERNEL, ModuleConfig
+from wattwheel.kernel.module import Module
+from wattwheel.model.records import REGISTERS, Readings
+from wattwheel.sdk.meter import PRESS_DI
+
+STATUS_NS = 1_000_000_000
+CONTROL_REQUEST_OCTETS_MAX = 4096
+CONTROL_CONNECTIONS_MAX = 16
+STOP_PATIENCE_NS = 5_000_000_000
+ISOLATION_LEVEL = "L1"  # rlimits and no_new_privs; Landlock, seccomp and namespaces are not applied in this version
+
+
+class Doors(NamedTuple):
+    """What the board hands to the kernel process.
+
+    Attributes:
+        devices: name -> descriptors, granted to the partitions that name them.
+        addresses: what `status` prints: dlt645, serial, web.
+        control: listening Unix socket of the operator's door.
+        board: socket to the board; one JSON line out when ready.
+    """
+
+    devices: dict[str, list[int]]
+    addresses: dict[str, str | None]
+    lines: tuple[str, ...]
+    listeners: tuple[str, ...]
+    control: socket.socket
+    board: socket.socket
+
+
+class KernelPorts:
+    """`apex.partition.PortMaker` of the pseudo partition: the ends that the kernel holds itself."""
+
+    def __init__(self, host: LinuxProcessHost, config: ModuleConfig) -> None:
+        self._host = host
+        queuing, sampling = config.ports_of(KERNEL)
+        self._channels = {port.name: port.channel for port in queuing} | {p.name: p.channel for p in sampling}
+
+    def queuing_source(self, port: str) -> LinuxQueuingSource:
+        """Sending end."""
+        return self._host.queuing_source(self._channels[port])
+
+    def queuing_destination(self, port: str) -> LinuxQueuingDestination:
+        """Receiving end."""
+        return self._host.queuing_destination(self._channels[port])
+
+    def sampling_source(self, port: str) -> LinuxSamplingSource:
+        """Writing end."""
+        return self._host.sampling_source(self._channels[port])
+
+    def sampling_destination(self, port: str) -> LinuxSamplingDestination:
+        """Reading end."""
+        return self._host.sampling_destination(self._channels[port])
+
+    def device(self, name: str) -> object:
+        """The kernel has no devices."""
+        raise KeyError(name)
+
+
+class Operator:
+    """The operator's door and the status document."""
+
+    def __init__(
+        self, context: StartContext, module: Module, settings: Settings, doors: Doors, core_pid: Callable[[], int]
+    ) -> None:
+        self._context, self._module, self._settings, self._doors = context, module, settings, doors
+        self._core_pid = core_pid
+        self._readings = context.sampling_destination("readings")
+        self._display = context.sampling_destination("display")
+        self._status = context.sampling_source("status")
+        self._bus = BusPort(context) if context.has_port(TO_BUS) else None
+        self._decoder = msgspec.msgpack.Decoder(Readings)
+        self._is_normal = False
+        self.is_ready = False
+        bit = context.wheel.free_bit()
+        context.wheel.task(bit, self._look)
+        context.wheel.post_every(STATUS_NS, bit)
+
+    def normal(self) -> None:
+        """Every partition has reached NORMAL."""
+        self._is_normal = True
+        self.check_ready()
+
+    def check_ready(self) -> None:
+        """Tell the board once that every door answers: partitions NORMAL and the first momentary values there."""
+        readings = self.readings()
+        if not self.is_ready and self._is_normal and readings is not None and readings.momentary is not None:
+            self.is_ready = True
+            self._doors.board.send(b'{"ready": true}\n')
+            self._look()
+
+    def readings(self) -> Readings | None:
+        """What the metering service has published last."""
+        message = self._readings.read()[0]
+        return None if message is None else self._decoder.decode(message)
+
+    def _look(self) -> None:
+        self.check_ready()
+        self._status.write(msgspec.json.encode(self.document()))
+
+    def document(self) -> dict[str, Any]:
+        """The status document of the contract."""
+        readings = self.readings()
+        energy: dict[str, int | None] = dict.fromkeys(REGISTERS)
+        if readings is not None:
+            energy.update(zip(REGISTERS, readings.totals.microjoule, strict=False))
+        meter = self._settings.meter
+        return {
+            "ready": self.is_ready,
+            "version": __version__,
+            "address": meter.address,
+            **self._doors.addresses,
+            "isolation": ISOLATION_LEVEL,
+            "link": "down" if readings is None else "up" if readings.quality == "valid" else "stale",
+            "transformer": {"current_ratio": meter.current_ratio, "voltage_ratio": meter.voltage_ratio},
+            "pids": {
+                "board": os.getppid(),
+                "kernel": os.getpid(),
+                "metering_core": self._core_pid(),
+                "partitions": {
+                    name: partition.body.pid if partition.body is not None else None
+                    for name, partition in self._module.partitions.items()
+                },
+            },
+            "restarts": {name: partition.restarts for name, partition in self._module.partitions.items()},
+            "energy_microjoule": energy,
+            "push_sequence": None if readings is None else readings.totals.sequence,
+            "counters": self._module.counters(),
+        }
+
+    def serve(self, request: dict[str, Any], reply: Callable[[dict[str, Any]], None]) -> None:
+        """Answer one request of the operator's door."""
+        if request.get("ask") == "status":
+            reply(self.document())
+        elif isinstance(request.get("press"), str) and request["press"] in PRESS_DI and self._bus is not None:
+            button = request["press"]
+
+            def replied(message: Message | None) -> None:
+                good = message is not None and not message.error
+                reply({"pressed": button} if good else {"refused": f"button {button}: nobody took it"})
+
+            data = f"{button}{'+' if request.get('long') else ''}".encode()
+            self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied)
+        else:
+            reply({"refused": f'request {request!r}; allowed: {{"ask": "status"}} or {{"press": BUTTON}}'[:500]})
+
+
+class ControlDoor:
+    """The Unix socket in the state folder: one JSON line in, one out."""
+
+    def __init__(self, loop: EpollLoop, listener: socket.socket, operator: Operator) -> None:
+        self._loop, self._listener, self._operator = loop, listener, operator
+        self._open = 0
+        listener.setblocking(False)
+        loop.watch(listener.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        if self._open >= CONTROL_CONNECTIONS_MAX:
+            connection.close()
+            return
+        connection.setblocking(False)
+        self._open += 1
+        heard = bytearray()
+        self._loop.watch(connection.fileno(), lambda: self._hear(connection, heard))
+
+    def _hear(self, connection: socket.socket, heard: bytearray) -> None:
+        try:
+            octets = connection.recv(CONTROL_REQUEST_OCTETS_MAX)
+        except BlockingIOError:
+            return
+        except OSError:
+            octets = b""
+        heard += octets
+        if b"\n" in heard:
+            self._serve(connection, bytes(heard))
+        elif not octets or len(heard) > CONTROL_REQUEST_OCTETS_MAX:
+            self._close(connection)
+
+    def _serve(self, connection: socket.socket, line: bytes) -> None:
+        def reply(document: dict[str, Any]) -> None:
+            connection.setblocking(True)
+            connection.settimeout(0.2)  # the reply fits the socket's buffer
+            with contextlib.suppress(OSError):
+                connection.sendall(msgspec.json.encode(document) + b"\n")
+            self._close(connection)
+
+        try:
+            request = msgspec.json.decode(line, type=dict[str, Any])
+        except msgspec.DecodeError:
+            reply({"refused": "not a JSON object on one line"})
+            return
+        self._operator.serve(request, reply)
+
+    def _close(self, connection: socket.socket) -> None:
+        if connection.fileno() >= 0:
+            self._loop.unwatch(connection.fileno())
+            connection.close()
+            self._open -= 1
+
+
+def run_kernel(
+    settings: Settings, folder: Path, doors: Doors, origin: CalendarOrigin, board_pid: int, log: Callable[[str], None]
+) -> None:
+    """The whole life of the kernel process, from just after the fork. Returns when it has stopped in order."""
+    die_with_parent(board_pid)
+    name_process("kernel")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    host = LinuxProcessHost(run_body)
+    loop = EpollLoop()
+    host.attach(loop)
+    clock = LinuxClock(loop, origin)
+    for name, descriptors in doors.devices.items():
+        host.grant_device(name, descriptors)
+    host.grant_device("store", [], str(folder / "management"))
+    if origin.speed != 1.0:
+        host.common_arguments["calendar"] = tuple(origin)
+    config = standard_module(settings, doors.lines, doors.listeners)
+    module = Module(config, clock, host, log)
+    queuing, sampling = config.ports_of(KERNEL)
+    spec = BodySpec(KERNEL, "", b"{}", tuple(queuing), tuple(sampling))
+    context = StartContext(spec, clock, KernelPorts(host, config))
+    core = {"pid": 0}
+    operator = Operator(context, module, settings, doors, lambda: core["pid"])
+    ControlDoor(loop, doors.control, operator)
+
+    def hear_board() -> None:
+        octets = doors.board.recv(4096)
+        if not octets:
+            os._exit(1)
+        for line in octets.splitlines():
+            core["pid"] = int(msgspec.json.decode(line)["metering_core"])
+
+    def stop() -> None:
+        module.stop(loop.stop)
+        clock.call_at(clock.now_ns() + STOP_PATIENCE_NS, loop.stop)
+
+    loop.watch(doors.board.fileno(), hear_board)
+    loop.on_signal(signal.SIGTERM, stop)
+    module.start(operator.normal)
+    loop.run(context.wheel.turn)
+    host.close()

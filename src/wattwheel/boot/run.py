@@ -1,0 +1,328 @@
+"""The board: supply and watchdog of the two cores. `run` is what `wattwheel run` calls.
+
+The board opens every door before anything starts, so that a port in use or a folder without rights ends the start with
+one sentence and nothing behind it. It holds the doors' descriptors over the cores' lives: when either core is killed
+it is started again on the same doors, as a real board's watchdog would.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from wattwheel.boot.control import SOCKET_NAME
+from wattwheel.boot.core_settings import CoreLink, core_settings
+from wattwheel.boot.kernel_process import Doors, run_kernel
+from wattwheel.boot.settings import OFF, Settings, default_state_folder
+from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
+from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
+from wattwheel.drivers.linux.process import name_process
+from wattwheel.drivers.linux.storage import hold, make_folder
+from wattwheel.hil.octets import LineSettings
+from wattwheel.model.errors import BadInput, DoorUnavailable
+
+RESTART_DELAY_NS = 20_000_000
+RESTART_DELAY_NS_MAX = 2_000_000_000
+STOP_PATIENCE_NS = 6_000_000_000
+STOP_LOOK_NS = 20_000_000
+SETUP_FAILED = 2  # exit code of a metering core that could not be set up
+CORE_ERRORS_OCTETS_MAX = 4096
+
+PRELOADED = (
+    "wattwheel.services.bus",
+    "wattwheel.services.communication",
+    "wattwheel.services.metering",
+    "wattwheel.services.platform_management",
+    "wattwheel.services.store",
+    "wattwheel.apps.energy",
+    "wattwheel.apps.display",
+)
+"""What every partition shares; imported once, before the first fork."""
+
+
+class Board:
+    """Doors, the two cores, and the order to stop."""
+
+    def __init__(self, settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
+        self._settings, self._folder, self._say = settings, folder, say
+        self._loop = EpollLoop()
+        self._kernel_pid = 0
+        self._core: subprocess.Popen[bytes] | None = None
+        self._board_end: socket.socket | None = None
+        self._is_stopping = False
+        self._was_ready = False
+        self._exit_code = 0
+        self._deaths = 0
+        self._failure = ""
+        self._origin = calendar_origin(settings.clock.speed)
+        self._now_ns = LinuxClock(self._loop).now_ns
+        self._open_doors()
+
+    # -- doors -------------------------------------------------------------------------------------------------
+
+    def _open_doors(self) -> None:
+        own = self._settings
+        self._devices: dict[str, list[int]] = {}
+        self._addresses: dict[str, str | None] = {"dlt645": None, "serial": None, "web": None}
+        self._kept: list[socket.socket | int] = []
+        listeners, lines = [], []
+        if own.dlt645.listen != OFF:
+            self._addresses["dlt645"] = self._listen("listener:tcp", own.dlt645.listen, "DL/T 645 door")
+            listeners.append("listener:tcp")
+        if own.serial.device != OFF:
+            self._open_line()
+            lines.append("line:serial")
+        if own.web.enabled:
+            self._addresses["web"] = f"http://{self._listen('socket:web', own.web.listen, 'page door')}"
+        self._listeners, self._lines = tuple(listeners), tuple(lines)
+        self._open_core_link()
+        self._open_control()
+
+    def _listen(self, device: str, door: str, what: str) -> str:
+        host, _, port = door.rpartition(":")
+        listener = listen_tcp(host.strip("[]"), int(port), what)
+        self._kept.append(listener)
+        self._devices[device] = [listener.fileno()]
+        return f"{host}:{listener.getsockname()[1]}"
+
+    def _open_line(self) -> None:
+        own = self._settings.serial
+        line = LineSettings(own.baud, own.parity)
+        if own.device == "pty":
+            master, slave, path = open_pseudo_terminal()
+            configure_line(slave, line._replace(parity="N"), path)
+            self._kept.append(slave)
+        else:
+            master, path = open_serial(own.device, line), own.device
+        self._kept.append(master)
+        self._devices["line:serial"] = [master]
+        self._addresses["serial"] = path
+
+    def _open_core_link(self) -> None:
+        own = self._settings.core_link
+        if own.kind == "pty":
+            master, slave, self._core_device = open_pseudo_terminal()
+            self._kept += [master, slave]
+        elif own.kind == "serial":
+            raise BadInput('[core_link] kind "serial" needs a metering core on the far end of the line; use "pty" here')
+        else:
+            raise BadInput('[core_link] kind "tcp" is not there yet; use "pty"')
+        self._devices["core_link"] = [master]
+
+    def _open_control(self) -> None:
+        self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        place = os.open(self._folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._folder / SOCKET_NAME)
+            self._control.bind(f"/proc/self/fd/{place}/{SOCKET_NAME}")
+            os.chmod(self._folder / SOCKET_NAME, 0o600)
+            self._control.listen(16)
+        except OSError as fault:
+            raise DoorUnavailable(str(self._folder / SOCKET_NAME), f"{fault.strerror}") from fault
+        finally:
+            os.close(place)
+
+    # -- the cores ---------------------------------------------------------------------------------------------
+
+    def _start_core(self) -> None:
+        """Start the metering core: an interpreter of its own, told everything on its standard input."""
+        if self._is_stopping:
+            return
+        link = CoreLink("pty", self._core_device)
+        document = core_settings(self._settings, self._folder / "metering", link, self._minute_of_day(), os.getpid())
+        command = [sys.executable, "-m", "wattwheel.boot.metering_core", "--settings", "0"]
+        self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
+        assert self._core.stdin is not None
+        assert self._core.stderr is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._core.stdin.write(msgspec.json.encode(document))
+            self._core.stdin.close()
+        errors = self._core.stderr
+        os.set_blocking(errors.fileno(), False)
+        self._loop.watch(errors.fileno(), lambda: self._hear_core(errors.fileno()))
+        self._tell_kernel()
+
+    def _minute_of_day(self) -> float:
+        local = LinuxClock(self._loop, self._origin).calendar() + timedelta(
+            minutes=self._settings.clock.utc_offset_minutes
+        )
+        return local.hour * 60 + local.minute + local.second / 60
+
+    def _hear_core(self, descriptor: int) -> None:
+        try:
+            octets = os.read(descriptor, CORE_ERRORS_OCTETS_MAX)
+        except BlockingIOError:
+            return
+        if not octets:
+            self._loop.unwatch(descriptor)
+            return
+        self._failure = (self._failure + octets.decode(errors="replace"))[-CORE_ERRORS_OCTETS_MAX:]
+
+    def _start_kernel(self) -> None:
+        """Fork the management core's kernel."""
+        if self._is_stopping:
+            return
+        here, there = socket.socketpair()
+        own_pid = os.getpid()
+        doors = Doors(self._devices, self._addresses, self._lines, self._listeners, self._control, there)
+        sys.stdout.flush()
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                here.close()
+                self._loop.close()
+                if self._core is not None and self._core.stderr is not None:
+                    self._core.stderr.close()
+                run_kernel(self._settings, self._folder, doors, self._origin, own_pid, _log)
+                status = 0
+            except BaseException as fault:
+                _log(f"kernel: {fault!r}")
+            finally:
+                os._exit(status)
+        there.close()
+        if self._board_end is not None:
+            self._loop.unwatch(self._board_end.fileno())
+            self._board_end.close()
+        self._kernel_pid, self._board_end = pid, here
+        self._loop.watch(here.fileno(), self._hear_kernel)
+        self._tell_kernel()
+
+    def _tell_kernel(self) -> None:
+        if self._board_end is not None and self._core is not None:
+            with contextlib.suppress(OSError):
+                self._board_end.send(msgspec.json.encode({"metering_core": self._core.pid}) + b"\n")
+
+    def _hear_kernel(self) -> None:
+        assert self._board_end is not None
+        try:
+            octets = self._board_end.recv(4096)
+        except OSError:
+            octets = b""
+        if not octets:
+            self._loop.unwatch(self._board_end.fileno())
+        elif not self._was_ready:
+            self._was_ready = True
+            self._say("ready")
+
+    def _reap(self) -> None:
+        if self._core is not None and self._core.poll() is not None:
+            self._bury_core(self._core.returncode)
+        with contextlib.suppress(ChildProcessError):
+            if self._kernel_pid and os.waitpid(self._kernel_pid, os.WNOHANG)[0]:
+                self._kernel_pid = 0
+                self._again("kernel", self._start_kernel)
+        if self._is_stopping and not self._kernel_pid and self._core is None:
+            self._loop.stop()
+
+    def _bury_core(self, status: int) -> None:
+        assert self._core is not None
+        assert self._core.stderr is not None
+        with contextlib.suppress(ValueError):
+            self._hear_core(self._core.stderr.fileno())
+            self._loop.unwatch(self._core.stderr.fileno())
+        self._core.stderr.close()
+        self._core = None
+        if status == SETUP_FAILED and not self._was_ready:
+            self._exit_code = 2
+            self._begin_stop()
+            return
+        self._again("metering core", self._start_core)
+
+    def _again(self, what: str, start: Callable[[], None]) -> None:
+        if self._is_stopping:
+            return
+        self._deaths += 1
+        _log(f"{what} ended; starting it again" + (f" ({self._failure.strip()})" if self._failure else ""))
+        self._failure = ""
+        self._loop.call_at(self._now_ns() + RESTART_DELAY_NS, start)
+
+    # -- life --------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Serve until told to stop. Returns the exit code."""
+        name_process("board")
+        self._loop.on_signal(signal.SIGCHLD, self._reap)
+        self._loop.on_signal(signal.SIGINT, self._interrupt)
+        self._loop.on_signal(signal.SIGTERM, self._begin_stop)
+        self._start_core()
+        self._announce()
+        self._start_kernel()
+        self._loop.run(lambda: None)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._folder / SOCKET_NAME)
+        if self._exit_code == 2:
+            raise BadInput(self._failure.strip() or "the metering core could not be set up")
+        return self._exit_code
+
+    def _announce(self) -> None:
+        own = self._settings
+        self._say(f"address {own.meter.address}")
+        self._say(f"state   {self._folder}")
+        for name, address in self._addresses.items():
+            if address is not None:
+                self._say(f"{name:7} {address}")
+
+    def _interrupt(self) -> None:
+        self._exit_code = self._exit_code or 130
+        self._begin_stop()
+
+    def _begin_stop(self) -> None:
+        if self._is_stopping:
+            return
+        self._is_stopping = True
+        if self._kernel_pid:
+            os.kill(self._kernel_pid, signal.SIGTERM)
+        if self._core is not None:
+            self._core.terminate()
+        self._loop.call_at(self._now_ns() + STOP_PATIENCE_NS, self._cut)
+        self._reap()
+
+    def _cut(self) -> None:
+        if self._kernel_pid:
+            os.kill(self._kernel_pid, signal.SIGKILL)
+        if self._core is not None:
+            self._core.kill()
+
+
+def _log(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _preload() -> None:
+    import importlib
+
+    for name in PRELOADED:
+        importlib.import_module(name)
+
+
+def state_folder(settings: Settings) -> Path:
+    """The state folder of `settings`."""
+    return Path(settings.state.folder) if settings.state.folder else default_state_folder()
+
+
+def run(settings: Settings, say: Callable[[str], None]) -> int:
+    """Boot a meter and run it until SIGINT (130) or SIGTERM (0).
+
+    Raises BadInput or DoorUnavailable, before anything has started, for a door, folder or input that cannot be had.
+    """
+    folder = state_folder(settings)
+    make_folder(folder)
+    lock = hold(folder / "meter.lock")
+    try:
+        _preload()
+        return Board(settings, folder, say).run()
+    finally:
+        os.close(lock)

@@ -1,0 +1,168 @@
+"""The standard module: which partitions a meter has, and which ports join them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from wattwheel.apex import messages
+from wattwheel.apex.bus import FROM_BUS, TO_BUS
+from wattwheel.apex.messages import Control
+from wattwheel.apex.partition import CLOCK_PORT
+from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
+from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
+from wattwheel.boot.settings import OFF, Settings
+from wattwheel.kernel.config import (
+    KERNEL,
+    ModuleConfig,
+    PartitionConfig,
+    PortEnd,
+    QueuingChannelConfig,
+    SamplingChannelConfig,
+)
+from wattwheel.protocols.dlt645.legality import Options
+
+PARTNERS = ("communication", "metering", "platform", "energy", "display", "web", KERNEL)
+STORE_QUOTAS = {"platform": 65_536, "energy": 262_144}
+READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
+SMALL_OCTETS_MAX = 1024
+
+ROUTES: tuple[tuple[int, str, str], ...] = (
+    (Control.READ, "00", "energy"),
+    (Control.READ, "02", "energy"),
+    (Control.READ, "040001", "platform"),
+    (Control.READ, "040004", "platform"),
+    (Control.READ, "0E0000", "metering"),
+    (Control.LIST, "00", "energy"),
+    (Control.LIST, "02", "energy"),
+    (Control.LIST, "04", "platform"),
+    (Control.BROADCAST_TIME, "", "platform"),
+    (Control.PRESS, "0E200000", "platform"),
+    (Control.PRESS, "0E2000", "display"),
+)
+"""(control, identifier prefix, owner); the longest prefix wins."""
+
+RIGHTS: dict[str, tuple[int, ...]] = {
+    "communication": (Control.READ, Control.BROADCAST_TIME),
+    "display": (Control.READ,),
+    "web": (Control.READ, Control.LIST, Control.PRESS),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS),
+}
+"""What each partner may ask of others. Default: nothing."""
+
+
+def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequence[str]) -> ModuleConfig:
+    """The module of a meter with `settings`; `lines` and `listeners`: devices of the communication service."""
+    partners = [name for name in PARTNERS if name != "web" or settings.web.enabled]
+    partitions = [
+        _partition("bus", "services.bus:start", _bus_settings(partners), stop_rank=2),
+        _partition("store", "services.store:start", _store_settings(settings), ("store",), stop_rank=3),
+        _partition("metering", "services.metering:start", {"meter_address": settings.meter.address}, ("core_link",)),
+        _partition("platform", "services.platform_management:start", _platform_settings(settings)),
+        _partition(
+            "communication",
+            "services.communication:start",
+            _communication_settings(settings, lines, listeners),
+            (*listeners, *lines),
+        ),
+        _partition("energy", "apps.energy:start", {}, stop_rank=1),
+        _partition("display", "apps.display:start", {}),
+    ]
+    if settings.web.enabled:
+        partitions.append(_partition("web", "apps.web.partition:start", _web_settings(settings), ("socket:web",)))
+    config = ModuleConfig("meter", tuple(partitions), tuple(_queuing(partners)), tuple(_sampling(partners)))
+    config.check()
+    return config
+
+
+def _partition(
+    name: str, entry: str, settings: dict[str, Any], devices: tuple[str, ...] = (), stop_rank: int = 0
+) -> PartitionConfig:
+    return PartitionConfig(name, f"wattwheel.{entry}", msgspec.json.encode(settings), devices, stop_rank)
+
+
+def _queuing(partners: Iterable[str]) -> Iterable[QueuingChannelConfig]:
+    size, depth = messages.PORT_MESSAGE_OCTETS_MAX, messages.PORT_DEPTH
+    for name in partners:
+        yield QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), PortEnd("bus", f"from_{name}"), size, depth)
+        yield QueuingChannelConfig(f"bus>{name}", PortEnd("bus", f"to_{name}"), PortEnd(name, FROM_BUS), size, depth)
+    for name in STORE_QUOTAS:
+        asking, answering = PortEnd(name, REQUEST_PORT), PortEnd(name, REPLY_PORT)
+        yield QueuingChannelConfig(
+            f"{name}>store", asking, PortEnd("store", f"from_{name}"), MESSAGE_OCTETS_MAX, STORE_DEPTH
+        )
+        yield QueuingChannelConfig(
+            f"store>{name}", PortEnd("store", f"to_{name}"), answering, MESSAGE_OCTETS_MAX, STORE_DEPTH
+        )
+
+
+def _sampling(partners: Sequence[str]) -> Iterable[SamplingChannelConfig]:
+    has_web = "web" in partners
+    web = ("web",) if has_web else ()
+
+    def cell(name: str, source: str, readers: Sequence[str], size: int, calls: tuple[str, ...] = ()) -> Any:
+        ends = tuple(PortEnd(reader, name) for reader in readers)
+        return SamplingChannelConfig(name, PortEnd(source, name), ends, size, calls)
+
+    yield cell("readings", "metering", ("energy", KERNEL, *web), READINGS_OCTETS_MAX, ("energy", *web))
+    yield cell("snapshot", "energy", ("communication",), SNAPSHOT_OCTETS_MAX)
+    yield cell(CLOCK_PORT, "platform", ("metering", "energy", "display", "communication", *web), SMALL_OCTETS_MAX)
+    yield cell("panel", "platform", ("display",), SMALL_OCTETS_MAX)
+    yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
+    yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
+
+
+def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
+    routes = [
+        {"control": control, "prefix": prefix, "owner": owner} for control, prefix, owner in ROUTES if owner in partners
+    ]
+    return {"partners": partners, "routes": routes, "rights": {name: RIGHTS.get(name, ()) for name in partners}}
+
+
+def _store_settings(settings: Settings) -> dict[str, Any]:
+    return {"quotas": STORE_QUOTAS, "group_ns": round(settings.state.commit_seconds * 1e9)}
+
+
+def _platform_settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "address": settings.meter.address,
+        "utc_offset_minutes": settings.clock.utc_offset_minutes,
+        "time_sync_per_day": settings.dlt645.time_sync_per_day,
+    }
+
+
+def _communication_settings(settings: Settings, lines: Sequence[str], listeners: Sequence[str]) -> dict[str, Any]:
+    own, serial = settings.dlt645, settings.serial
+    return {
+        "address": settings.meter.address,
+        "listeners": listeners,
+        "lines": lines,
+        "tcp": {"reply_delay_ns": own.reply_delay_ms * 1_000_000, "reply_preamble": own.reply_preamble},
+        "serial": {"reply_delay_ns": serial.reply_delay_ms * 1_000_000, "reply_preamble": serial.reply_preamble},
+        "options": Options(
+            accept_broadcast_reads=own.accept_broadcast_reads,
+            accept_single_address_time_sync=own.accept_single_address_time_sync,
+            unknown_function=own.unknown_function,
+        ),
+        "reads": own.reads,
+        "connections_max": own.connections_max,
+        "snapshot_age_max_ns": own.snapshot_age_max_ms * 1_000_000,
+        "max_reply_data": own.max_reply_data,
+        "follow_timeout_ns": own.follow_timeout_s * 1_000_000_000,
+        "half_frame_timeout_ns": own.half_frame_timeout_ms * 1_000_000,
+    }
+
+
+def _web_settings(settings: Settings) -> dict[str, Any]:
+    host = settings.web.listen.rsplit(":", 1)[0].strip("[]")
+    return {
+        "names": [host],
+        "ratios": {"current": settings.meter.current_ratio, "voltage": settings.meter.voltage_ratio},
+    }
+
+
+def is_off(door: str) -> bool:
+    """Whether a door is switched off."""
+    return door == OFF

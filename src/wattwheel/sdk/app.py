@@ -1,0 +1,95 @@
+"""An APP: a name, a version, and functions that the meter calls. No loops, no threads, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TypeVar
+
+from wattwheel.apex.partition import StartContext
+from wattwheel.model.records import Readings
+from wattwheel.sdk.meter import Meter
+
+OnStart = Callable[[Meter], None]
+OnReadings = Callable[[Meter, Readings], None]
+OnPress = Callable[[Meter, str, bool], None]
+Main = Callable[[Meter], Coroutine[None, None, None]]
+
+_F = TypeVar("_F")
+
+PERIODS_MAX = 8
+
+
+class App:
+    """One APP. Decorate functions with its methods; the module calls `start` as the partition's entry.
+
+    app = App("peak-guard", version="1.0.0")
+
+    @app.on_readings
+    def guard(meter, readings): ...
+    """
+
+    def __init__(self, name: str, version: str) -> None:
+        self.name = name
+        self.version = version
+        self._on_start: OnStart | None = None
+        self._on_readings: OnReadings | None = None
+        self._on_press: OnPress | None = None
+        self._every: list[tuple[float, OnStart]] = []
+        self._main: Main | None = None
+
+    def on_start(self, action: OnStart) -> OnStart:
+        """Call `action` once, before anything else, when what was saved is there."""
+        self._on_start = action
+        return action
+
+    def on_readings(self, action: OnReadings) -> OnReadings:
+        """Call `action` whenever the metering core has pushed, and when its push has gone stale."""
+        self._on_readings = action
+        return action
+
+    def on_press(self, action: OnPress) -> OnPress:
+        """Call `action` with the name of a button ("up", "down", "both", "program") and whether it was held long."""
+        self._on_press = action
+        return action
+
+    def every(self, seconds: float) -> Callable[[OnStart], OnStart]:
+        """Call the function every `seconds` of the monotonic clock."""
+
+        def remember(action: OnStart) -> OnStart:
+            assert len(self._every) < PERIODS_MAX, f"at most {PERIODS_MAX} periods an APP"
+            self._every.append((seconds, action))
+            return action
+
+        return remember
+
+    def main(self, coroutine: Main) -> Main:
+        """Let the APP live in an asyncio loop, for libraries that need one. `coroutine` is cancelled at the end."""
+        self._main = coroutine
+        return coroutine
+
+    def start(self, context: StartContext) -> None:
+        """Entry of the partition."""
+        meter = Meter(context)
+        if self._on_press is not None:
+            meter.watch_buttons(self._on_press)
+        if self._main is not None:
+            main = self._main
+            context.live_in(lambda: main(meter))
+        if meter.has_store:
+            meter.load(lambda: self._begin(context, meter))
+        else:
+            self._begin(context, meter)
+
+    def _begin(self, context: StartContext, meter: Meter) -> None:
+        if self._on_start is not None:
+            self._on_start(meter)
+        for seconds, action in self._every:
+            bit = context.wheel.free_bit()
+            context.wheel.task(bit, _bound(action, meter))
+            context.wheel.post_every(round(seconds * 1e9), bit)
+        if self._on_readings is not None:
+            meter.watch_readings(self._on_readings)
+
+
+def _bound(action: OnStart, meter: Meter) -> Callable[[], None]:
+    return lambda: action(meter)

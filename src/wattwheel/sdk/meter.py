@@ -1,0 +1,267 @@
+"""The meter as seen from inside an APP: readings in, items out, state saved, others asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from wattwheel.apex.bus import TO_BUS, BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.partition import StartContext
+from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
+from wattwheel.model.catalogue import find, item_2007, item_named
+from wattwheel.model.errors import ItemValueError, NotAnswered, Refused
+from wattwheel.model.item import Item
+from wattwheel.model.records import Quality, Readings, ValueRow
+from wattwheel.protocols.dlt645 import items
+
+READINGS_PORT = "readings"
+SNAPSHOT_PORT = "snapshot"
+READINGS_BIT, BUS_BIT, STORE_BIT = 5, 4, 6
+ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
+PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
+"""Private identifiers under which a button's press travels on the bus."""
+_STALE = 1
+
+_S = TypeVar("_S")
+
+Shown = int | bytes | tuple[int | None, ...]
+"""What an APP shows of one item: a number in units of the last digit, numbers of a block, or octets as on the wire."""
+
+
+class Meter:
+    """Everything an APP can do. Only what the module configuration granted works.
+
+    Attributes:
+        memory: whatever the APP wants to remember between calls. Module globals would be shared by all meters of a
+            simulation.
+        saved: what the APP's name space of the store held at the start.
+    """
+
+    memory: Any
+
+    def __init__(self, context: StartContext) -> None:
+        self._context = context
+        self.clock = context.clock
+        self.counters = context.counters
+        self.memory = None
+        self.saved: dict[str, bytes] = {}
+        self.has_store = context.has_port(REQUEST_PORT)
+        self._store: StoreClient | None = StoreClient.of(context, STORE_BIT) if self.has_store else None
+        self._table: dict[int, bytes] = {}
+        self._stale = False
+        self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
+        self._on_press: Callable[[Meter, str, bool], None] | None = None
+        self._bus: BusPort | None = None
+        if context.has_port(TO_BUS):
+            self._bus = BusPort(context, BUS_BIT)
+            self._bus.on_request(self._answer)
+            self._bus.on_notice(self._hear)
+
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Call `action` when the APP is asked to end."""
+        self._context.on_stop(action)
+
+    def settings(self, kind: type[_S]) -> _S:
+        """The APP's settings as `kind`."""
+        return self._context.decode_settings(kind)
+
+    def now(self) -> datetime:
+        """The meter's calendar time in UTC."""
+        return self.clock.calendar()
+
+    # -- readings ----------------------------------------------------------------------------------------------
+
+    def watch_readings(self, action: Callable[[Meter, Readings], None]) -> None:
+        """Call `action` with each new `Readings`."""
+        port = self._context.sampling_destination(READINGS_PORT)
+        decoder = msgspec.msgpack.Decoder(Readings)
+
+        def take() -> None:
+            message, _validity, _age_ns = port.read()
+            if message is not None:
+                action(self, decoder.decode(message))
+
+        self._context.wheel.task(READINGS_BIT, take)
+        port.on_message(self._context.wheel.poster(READINGS_BIT))
+        self._context.wheel.post(READINGS_BIT)
+
+    def readings(self) -> Callable[[], Readings | None]:
+        """A function that gives the newest `Readings`, or None before the first."""
+        port = self._context.sampling_destination(READINGS_PORT)
+        decoder = msgspec.msgpack.Decoder(Readings)
+
+        def newest() -> Readings | None:
+            message = port.read()[0]
+            return None if message is None else decoder.decode(message)
+
+        return newest
+
+    def sampled(self, port: str) -> Callable[[], bytes | None]:
+        """A function that gives the newest message of the sampling port `port`, None before the first."""
+        destination = self._context.sampling_destination(port)
+        return lambda: destination.read()[0]
+
+    def publish(self, port: str) -> Callable[[bytes], None]:
+        """A function that writes to the sampling port `port`."""
+        return self._context.sampling_source(port).write
+
+    def has_port(self, port: str) -> bool:
+        """Whether a port of that name was granted."""
+        return self._context.has_port(port)
+
+    # -- items -------------------------------------------------------------------------------------------------
+
+    def show(self, values: Mapping[int, Shown], quality: Quality = Quality.VALID) -> None:
+        """Answer reads with exactly `values` from now on, by identifier. What is missing is answered ERR 02.
+
+        A value that its picture cannot hold is left out and counted: no answer is better than a wrong one.
+        """
+        table: dict[int, bytes] = {}
+        for di, value in values.items():
+            try:
+                table[di] = _octets(item_2007(di), value)
+            except ItemValueError:
+                self.counters.add("values_beyond_picture")
+        self._table = table
+        self._stale = quality is not Quality.VALID
+        if self._snapshot is not None:
+            self._snapshot.write(msgspec.msgpack.encode(table))
+
+    def _answer(self, request: Message) -> None:
+        bus = self._bus
+        assert bus is not None
+        if request.control == Control.READ:
+            octets = self._table.get(request.di)
+            if octets is None:
+                bus.reply(request, error=ERROR_NO_DATA)
+            else:
+                bus.reply(request, octets, quality=_STALE if self._stale else 0)
+        elif request.control == Control.LIST:
+            wanted = sorted(di for di in self._table if request.di <= di <= (request.di | 0x00FFFFFF))
+            bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted))
+        elif request.control == Control.PRESS:
+            self._hear(request)
+            bus.reply(request, error=0 if self._on_press is not None else ERROR_NO_DATA)
+        else:
+            bus.reply(request, error=ERROR_OTHER)
+
+    # -- buttons -----------------------------------------------------------------------------------------------
+
+    def watch_buttons(self, action: Callable[[Meter, str, bool], None]) -> None:
+        """Call `action` with the name of each pressed button and whether it was held long."""
+        self._on_press = action
+
+    def _hear(self, message: Message) -> None:
+        if message.control == Control.PRESS and self._on_press is not None:
+            name = message.data.decode("ascii", "replace")
+            self._on_press(self, name.removesuffix("+"), name.endswith("+"))
+
+    # -- state -------------------------------------------------------------------------------------------------
+
+    def load(self, ready: Callable[[], None]) -> None:
+        """Fetch what was saved into `saved`, then call `ready`. The SDK does it before `on_start`."""
+        assert self._store is not None
+
+        def loaded(loading: Loading) -> None:
+            self.saved = dict(loading.records)
+            if loading.recovered:
+                self.counters.add("state_recovered")
+            ready()
+
+        self._store.load(loaded)
+
+    def save(
+        self,
+        changes: Mapping[str, bytes | None],
+        promised: bool = False,
+        on_saved: Callable[[SaveResult], None] | None = None,
+    ) -> None:
+        """Make `changes` durable as one transaction: at once when `promised`, else within a minute."""
+        assert self._store is not None, "this APP was granted no store"
+        self._store.save(changes, promised, on_saved)
+
+    # -- asking others ------------------------------------------------------------------------------------------
+
+    def ask_text(self, di: int, action: Callable[[str | None], None]) -> None:
+        """Call `action` with the value of `di` as its picture prints it, None when its owner has none now."""
+        assert self._bus is not None, "this APP was granted no bus"
+
+        def replied(reply: Message | None) -> None:
+            good = reply is not None and not reply.error
+            action(items.decode(item_2007(di), reply.data).text if good and reply is not None else None)
+
+        if not self._bus.ask(Control.READ, di, b"", replied):
+            action(None)
+
+    def descriptor(self, device: str) -> int:
+        """The descriptor of a granted socket."""
+        found = self._context.device(device)
+        assert isinstance(found, int)
+        return found
+
+    # -- asking others (for APPs in an asyncio loop) -------------------------------------------------------------
+
+    async def ask(self, control: int, di: int, data: bytes = b"") -> Message:
+        """The reply to a request on the bus. Raises NotAnswered; an error reply is returned as it is."""
+        assert self._bus is not None, "this APP was granted no bus"
+        future: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
+
+        def replied(message: Message | None) -> None:
+            if not future.done():
+                future.set_result(message)
+
+        if not self._bus.ask(control, di, data, replied):
+            raise NotAnswered("the bus has too much under way")
+        self._bus.flush()
+        reply = await future
+        if reply is None:
+            raise NotAnswered(f"nobody answered {di:08X} in time")
+        return reply
+
+    async def read(self, item: Item) -> ValueRow:
+        """The row of `item`, asked of its owner. Raises Refused with the owner's ERR octet, or NotAnswered."""
+        reply = await self.ask(Control.READ, item.di)
+        if reply.error:
+            raise Refused(reply.error, reason_of(reply.error))
+        return self.row(item, reply)
+
+    def row(self, item: Item, reply: Message) -> ValueRow:
+        """The value row of a good reply."""
+        quality = Quality.STALE if reply.quality else Quality.VALID
+        at = self.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        return items.rows(item, reply.data, at, quality)
+
+    async def identifiers(self, owner_prefixes: Iterable[int]) -> list[int]:
+        """Identifiers that the owners of the groups DI3 answer now."""
+        found: list[int] = []
+        for group in owner_prefixes:
+            reply = await self.ask(Control.LIST, group << 24)
+            if not reply.error:
+                found += [int.from_bytes(reply.data[at : at + 4], "little") for at in range(0, len(reply.data), 4)]
+        return sorted(found)
+
+
+def reason_of(error: int) -> str:
+    """ERR octet of DL/T 645-2007 in words."""
+    if error & 0x02:
+        return "no requested data"
+    return "not authorised" if error & 0x04 else "other error"
+
+
+def item_named_or_numbered(text: str) -> Item:
+    """The item of 2007 with that identifier (8 hex digits) or name. Raises UnknownItem."""
+    item = find(text)
+    return item if item.edition == "2007" else item_named(item.name)
+
+
+def _octets(item: Item, value: Shown) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, int):
+        return items.encode_int(item, value)
+    return items.encode_ints(item, value)

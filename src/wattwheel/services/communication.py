@@ -1,0 +1,315 @@
+"""Communication: octet channels outside, the virtual bus inside.
+
+A channel's octets become frames, frames pass the legality table, and what is accepted is asked on the bus, or taken
+from a snapshot that its owner has published and whose age is checked. Each channel keeps its own follow-up state
+and its own order of replies: whatever comes back first, a channel hears its answers in the order of its questions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import msgspec
+
+from wattwheel.apex.bus import BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.partition import StartContext
+from wattwheel.apex.ports import SamplingDestinationPort
+from wattwheel.hil.octets import Listener, OctetChannel
+from wattwheel.model.catalogue import item_2007
+from wattwheel.model.errors import ItemValueError, UnknownItem
+from wattwheel.protocols.dlt645.frame import Frame, FrameReader, Station
+from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, Function2007
+from wattwheel.protocols.dlt645.items import decode
+from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Options, Silence, abnormal_reply
+from wattwheel.protocols.dlt645.session import FollowUp
+
+CHANNEL_BIT, BUS_BIT = 6, 4
+PENDING_A_CHANNEL_MAX = 256  # questions of one channel under way; more are not answered, and counted
+ANSWER_TIMEOUT_NS = 800_000_000
+SNAPSHOT_PORT = "snapshot"
+
+READ_REPLY = Function2007.READ | 0x80
+ADDRESS_REPLY = Function2007.READ_ADDRESS | 0x80
+
+Slot = list[bytes | None]
+
+
+class ChannelSettings(msgspec.Struct, frozen=True):
+    """What one kind of channel adds: pause before a reply, and FEH octets ahead of it."""
+
+    reply_delay_ns: int = 0
+    reply_preamble: int = 4
+
+
+class CommunicationSettings(msgspec.Struct, frozen=True):
+    """Settings of the partition.
+
+    Attributes:
+        address: the meter's address, 12 digits.
+        listeners: device names of TCP doors.
+        lines: device names of serial lines.
+        reads: "owner" routes each read over the bus, "snapshot" answers from the owner's published snapshot.
+    """
+
+    address: str
+    listeners: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    tcp: ChannelSettings = ChannelSettings()
+    serial: ChannelSettings = ChannelSettings(reply_delay_ns=20_000_000)
+    options: Options = Options()
+    reads: str = "owner"
+    connections_max: int = 256
+    snapshot_age_max_ns: int = 3_000_000_000
+    max_reply_data: int = 200
+    follow_timeout_ns: int = 60_000_000_000
+    half_frame_timeout_ns: int = 500_000_000
+
+
+class Snapshot:
+    """An owner's published table of answers: identifier to item octets."""
+
+    def __init__(self, port: SamplingDestinationPort, now_ns: Callable[[], int], age_ns_max: int) -> None:
+        self._port = port
+        self._now_ns = now_ns
+        self._age_ns_max = age_ns_max
+        self._version = 0
+        self._written_ns = 0
+        self._table: dict[int, bytes] = {}
+
+    def octets(self, di: int) -> bytes | None:
+        """What the owner has published for `di`, None when it has not, or not lately."""
+        if self._port.version() != self._version:
+            self._take()
+        if self._now_ns() - self._written_ns > self._age_ns_max:
+            return None
+        return self._table.get(di)
+
+    def _take(self) -> None:
+        version = self._port.version()
+        message, _validity, age_ns = self._port.read()
+        if message is not None:
+            self._table = msgspec.msgpack.decode(message, type=dict[int, bytes])
+            self._version, self._written_ns = version, self._now_ns() - age_ns
+
+
+class Channel:
+    """One octet channel and its state."""
+
+    def __init__(self, service: Communication, octets: OctetChannel, settings: ChannelSettings) -> None:
+        self.octets = octets
+        self.reader = FrameReader()
+        self.delay_ns, self.preamble = settings.reply_delay_ns, settings.reply_preamble
+        self.follow_up = FollowUp(service.settings.max_reply_data, service.settings.follow_timeout_ns)
+        self.slots: deque[Slot] = deque()
+        self.heard_ns = 0
+        self.is_waiting_for_rest = False
+
+    def put(self, slot: Slot, octets: bytes) -> bytes:
+        """Fill `slot`; the octets that may be sent now, in the order of the questions."""
+        slots = self.slots
+        if len(slots) == 1 and slots[0] is slot:
+            slots.clear()
+            return octets
+        slot[0] = octets
+        ready = []
+        while slots and slots[0][0] is not None:
+            ready.append(cast(bytes, slots.popleft()[0]))
+        return b"".join(ready)
+
+
+class Communication:
+    """The service: frames in, bus requests out, and back."""
+
+    def __init__(self, context: StartContext, settings: CommunicationSettings) -> None:
+        self.settings = settings
+        self._clock = context.clock
+        self._counters = context.counters
+        self._bus = BusPort(context, BUS_BIT)
+        self._station = Station(settings.address)
+        self._legality = Legality(settings.address, settings.options)
+        self._snapshot: Snapshot | None = None
+        if settings.reads == "snapshot":
+            port = context.sampling_destination(SNAPSHOT_PORT)
+            self._snapshot = Snapshot(port, self._clock.now_ns, settings.snapshot_age_max_ns)
+        self._channels: set[Channel] = set()
+        self._ready: list[Channel] = []
+        self._post = context.wheel.poster(CHANNEL_BIT)
+        context.wheel.task(CHANNEL_BIT, self._drain)
+        for name in settings.listeners:
+            cast(Listener, context.device(name)).on_connection(self._connect)
+        for name in settings.lines:
+            self._attach(cast(OctetChannel, context.device(name)), settings.serial)
+
+    def _connect(self, octets: OctetChannel) -> None:
+        if len(self._channels) >= self.settings.connections_max + len(self.settings.lines):
+            self._counters.add("connections_refused")
+            octets.close()
+            return
+        self._counters.add("connections")
+        self._attach(octets, self.settings.tcp)
+
+    def _attach(self, octets: OctetChannel, settings: ChannelSettings) -> None:
+        channel = Channel(self, octets, settings)
+        self._channels.add(channel)
+        ready, post = self._ready, self._post
+
+        def arrived() -> None:
+            ready.append(channel)
+            post()
+
+        octets.on_arrival(arrived)
+
+    def _drain(self) -> None:
+        ready, self._ready[:] = self._ready[:], ()
+        for channel in ready:
+            octets = channel.octets.read()
+            if octets:
+                self.hear(channel, octets)
+            elif channel.octets.is_closed:
+                channel.octets.close()
+                self._channels.discard(channel)
+
+    def hear(self, channel: Channel, octets: bytes) -> None:
+        """Take octets that have come through `channel`."""
+        reader = channel.reader
+        for frame in reader.feed(octets):
+            self._serve(channel, frame)
+        if reader.held:
+            channel.heard_ns = self._clock.now_ns()
+            if not channel.is_waiting_for_rest:
+                channel.is_waiting_for_rest = True
+                due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
+                self._clock.call_at(due_ns, partial(self._give_up_half_frame, channel))
+
+    def _give_up_half_frame(self, channel: Channel) -> None:
+        due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
+        if channel.reader.held and self._clock.now_ns() < due_ns:
+            self._clock.call_at(due_ns, partial(self._give_up_half_frame, channel))
+            return
+        channel.is_waiting_for_rest = False
+        if channel.reader.held:
+            self._counters.add("half_frames")
+            for frame in channel.reader.expire():
+                self._serve(channel, frame)
+
+    def _serve(self, channel: Channel, frame: Frame) -> None:
+        decision = self._legality.judge(frame)
+        if type(decision) is Accept:
+            if len(channel.slots) >= PENDING_A_CHANNEL_MAX:
+                self._counters.add("questions_dropped")
+            elif decision.function == Function2007.READ:
+                self._read(channel, frame.data)
+            else:
+                _OTHER_FUNCTIONS.get(decision.function, Communication._not_here)(self, channel, frame, decision)
+        elif type(decision) is Silence:
+            self._counters.add(f"silent_{decision.why}")
+        elif type(decision) is AbnormalReply:
+            self._counters.add("abnormal")
+            self._send_at_once(channel, decision.control, decision.data)
+
+    def _read(self, channel: Channel, data: bytes) -> None:
+        di = data[0] | data[1] << 8 | data[2] << 16 | data[3] << 24
+        if self._snapshot is not None and len(data) == 4:
+            octets = self._snapshot.octets(di)
+            if octets is not None:
+                self._counters.add("reads_from_snapshot")
+                self._answer_read(channel, self._slot(channel), data, octets)
+                return
+        slot = self._slot(channel)
+        asked = self._bus.ask(
+            Control.READ, di, data[4:], partial(self._on_reply, channel, slot, data[:4]), ANSWER_TIMEOUT_NS
+        )
+        if not asked:
+            self._refuse_read(channel, slot, ERR_OTHER)
+
+    def _slot(self, channel: Channel) -> Slot:
+        slot: Slot = [None]
+        channel.slots.append(slot)
+        return slot
+
+    def _on_reply(self, channel: Channel, slot: Slot, di: bytes, reply: Message | None) -> None:
+        if reply is None:
+            self._counters.add("reads_unanswered")
+            self._refuse_read(channel, slot, ERR_OTHER)
+        elif reply.error:
+            self._counters.add("reads_refused")
+            self._refuse_read(channel, slot, reply.error)
+        else:
+            self._counters.add("reads_by_owner")
+            self._answer_read(channel, slot, di, reply.data)
+
+    def _answer_read(self, channel: Channel, slot: Slot, di: bytes, data: bytes) -> None:
+        if len(data) + 4 <= self.settings.max_reply_data:
+            if channel.follow_up.is_pending:
+                channel.follow_up.discard()
+            octets = self._station.encode(READ_REPLY, di + data, channel.preamble)
+        else:
+            widths = _widths(di, data)
+            control, field = channel.follow_up.answer(di, data, widths, self._clock.now_ns())
+            octets = self._station.encode(control, field, channel.preamble)
+        self._send(channel, channel.put(slot, octets))
+
+    def _refuse_read(self, channel: Channel, slot: Slot, error: int) -> None:
+        channel.follow_up.discard()
+        refusal = abnormal_reply(Function2007.READ, error)
+        octets = self._station.encode(refusal.control, refusal.data, channel.preamble)
+        self._send(channel, channel.put(slot, octets))
+
+    def _follow(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        control, field = channel.follow_up.follow(frame.data[:4], frame.data[4], self._clock.now_ns())
+        self._send_at_once(channel, control, field)
+
+    def _tell_address(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        self._send_at_once(channel, ADDRESS_REPLY, self._station.octets)
+
+    def _set_time(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        self._bus.tell(Control.BROADCAST_TIME, 0, frame.data)
+
+    def _keep_silent(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        """15H: obeyed only while the programming key is pressed, and that is not there yet."""
+        self._counters.add("silent_write_address")
+
+    def _not_here(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        self._counters.add("not_here")
+        if not decision.is_silent:
+            error = ERR_NO_DATA if decision.function == Function2007.AUTHENTICATE else ERR_OTHER
+            refusal = abnormal_reply(decision.function, error)
+            self._send_at_once(channel, refusal.control, refusal.data)
+
+    def _send_at_once(self, channel: Channel, control: int, field: bytes) -> None:
+        octets = self._station.encode(control, field, channel.preamble)
+        self._send(channel, channel.put(self._slot(channel), octets))
+
+    def _send(self, channel: Channel, octets: bytes) -> None:
+        if not octets:
+            return
+        if channel.delay_ns:
+            self._clock.call_at(self._clock.now_ns() + channel.delay_ns, partial(channel.octets.write, octets))
+        else:
+            channel.octets.write(octets)
+
+
+_OTHER_FUNCTIONS: dict[int, Callable[[Communication, Channel, Frame, Accept], Any]] = {
+    Function2007.READ_FOLLOW_UP: Communication._follow,
+    Function2007.READ_ADDRESS: Communication._tell_address,
+    Function2007.BROADCAST_TIME: Communication._set_time,
+    Function2007.WRITE_ADDRESS: Communication._keep_silent,
+}
+
+
+def _widths(di: bytes, data: bytes) -> list[int]:
+    """Octets of each element of a long answer, so that none is cut in two."""
+    try:
+        parts = decode(item_2007(int.from_bytes(di, "little")), data).parts
+    except (UnknownItem, ItemValueError):
+        return []
+    return [len(part.raw) for part in parts or ()]
+
+
+def start(context: StartContext) -> None:
+    """Entry of the partition `communication`. Settings: JSON of `CommunicationSettings`."""
+    Communication(context, context.decode_settings(CommunicationSettings))
