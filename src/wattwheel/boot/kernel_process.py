@@ -238,6 +238,7 @@ def run_kernel(
 ) -> None:
     """The whole life of the kernel process, from just after the fork. Returns when it has stopped in order."""
     die_with_parent(board_pid)
+    os.setpgid(0, 0)  # a signal to the terminal's group is for the board, which then stops everything in order
     name_process("kernel")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     host = LinuxProcessHost(run_body)

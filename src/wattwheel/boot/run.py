@@ -142,7 +142,7 @@ class Board:
         link = CoreLink("pty", self._core_device)
         document = core_settings(self._settings, self._folder / "metering", link, self._minute_of_day(), os.getpid())
         command = [sys.executable, "-m", "wattwheel.boot.metering_core", "--settings", "0"]
-        self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, close_fds=True)
+        self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
         assert self._core.stdin is not None
         assert self._core.stderr is not None
         with contextlib.suppress(BrokenPipeError):
