@@ -172,7 +172,7 @@ def test_a_button_reaches_the_meter_and_the_display_comes_back() -> None:
     [{"origin": HERE}, {"sec_fetch_site": "same-origin"}, {"sec_fetch_site": "none"}, {"origin": HERE.upper()}],
 )
 def test_our_own_page_may_press(headers: dict[str, str]) -> None:
-    assert press(None, **headers).status_code == 200
+    assert press(None, None, **headers).status_code == 200
 
 
 @pytest.mark.parametrize(

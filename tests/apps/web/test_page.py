@@ -20,15 +20,10 @@ from wattwheel.model.records import Quality
 
 pytestmark = pytest.mark.needs("chromium", "playwright")
 
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+CHROMIUM_FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
 DIGIT_SEGMENTS = {
     "": " ", "abcdef": "0", "bc": "1", "abdeg": "2", "abcdg": "3", "bcfg": "4", "acdfg": "5", "acdefg": "6",
     "abc": "7", "abcdefg": "8", "abcdfg": "9", "g": "-",
@@ -42,9 +37,14 @@ COLORED_PIXELS = """(selector) => {
   const canvas = document.querySelector(selector);
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
   const colors = new Set();
-  for (let n = 0; n < data.length; n += 4) if (data[n + 3] > 200) colors.add(data[n] << 16 | data[n + 1] << 8 | data[n + 2]);
+  for (let n = 0; n < data.length; n += 4)
+    if (data[n + 3] > 200) colors.add(data[n] << 16 | data[n + 1] << 8 | data[n + 2]);
   return colors.size;
 }"""
+BOXES = """() => [...document.querySelectorAll('section, tr, #clock')]
+  .map(e => JSON.stringify(e.getBoundingClientRect()))"""
+CUT_CELLS = """() => [...document.querySelectorAll('td')]
+  .filter(e => e.offsetWidth && e.scrollWidth > e.clientWidth + 1).length"""
 NO_OVERFLOW = "() => document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -105,7 +105,7 @@ def chromium() -> Iterator[Any]:
 
     program = next(path for name in PROGRAMS["chromium"] if (path := shutil.which(name)))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_FLAGS))
         yield browser
         browser.close()
 
@@ -265,18 +265,16 @@ def test_a_button_held_for_three_seconds_is_a_long_press(open_page: Any, meter: 
 @pytest.mark.parametrize("width", [320, 360, 640, 1000, 1280])
 def test_no_width_scrolls_sideways_or_moves_while_values_come(open_page: Any, meter: Meter, width: int) -> None:
     page = open_page(width, 800)
-    boxes = "() => [...document.querySelectorAll('section, tr, #clock')].map(e => JSON.stringify(e.getBoundingClientRect()))"
     meter.tick()
     page.wait_for_selector('#phasor .voltage.b[visibility="visible"]')
     assert page.evaluate(NO_OVERFLOW)
-    before = page.evaluate(boxes)
+    before = page.evaluate(BOXES)
     for _ in range(3):
         old = value(page, "00010000").text_content()
         meter.tick()
         expect(value(page, "00010000")).not_to_have_text(old)
-    assert page.evaluate(boxes) == before
-    cut = "() => [...document.querySelectorAll('td')].filter(e => e.offsetWidth && e.scrollWidth > e.clientWidth + 1).length"
-    assert page.evaluate(cut) == 0
+    assert page.evaluate(BOXES) == before
+    assert page.evaluate(CUT_CELLS) == 0
 
 
 def test_light_and_dark_follow_the_viewer(open_page: Any) -> None:

@@ -138,10 +138,10 @@ def test_the_sixty_fifth_connection_is_told_so(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     "octets", [b"\x00\x01\x02\r\n\r\n", b"GET /\r\n\r\n", b"\x68" * 40000, b"GET / HTTP/1.1\r\n\r\n"]
 )
-def test_what_is_no_request_gets_400_and_silence_in_the_log(octets: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_request_gets_400_and_silence_in_the_log(octets: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async def work(web: WebServer, face: FakeFace, port: int) -> None:
         answer = await exchange(port, octets)
         assert answer == b"" or answer.startswith(b"HTTP/1.1 400")
 
     serving(work)
-    assert capfd.readouterr().err == ""
+    assert caplog.records == []

@@ -108,7 +108,7 @@ class WebServer:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
             h11_max_incomplete_event_size=MAX_HEAD_OCTETS,
         )
