@@ -192,6 +192,24 @@ def test_counters_by_reason(name, octets):
     assert reader.feed(GOOD) == [decode(GOOD)]
 
 
+@pytest.mark.parametrize("at", [0, 7, 9, len(GOOD) - 1])
+@pytest.mark.parametrize("change", [1, 0x80, 0xFF])
+def test_each_mark_is_checked_though_the_sum_is_right(at, change):
+    octets = bytearray(GOOD)
+    octets[at] ^= change
+    octets[-2] = sum(octets[:-2]) & 0xFF
+    with pytest.raises(RemoteProtocolError):
+        decode(bytes(octets))
+    for pieces in ([bytes(octets)], chop(bytes(octets), list(range(len(octets))))):
+        assert read(FrameReader(), pieces) == []
+
+
+def test_a_start_without_its_second_68_is_given_up_at_once():
+    reader = FrameReader()
+    reader.feed(bytes(8).replace(b"\0", b"\x68", 1))
+    assert (reader.held, reader.start) == (0, 1)
+
+
 def test_decode_refuses_what_is_not_exactly_one_frame():
     for octets in (b"", b"\xfe", b"\x00" + GOOD, GOOD + b"\x00", GOOD + GOOD, GOOD + b"\xfe"):
         with pytest.raises(RemoteProtocolError):

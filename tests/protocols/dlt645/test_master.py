@@ -192,6 +192,32 @@ def test_a_wrong_reply_to_read_address_is_ignored():
     dialogue.start()
     assert dialogue.receive(encode(Frame(METER, 0x93, b"12345"))) == Step(b"")
     assert dialogue.receive(encode(Frame(METER, 0x91, b"123456"))) == Step(b"")
+    for nobody in ("AAAAAAAAAAAA", "999999999999", "FFFFFFFFFFFF"):
+        assert dialogue.receive(encode(Frame(METER, 0x93, octets_of_address(nobody)))) == Step(b"")
+
+
+@pytest.mark.parametrize("asked", ["", "AAAAAAAAAAAA"])
+def test_a_meter_that_echoes_what_it_was_called_stays_unknown(asked):
+    dialogue = ReadDialogue([OLD, OLD], asked)
+    answers = talk(dialogue, Meter(echo=True))
+    assert [answer.data for answer in answers] == 2 * [DATA[0x9010]]
+    assert dialogue.address == asked
+    half = ReadDialogue([ENERGY, ENERGY], "AAAAAAAAAAAA")
+    half.start()
+    half.receive(encode(Frame("AAAAAAAA9012", 0x91, ENERGY.octets + bytes(4))))
+    assert half.address == "AAAAAAAAAAAA"
+
+
+def test_beginning_anew_counts_as_a_try():
+    dialogue = ReadDialogue([OLD_LONG], METER, tries=3)
+    first = dialogue.start()
+    part = encode(Frame(METER, 0xA1, OLD_LONG.octets + b"part"))
+    for _ in range(2):
+        assert decode(dialogue.receive(part).octets).control == 0x02
+        assert dialogue.time_out() == first
+    assert decode(dialogue.receive(part).octets).control == 0x02
+    with pytest.raises(NotAnswered, match="901F after 3 tries"):
+        dialogue.time_out()
 
 
 @pytest.mark.parametrize("edition", ["2007", "1997"])

@@ -225,7 +225,7 @@ class Legality:
         at = 0
         while address[at : at + 2] == "AA":
             at += 2
-        return Form.ABBREVIATED if at and address[at:] == self._address[at:] else None
+        return Form.ABBREVIATED if address[at:] == self._address[at:] else None
 
     def _allow(self, function: Function2007, form: Form) -> None:
         rule = self._rules[function]

@@ -117,10 +117,19 @@ def read_address_request(preamble: int = PREAMBLE_OCTETS_MAX) -> bytes:
 
 
 def address_in(frame: Frame) -> str | None:
-    """The address that a 93H reply tells, None for any other frame. Its data count, not the address field."""
+    """The address that a 93H reply tells, None for any other frame and for what cannot be the address of a meter.
+
+    The data count, not the address field.
+    """
     if frame.control != Function2007.READ_ADDRESS | RESPONSE or len(frame.data) != 6:
         return None
-    return address_of_octets(frame.data)
+    address = address_of_octets(frame.data)
+    return address if _is_whole(address) else None
+
+
+def _is_whole(address: str) -> bool:
+    """True for what may be the address of one meter: no AA, not broadcast."""
+    return address.isdecimal() and address != ADDRESS_BROADCAST
 
 
 def is_reply_from(frame: Frame, address: str) -> bool:
@@ -159,7 +168,8 @@ class ReadDialogue:
         self._asks = tuple(asks)
         self._preamble, self._tries = preamble, tries
         self._at = 0
-        self._tried = 0
+        self._tried = 0  # how often the request that is open was sent
+        self._begun = 0  # how often the item that is open was begun anew
         self._octets = b""
         self._wants_address = not address and (not asks or any(ask.edition == "2007" for ask in asks))
         self._station = Station(address or ADDRESS_BROADCAST)
@@ -189,17 +199,18 @@ class ReadDialogue:
         late = self._take(self.reader.expire())
         if late.octets or late.is_done:
             return late
-        if self._tried >= self._tries:
+        self._begun += self._must_begin_anew()
+        if max(self._tried, self._begun) >= self._tries:
             what = "13H, read address" if self._wants_address else self._asks[self._at].text
-            who = self.address or "any meter"
-            raise NotAnswered(f"no answer from {who} to {what} after {self._tried} tries")
-        if self._parts is not None and self._parts.seq and self._asks[self._at].edition == "1997":
-            tried = self._tried
-            octets = self._next()
-            self._tried = tried + 1
-            return Step(octets)
+            raise NotAnswered(f"no answer from {self.address or 'any meter'} to {what} after {self._tries} tries")
+        if self._must_begin_anew():
+            return Step(self._next())
         self._tried += 1
         return Step(self._octets)
+
+    def _must_begin_anew(self) -> bool:
+        """True when a follow-up of 1997 has stayed unanswered."""
+        return self._parts is not None and self._parts.seq > 0 and self._asks[self._at].edition == "1997"
 
     def _take(self, frames: list[Frame]) -> Step:
         answers: list[Answer] = []
@@ -237,6 +248,7 @@ class ReadDialogue:
             self._found(frame.address)
             answers.append(Answer(ask, self.address or frame.address, parts.data))
         self._at += 1
+        self._begun = 0
         return self._next()
 
     def _code(self, seq: int) -> int:
@@ -247,7 +259,7 @@ class ReadDialogue:
 
     def _found(self, address: str) -> None:
         """From now on speak to `address`, unless the meter only echoed what it was called."""
-        if address != self.address and address.isdecimal() and address != ADDRESS_BROADCAST:
+        if address != self.address and _is_whole(address):
             self.address = address
             self._station = Station(address)
 
