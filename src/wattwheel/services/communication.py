@@ -169,7 +169,7 @@ class Communication:
             octets = channel.octets.read()
             if octets:
                 self.hear(channel, octets)
-            elif channel.octets.is_closed:
+            elif channel.octets.is_closed and channel in self._channels:
                 channel.octets.close()
                 self._channels.discard(channel)
 

@@ -102,6 +102,8 @@ class TcpChannel(_Descriptor):
 
     def read(self) -> bytes:
         """Octets that have arrived, b"" when none have or the connection is over."""
+        if self._is_closed:
+            return b""
         try:
             octets = self._recv(READ_OCTETS_MAX)
         except BlockingIOError:
@@ -133,6 +135,8 @@ class TtyChannel(_Descriptor):
 
     def read(self) -> bytes:
         """Octets that have arrived, b"" when none have."""
+        if self._is_closed:
+            return b""
         try:
             return os.read(self._descriptor, READ_OCTETS_MAX)
         except BlockingIOError:
