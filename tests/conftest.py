@@ -32,11 +32,26 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI") == "true":
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    return report if hasattr(report, "wasxfail") else _failed_in_ci(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: Any) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    return _failed_in_ci(report)
+
+
+def _failed_in_ci(report: Any) -> Any:
+    """`report`, turned into a failure when a part was not run although everything must be."""
+    if report.skipped and os.environ.get("CI") == "true":
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid}: {why} (with CI=true everything must run)"
+        report.longrepr = f"{report.nodeid}: {_why(report)} (with CI=true everything must run)"
     return report
+
+
+def _why(report: Any) -> str:
+    why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return why.removeprefix("Skipped: ")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -45,5 +60,4 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         return
     terminalreporter.section("not run", sep="-")
     for report in skipped:
-        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        terminalreporter.write_line(f"{report.nodeid}: {why.removeprefix('Skipped: ')}")
+        terminalreporter.write_line(f"{report.nodeid}: {_why(report)}")
