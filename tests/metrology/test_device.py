@@ -97,8 +97,8 @@ def test_a_push_leaves_each_second_whatever_the_speed_of_the_input() -> None:
     for _ in range(100):
         bench.clock.advance(0.1)
         times += [bench.clock.now_ns()] * len(bench.totals())
-    assert len(times) == 11
-    assert all(0.99e9 < later - earlier < 1.01e9 for earlier, later in pairwise(times[1:]))
+    assert len(times) == 12  # one at the start, one with the first momentary values, ten
+    assert all(0.99e9 < later - earlier < 1.01e9 for earlier, later in pairwise(times[2:]))
 
 
 def test_one_push_is_totals_momentary_values_and_status_under_one_number() -> None:
@@ -113,6 +113,19 @@ def test_one_push_is_totals_momentary_values_and_status_under_one_number() -> No
     assert decode_momentary(messages[1].body) == bench.books.momentary()
     status = decode_status(messages[2].body)
     assert (status.uptime_ms, status.no_load, status.starts) == (1000, 0b0010, 1)
+
+
+def test_the_first_momentary_values_do_not_wait_for_the_next_second() -> None:
+    bench = Bench()
+    bench.books.samples_before_momentary = 320
+    bench.start()
+    bench.clock.advance(0.36)
+    assert [m.kind for m in bench.heard() if m.kind < Kind.IDENTIFY][-3:] == [Kind.TOTALS, Kind.MOMENTARY, Kind.STATUS]
+    assert bench.core.status().uptime_ms == 360
+    bench.clock.advance(0.6)
+    assert bench.totals() == []
+    bench.clock.advance(1.1)
+    assert len(bench.totals()) == 2
 
 
 def test_a_kill_at_every_write_forgets_nothing_that_was_told() -> None:
@@ -265,7 +278,7 @@ def test_a_source_that_fails_or_ends_is_told_and_the_pushes_go_on() -> None:
     bench.source.is_finished = True
     bench.clock.advance(1)
     assert bench.core.status().faults == CoreFault.SOURCE_FINISHED
-    assert len(bench.totals()) == 4
+    assert len(bench.totals()) == 5
 
 
 def test_identity() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.ring import PAGE_OCTETS, RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
-from wattwheel.model.errors import StorageError
+from wattwheel.model.errors import ItemValueError, StorageError
 from wattwheel.model.records import ElementReading, Momentary
 
 SECOND_NS = 1_000_000_000
@@ -212,12 +212,12 @@ class CountingBooks:
     """Books whose 24 registers grow by (place + 1) microjoule a sample: exact, and every register tells its place."""
 
     def __init__(self) -> None:
-        self.samples = 0
-        self.is_measuring = False
+        self.samples = self.seen = 0
+        self.samples_before_momentary = 1000
 
     def feed(self, block: SampleBlock) -> None:
         self.samples += len(block.voltage)
-        self.is_measuring = True
+        self.seen += len(block.voltage)
 
     def registers(self) -> tuple[int, ...]:
         return tuple(self.samples * (place + 1) for place in range(24))
@@ -226,7 +226,7 @@ class CountingBooks:
         return self.samples // 10, self.samples // 20
 
     def momentary(self) -> Momentary | None:
-        if not self.is_measuring:
+        if self.seen < self.samples_before_momentary:
             return None
         element = ElementReading(voltage_millivolt=219_200)
         return Momentary((ElementReading(), element, ElementReading(), ElementReading()), 50_000)
@@ -235,7 +235,7 @@ class CountingBooks:
 
     def waveform(self) -> Waveform | None:
         wave = PhaseWave(10_000, 1_000_000, tuple(range(WAVEFORM_POINTS)), tuple(range(WAVEFORM_POINTS)))
-        return Waveform(50_000, (wave,)) if self.is_measuring else None
+        return Waveform(50_000, (wave,)) if self.seen else None
 
     def no_load(self) -> int:
         return 0b0010
@@ -248,5 +248,5 @@ class CountingBooks:
 
     def from_state(self, state: bytes) -> None:
         if len(state) != 608:
-            raise StorageError("restore registers", "no state of these books")
+            raise ItemValueError("state of the books", len(state), "608 octets")
         self.samples = struct.unpack_from("<Q", state)[0]

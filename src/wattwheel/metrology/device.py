@@ -20,7 +20,7 @@ from wattwheel.hil.sampling import SampleBlock, SampleSource
 from wattwheel.hil.storage import Memory
 from wattwheel.metrology.ring import RegisterRing, RingStart
 from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus, HalfCycleEvent, Waveform
-from wattwheel.model.errors import RemoteProtocolError, StorageError, WattwheelError
+from wattwheel.model.errors import ItemValueError, RemoteProtocolError, StorageError, WattwheelError
 from wattwheel.model.records import Momentary
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import (
@@ -71,7 +71,7 @@ class Ledger(Protocol):
         """Registers with their remainders."""
 
     def from_state(self, state: bytes) -> None:
-        """Continue from `to_state`. Raises StorageError for octets that are no state, and changes nothing."""
+        """Continue from `to_state`. Raises ItemValueError for octets that are no state, and changes nothing."""
 
 
 class Meter(Protocol):
@@ -154,11 +154,11 @@ class MeteringCore:
             try:
                 form, lasting, starts, sequence = _STATE.unpack_from(self._ring.state)
                 if form != _STATE_FORMAT:
-                    raise ValueError(f"state of format {form}")
+                    raise ItemValueError("state of the core", f"format {form}", f"format {_STATE_FORMAT}")
                 self._ledger.from_state(self._ring.state[_STATE.size :])
                 self._starts, self._sequence = starts, sequence
                 self._faults |= CoreFault(lasting) & _LASTING
-            except (ValueError, StorageError, struct.error):
+            except (ItemValueError, struct.error):
                 self._faults |= CoreFault.REGISTERS_LOST
         elif self._ring.start is RingStart.LOST:
             self._faults |= CoreFault.REGISTERS_LOST

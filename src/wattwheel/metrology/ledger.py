@@ -39,7 +39,7 @@ class EnergyLedger:
         return self._registers.to_state()
 
     def from_state(self, state: bytes) -> None:
-        """Continue from `to_state`. Raises StorageError for octets that are no state, and changes nothing."""
+        """Continue from `to_state`. Raises ItemValueError for octets that are no state, and changes nothing."""
         self._registers = Registers.from_state(state)
         self._active = Pulses(self._active.constant, self._registers.fine_active())
         self._reactive = Pulses(self._reactive.constant, self._registers.fine_reactive())
