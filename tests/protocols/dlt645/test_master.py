@@ -164,6 +164,20 @@ def test_a_good_reply_behind_half_a_frame_is_found_when_the_time_is_up():
     assert dialogue.is_done
 
 
+def test_each_item_may_be_begun_anew():
+    dialogue = ReadDialogue([OLD_LONG, OLD_LONG], METER, tries=2)
+    part, end = (encode(Frame(METER, control, OLD_LONG.octets + b"part")) for control in (0xA1, 0x82))
+    step = dialogue.start()
+    for _ in range(2):
+        assert decode(step.octets).control == 0x01
+        dialogue.receive(part)
+        assert decode(dialogue.time_out().octets).control == 0x01
+        dialogue.receive(part)
+        step = dialogue.receive(end)
+        assert step.answers[0].data == b"partpart"
+    assert step.is_done
+
+
 FOREIGN = {
     "another meter": Frame("123456789013", 0x91, ENERGY.octets + bytes(4)),
     "another identifier": Frame(METER, 0x91, VOLTAGES.octets + bytes(4)),
