@@ -121,14 +121,14 @@ class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reply_delay_ms: pause before a reply over TCP.
         accept_broadcast_reads: answer a read that is addressed to 999999999999.
         accept_single_address_time_sync: obey 08H that is addressed to this meter alone.
-        programming_key: writes need the programming button.
+        programming_key: writes need the programming button. No effect while writing is refused.
         unknown_function: what a control code that no meter knows gets.
-        unknown_write_di_error: ERR octet for a write of an unknown identifier.
-        zero_deadline: what a deadline of all zeros in a control command means.
+        unknown_write_di_error: ERR octet for a write of an unknown identifier. No effect while writing is refused.
+        zero_deadline: what a deadline of all zeros in a control command means. No effect while writing is refused.
         max_reply_data: longest data field of a reply in octets; the rest follows in further frames.
         follow_timeout_s: how long the rest of a reply is kept for 12H.
-        password_tries: wrong passwords a level and day before the lock.
-        password_lock_min: length of the lock in minutes.
+        password_tries: wrong passwords a level and day before the lock. No effect while writing is refused.
+        password_lock_min: length of the lock in minutes. No effect while writing is refused.
         time_sync_per_day: broadcasts of the time that are obeyed a day.
         half_frame_timeout_ms: silence after which an unfinished frame is given up.
     """
@@ -175,7 +175,7 @@ class CoreLinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The link between the metering core and the management core.
 
     Attributes:
-        kind: a pseudo-terminal, a serial line or a TCP connection.
+        kind: a pseudo-terminal, a serial line or a TCP connection. `run` has the pseudo-terminal only in this version.
         device: the serial line, for kind "serial" only.
         baud: of the serial line.
         listen: the TCP door of the management core, for kind "tcp" only.
