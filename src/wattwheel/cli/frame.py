@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -29,7 +30,7 @@ def decode(octets: tuple[str, ...], edition: str | None, as_json: bool) -> int:
 
     text = " ".join(octets)
     if text == STANDARD_INPUT:
-        text = click.get_text_stream("stdin", errors="replace").read(STANDARD_INPUT_CHARACTERS_MAX)
+        text = sys.stdin.buffer.read(STANDARD_INPUT_CHARACTERS_MAX).decode("ascii", "replace")
     document: dict[str, Any] = viewer.document(text, edition)
     if as_json:
         print_json(document)
