@@ -29,7 +29,8 @@ class EnergyTotals(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         sequence: number of this push, +1 each, kept over restarts of the metering core.
-        microjoule: 24 registers, element-major: (total, a, b, c) x (P+, P-, Q1, Q2, Q3, Q4). Reactive in microvar-seconds.
+        microjoule: 24 registers, element-major: (total, a, b, c) x (P+, P-, Q1, Q2, Q3, Q4). Reactive ones in
+            microvar-seconds.
     """
 
     sequence: int
@@ -96,8 +97,8 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):
     """One value of one data item, the same shape everywhere outside (see `docs/reference/json.md`).
 
-    `value` is a number where the item is one number, a string for texts, times and bit words, a list of rows for blocks,
-    None where there is none. `value_primary` exists for a transformer-operated meter only.
+    `value` is a number where the item is one number, a string for texts, times and bit words, a list of rows for
+    blocks, None where there is none. `value_primary` exists for a transformer-operated meter only.
     """
 
     di: str
