@@ -347,3 +347,20 @@ def test_two_unreadable_files_refuse_to_open():
 
     with pytest.raises(StorageError):
         SimRecords(Unreadable())
+
+
+def test_a_good_slot_in_a_wrong_place_is_damage():
+    """A row whose number was hit: taken as it stands, the next write would destroy another record's newest version."""
+    for name in ("store.first", "store.second"):
+        disk = SimDisk()
+        work(disk, [])
+        rows = disk.slots[name].rows
+        (side, number), other = max(rows), min(rows)[1]
+        rows[side, other] = rows.pop((side, number))
+        medium = SimRecords(disk)
+        assert medium.faults > 0
+        assert loaded(medium) == state_after(8)
+        medium.commit([Change("energy", "total", b"9")])
+        medium.die()
+        again = SimRecords(disk)
+        assert (again.load("energy"), again.faults) == (state_after(8)["energy"] | {"total": b"9"}, 0)

@@ -90,6 +90,8 @@ class Copy:
         rows, fault = self.file.scan()
         versions: dict[str, list[Record]] = {}
         newest: dict[Name, tuple[int, int, int]] = {}
+        owner: dict[int, Name] = {}
+        number_of: dict[Name, int] = {}
         bad: list[int] = []
         for row in rows:
             record = decode(row.octets or b"")
@@ -98,12 +100,13 @@ class Copy:
                 continue
             versions.setdefault(record.name_space, []).append(record)
             name = (record.name_space, record.key)
+            if owner.setdefault(row.number, name) != name or number_of.setdefault(name, row.number) != row.number:
+                bad.append(row.number)  # good octets in a wrong place: the next write would hit somebody else's slot
             newest[name] = max(newest.get(name, (-1, 0, 0)), (record.generation, row.number, row.side))
         self.newest = {name: (number, side) for name, (_, number, side) in newest.items()}
         self._next_number = 1 + max((row.number for row in rows), default=0)
-        by_number = {number: name for name, (number, _) in self.newest.items()}
-        touched = frozenset(by_number[number] for number in bad if number in by_number)
-        return Seen(versions, len(bad), touched, any(number not in by_number for number in bad), fault)
+        touched = frozenset(owner[number] for number in bad if number in owner)
+        return Seen(versions, len(bad), touched, any(number not in owner for number in bad), fault)
 
     def commit(self, records: Iterable[Record], forgotten: Iterable[Name] = ()) -> None:
         """Write each record to its older slot and drop the rows of `forgotten`, as one transaction."""

@@ -18,14 +18,11 @@ from wattwheel.drivers.records import DualRecords
 from wattwheel.drivers.slots import Row, Scan
 from wattwheel.model.errors import DoorUnavailable, StorageDamaged, StorageError
 
-APPLICATION_ID = 0x57575354
-"""Marks our databases in their header ("WWST")."""
-
 VERSION = 1
 """Form of the database, kept as its `user_version`; raised together with a step in `MIGRATIONS`."""
 
 MIGRATIONS: dict[int, str] = {}
-"""SQL that brings a database from the version of the key to the next."""
+"""The SQL statement that brings a database from the version of the key to the next."""
 
 PAGE_OCTETS = 1024
 CHECKPOINT_PAGES = 100
@@ -34,15 +31,21 @@ CACHE_KIB = 256
 BUSY_MS = 0
 
 _TABLES = ("slot_a", "slot_b")
-_SCHEMA = "".join(f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, octets BLOB NOT NULL);" for table in _TABLES)
+_SCHEMA = tuple(f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, octets BLOB NOT NULL)" for table in _TABLES)
 _READ = tuple(f"SELECT octets FROM {table} WHERE number = ?" for table in _TABLES)
 _READ_ALL = tuple(f"SELECT number, octets FROM {table}" for table in _TABLES)
 _PUT = tuple(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)" for table in _TABLES)
 _DROP = tuple(f"DELETE FROM {table} WHERE number = ?" for table in _TABLES)
 
-_WAL_MARKS = b"\x02\x02"  # octets 18 and 19 of a database that is written and read through a log
+_FORM_MARKS = (b"\x02\x02", b"\x01\x01")  # octets 18 and 19: written through a log, or just made
 
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH)
+_DAMAGE = (
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_FORMAT,
+    sqlite3.SQLITE_MISMATCH,
+)
 _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -70,7 +73,7 @@ class SqliteSlots:
                 connection = self._open()
                 for side, statement in enumerate(_READ_ALL):
                     for number, octets in connection.execute(statement):
-                        rows.append(Row(side, number, octets))
+                        rows.append(Row(side, number, octets if isinstance(octets, bytes) else b""))
         except StorageError as fault:
             return Scan(rows, fault)
         return Scan(rows, None)
@@ -79,7 +82,7 @@ class SqliteSlots:
         """See `SlotFile.read`."""
         with self._errors("read"):
             found = self._open().execute(_READ[side], (number,)).fetchone()
-        return None if found is None else found[0]
+        return found[0] if found and isinstance(found[0], bytes) else None
 
     def apply(self, rows: Sequence[Row]) -> None:
         """See `SlotFile.apply`."""
@@ -141,6 +144,7 @@ class SqliteSlots:
         """The connection, made at the first use. Raises sqlite3.Error, DoorUnavailable."""
         if self._connection is not None:
             return self._connection
+        self._check_header()
         connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000, isolation_level=None)
         try:
             self._prepare(connection)
@@ -149,6 +153,16 @@ class SqliteSlots:
             raise
         self._connection = connection
         return connection
+
+    def _check_header(self) -> None:
+        """Raise StorageDamaged for a header by which SQLite would take the file as read-only. Raises OSError.
+
+        Done before SQLite opens the file: closing another descriptor of it later would let go of SQLite's own locks.
+        """
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
+            marks = file.read(20)[18:]
+            if marks and marks not in _FORM_MARKS:
+                raise StorageDamaged("open", f"{self._path}: its header does not allow writing through a log")
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Set the connection up, then make or migrate the tables."""
@@ -167,26 +181,18 @@ class SqliteSlots:
             "secure_delete=FAST",
         ):
             run(f"PRAGMA {pragma}")
-        with self._path.open("rb") as file:
-            marks = file.read(20)[18:]
-        if marks and marks != _WAL_MARKS:  # one flipped bit here makes SQLite take the file as read-only
-            raise StorageDamaged("open", f"{self._path}: its header does not allow writing through a log")
         version = run("PRAGMA user_version").fetchone()[0]
         self._form = version
-        if version > VERSION:
+        if not 0 <= version <= VERSION:
             raise StorageDamaged("open", f"{self._path}: form {version}; known are 1 to {VERSION}")
-        if version == VERSION:
-            return
-        run("BEGIN IMMEDIATE")
-        if version == 0:
-            script = f"PRAGMA application_id={APPLICATION_ID};{_SCHEMA}"
-        else:
-            script = "".join(MIGRATIONS[step] for step in range(version, VERSION))
-        for statement in script.split(";"):
-            run(statement)
-        run(f"PRAGMA user_version={VERSION}")
-        run("COMMIT")
-        sync_folder(self._path.parent)
+        if version != VERSION:
+            steps = [MIGRATIONS[step] for step in range(version, VERSION)] if version else _SCHEMA
+            for statement in ("BEGIN IMMEDIATE", *steps, f"PRAGMA user_version={VERSION}", "COMMIT"):
+                run(statement)
+            sync_folder(self._path.parent)
+        found = run("SELECT sql FROM sqlite_master WHERE name IN (?, ?) ORDER BY name", _TABLES).fetchall()
+        if [sql for (sql,) in found] != list(_SCHEMA):
+            raise StorageDamaged("open", f"{self._path}: its tables are not ours")
 
     @contextmanager
     def _errors(self, operation: str) -> Iterator[None]:
