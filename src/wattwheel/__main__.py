@@ -1,8 +1,6 @@
-"""`python -m wattwheel` is `wattwheel`."""
-
-import sys
+"""`python -m wattwheel`: the command line."""
 
 from wattwheel.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
