@@ -255,11 +255,12 @@ class StoreCore:
         if arriving is None or (save.sequence, save.part) != (arriving.sequence, arriving.next_part):
             self.ignored += 1
             return []
-        arriving.add(save.changes, client.quota_octets)
+        octets_max = max(client.quota_octets, sum(client.sizes.values()))  # a quota may have been lowered
+        arriving.add(save.changes, octets_max)
         if save.more:
             return []
         client.arriving = None
-        if arriving.octets > client.quota_octets:
+        if arriving.octets > octets_max:
             return self._refuse(save.sequence, SaveResult.OVER_QUOTA)
         return self._accept(client, _Transaction(save.sequence, save.sequence, arriving.changes, save.promised))
 
