@@ -15,6 +15,7 @@ from tests.apps.web.fake_face import FakeFace
 from tests.conftest import PROGRAMS
 
 from wattwheel.apps.web import layout
+from wattwheel.apps.web.live import Watcher
 from wattwheel.apps.web.server import WebServer
 from wattwheel.model.records import Quality
 
@@ -33,13 +34,19 @@ READ_PLACES = """() => {
   return Array.from({length: 8}, (_, n) => polygons.slice(7 * n, 7 * n + 7)
     .map((p, s) => p.classList.contains('on') ? 'abcdefg'[s] : '').join(''));
 }"""
-COLORED_PIXELS = """(selector) => {
+READ_POINTS = """() => [...document.querySelectorAll('#lcd circle')].slice(0, 16)
+  .map(c => c.classList.contains('on') ? 'x' : '-').join('')"""
+PIXELS_OF = """([selector, ...names]) => {
   const canvas = document.querySelector(selector);
+  const style = getComputedStyle(canvas);
   const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  const colors = new Set();
-  for (let n = 0; n < data.length; n += 4)
-    if (data[n + 3] > 200) colors.add(data[n] << 16 | data[n + 1] << 8 | data[n + 2]);
-  return colors.size;
+  return names.map(name => {
+    const [red, green, blue] = [1, 3, 5].map(n => parseInt(style.getPropertyValue(name).trim().slice(n, n + 2), 16));
+    let count = 0;
+    for (let n = 0; n < data.length; n += 4)
+      if (data[n] === red && data[n + 1] === green && data[n + 2] === blue && data[n + 3] === 255) count += 1;
+    return count;
+  });
 }"""
 BOXES = """() => [...document.querySelectorAll('section, tr, #clock')]
   .map(e => JSON.stringify(e.getBoundingClientRect()))"""
@@ -57,6 +64,7 @@ class Meter:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
         self._web: WebServer | None = None
+        self._crowd: list[Watcher] = []
         self.port = 0
         self.start()
 
@@ -83,6 +91,28 @@ class Meter:
         async def work() -> None:
             action(self.face)
             self.face.tick()
+
+        self._wait(asyncio.run_coroutine_threadsafe(work(), self._loop))
+
+    def crowd(self) -> None:
+        """Fill the page's hub with watchers, as far as it takes them."""
+
+        async def work() -> None:
+            assert self._web
+            while self._web.site.state.hub.watchers:
+                await asyncio.sleep(0)
+            while watcher := self._web.site.state.hub.join(()):
+                self._crowd.append(watcher)
+
+        self._wait(asyncio.run_coroutine_threadsafe(work(), self._loop))
+
+    def disperse(self) -> None:
+        """The watchers of `crowd` leave again."""
+
+        async def work() -> None:
+            assert self._web
+            for watcher in self._crowd:
+                self._web.site.state.hub.leave(watcher)
 
         self._wait(asyncio.run_coroutine_threadsafe(work(), self._loop))
 
@@ -139,7 +169,7 @@ def open_page(chromium: Any, meter: Meter) -> Iterator[Callable[..., Any]]:
         context.close()
     assert complaints == []
     assert fetched
-    assert all(url.startswith(meter.url) for url in fetched)
+    assert all(url.startswith((meter.url, "about:")) for url in fetched)
 
 
 def value(page: Any, di: str) -> Any:
@@ -168,6 +198,17 @@ def test_numbers_change_without_a_reload_and_are_the_api_s(open_page: Any, meter
     assert page.evaluate("() => window.untouched")
 
 
+def marks(digits: str) -> list[str]:
+    """The point or colon behind each of the eight places."""
+    found = [""] * 8
+    for character in digits:
+        if character in ".:":
+            found[-1] = character
+        else:
+            found = [*found[1:], ""]
+    return found
+
+
 def test_the_display_shows_what_the_meter_s_display_says(open_page: Any, meter: Meter) -> None:
     page = open_page()
     for _ in range(7):
@@ -177,6 +218,10 @@ def test_the_display_shows_what_the_meter_s_display_says(open_page: Any, meter: 
         expect(page.locator("#lcd")).to_have_attribute("data-digits", lcd.digits)
         places = "".join(DIGIT_SEGMENTS[on] for on in page.evaluate(READ_PLACES))
         assert places == lcd.digits.replace(".", "").replace(":", "").rjust(8)
+        points = "".join(
+            ("x" if mark in (".", ":") else "-") + ("x" if mark == ":" else "-") for mark in marks(lcd.digits)
+        )
+        assert page.evaluate(READ_POINTS) == points
         assert lcd.digits in page.locator("#lcd").get_attribute("aria-label")
     assert page.locator("#lcd text.on", has_text="Ua").count() == 1
     assert page.locator("#lcd text.on", has_text="ALARM").count() == 0
@@ -189,8 +234,20 @@ def test_the_pictures_are_drawn(open_page: Any, meter: Meter) -> None:
     page.wait_for_selector('#phasor .voltage.b[visibility="visible"]')
     assert page.locator('#phasor g[visibility="visible"]').count() == 6
     assert "U B -120°" in page.locator("#phasor").get_attribute("aria-label")
-    assert page.evaluate(COLORED_PIXELS, "#scope") > 10
-    assert page.evaluate(COLORED_PIXELS, "#load canvas") > 3
+    x, y = (float(page.locator("#phasor .voltage.b line").get_attribute(name)) for name in ("x2", "y2"))
+    assert x < 0 < y  # 120 degrees behind: below, to the left
+    assert min(page.evaluate(PIXELS_OF, ["#scope", "--a", "--b", "--c"])) > 500
+
+
+def test_the_load_is_a_line_over_the_seconds(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    page.clock.install()
+    for _ in range(4):
+        before = value(page, "00010000").text_content()
+        page.clock.run_for(3000)
+        meter.tick()
+        expect(value(page, "00010000")).not_to_have_text(before)
+    assert page.evaluate(PIXELS_OF, ["#load canvas", "--accent"])[0] > 20
 
 
 def test_old_values_are_marked_and_recover(open_page: Any, meter: Meter) -> None:
@@ -224,6 +281,18 @@ def test_a_lost_server_is_shown_and_found_again_without_a_reload(open_page: Any,
     assert page.evaluate("() => window.untouched")
     refused = [line for line in open_page.complaints if "ERR_" in line]
     assert open_page.complaints == refused  # the browser's own notes about the lost connection
+    open_page.complaints.clear()
+
+
+def test_a_page_that_was_one_too_many_comes_in_later(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    page.goto("about:blank")
+    meter.crowd()
+    page.goto(meter.url)
+    page.wait_for_selector('[data-link="lost"]')
+    meter.disperse()
+    page.wait_for_selector('[data-link="live"]', timeout=20000)
+    assert all("503" in line for line in open_page.complaints)
     open_page.complaints.clear()
 
 
@@ -274,7 +343,9 @@ def test_no_width_scrolls_sideways_or_moves_while_values_come(open_page: Any, me
         meter.tick()
         expect(value(page, "00010000")).not_to_have_text(old)
     assert page.evaluate(BOXES) == before
+    page.evaluate("() => document.querySelectorAll('td span').forEach(e => { e.textContent = `-${e.textContent}` })")
     assert page.evaluate(CUT_CELLS) == 0
+    assert page.evaluate(NO_OVERFLOW)
 
 
 def test_light_and_dark_follow_the_viewer(open_page: Any) -> None:

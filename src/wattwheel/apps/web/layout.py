@@ -54,8 +54,8 @@ MOMENTARY = (
     Quantity("S", "Apparent power", "kVA", _of_phases("05", "02050000"), POWER),
     Quantity("PF", "Power factor", "", _of_phases("06", "02060000")),
     Quantity("φ", "Phase angle", "°", _of_phases("07")),
-    Quantity("du", "Voltage distortion", "%", _of_phases("08")),
-    Quantity("di", "Current distortion", "%", _of_phases("09")),
+    Quantity("dU", "Voltage distortion", "%", _of_phases("08")),
+    Quantity("dI", "Current distortion", "%", _of_phases("09")),
 )
 """Rows of the table of momentary values."""
 

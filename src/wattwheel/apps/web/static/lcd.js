@@ -13,8 +13,8 @@ const SYMBOLS = [
   ["ua", "Ua", 192, 24], ["ub", "Ub", 220, 24], ["uc", "Uc", 248, 24],
   ["ia_reverse", "−", 284, 24], ["ia", "Ia", 295, 24], ["ib_reverse", "−", 318, 24], ["ib", "Ib", 329, 24],
   ["ic_reverse", "−", 352, 24], ["ic", "Ic", 363, 24], ["phase_sequence", "SEQ", 402, 24], ["alarm", "ALARM", 450, 24],
-  ["program", "PROG", 218, 174], ["traffic", "COMM", 272, 174], ["relay_open", "OPEN", 330, 174],
-  ["clock_battery", "BAT 1", 390, 174], ["reading_battery", "BAT 2", 447, 174],
+  ["program", "PROG", 218, 200], ["traffic", "COMM", 272, 200], ["relay_open", "OPEN", 330, 200],
+  ["clock_battery", "BAT 1", 390, 200], ["reading_battery", "BAT 2", 447, 200],
 ];
 const QUARTERS = {
   quadrant_1: "M34 18V8A10 10 0 0 1 44 18Z", quadrant_2: "M32 18H22A10 10 0 0 1 32 8Z",
@@ -83,13 +83,13 @@ function fill(places, text) {
 export class Lcd {
   constructor(svg) {
     this.svg = svg;
-    const slanted = draw(svg, "g", { transform: "translate(11 0) skewX(-5)" });
+    const slanted = draw(svg, "g", { transform: "translate(13 0) skewX(-5)" });
     const row = (count, x, y, width, height, pitch) =>
       Array.from({ length: count }, (_, n) => new Place(slanted, x + n * pitch, y, width, height));
-    this.digits = row(PLACES, 18, 46, 38, 92, 53);
-    this.code = row(8, 22, 156, 11, 22, 16);
-    this.index = row(2, 166, 156, 11, 22, 16);
-    this.unit = draw(svg, "text", { class: "s on big", x: 450, y: 138 });
+    this.digits = row(PLACES, 20, 46, 38, 112, 52.5);
+    this.code = row(8, 24, 182, 11, 22, 16);
+    this.index = row(2, 168, 182, 11, 22, 16);
+    this.unit = draw(svg, "text", { class: "s on big", x: 449, y: 157 });
     this.symbols = new Map();
     draw(svg, "path", { class: "s on", d: "M32.5 6h1v26h-1zM20 18.5h26v1H20z" });
     for (const [name, d] of Object.entries(QUARTERS)) this.symbols.set(name, draw(svg, "path", { class: "s", d }));
