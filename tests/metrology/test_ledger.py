@@ -126,7 +126,7 @@ def test_a_dip_becomes_a_numbered_event() -> None:
     assert [(event.number, event.phase, event.kind) for event in events] == [
         (number, phase, Disturbance.DIP) for number, phase in enumerate((0, 1, 2), 1)
     ]
-    assert all(abs(event.extreme_millivolt - 100_000) < 2000 for event in events)
+    assert all(abs(event.extreme_millivolt - 100_000) < 5000 for event in events)  # how exact: test_halfcycle
     assert all(abs(event.first_sample - 6400) < 200 for event in events)
     assert [event.number for event in meter.events(2)] == [3]
 
