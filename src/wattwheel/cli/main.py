@@ -74,11 +74,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WattwheelError as error:
         return _say(str(error), EXIT_BAD_INPUT)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does; nothing is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return EXIT_NO
     except OSError as error:  # such as a full disk behind our output
+        _drop_output()
         return _say(f"{error.filename or 'output'}: {error.strerror}", EXIT_BAD_INPUT)
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def _drop_output() -> None:
+    """Let what is still buffered for standard output go nowhere: the interpreter would try it again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(sentence: str, code: int) -> int:
