@@ -1,6 +1,8 @@
-"""`python -m wattwheel`: the command line."""
+"""`python -m wattwheel`: the command line, with its exit code."""
+
+import sys
 
 from wattwheel.cli.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
