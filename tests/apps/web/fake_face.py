@@ -96,12 +96,13 @@ class FakeFace:
         symbols = (*(f"u{p}" for p in self.phases), *(f"i{p}" for p in self.phases), "quadrant_1", "tariff_1")
         if name == "clock":
             digits = (START + timedelta(seconds=self.seconds)).strftime("%H:%M:%S")
-            return Lcd(digits=digits, di="04000102", index="00", symbols=symbols, title="time")
+            return Lcd(digits=digits, di="04000102", index="00", symbols=symbols, title=f"time: {digits}")
         item = catalogue.item_named(name)
         row = next(row for row in self._all() if row.name == name)
         decimals = len(item.picture.partition(".")[2])
         digits = "--------" if row.value is None else f"{row.value:.{decimals}f}"
-        return Lcd(digits=digits, di=row.di, index="00", unit=row.unit, symbols=symbols, lit=True, title=item.title)
+        title = f"{item.title}: {digits} {row.unit}"
+        return Lcd(digits=digits, di=row.di, index="00", unit=row.unit, symbols=symbols, lit=True, title=title)
 
     async def press(self, button: str, long: bool = False) -> None:
         self._answer()

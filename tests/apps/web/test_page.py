@@ -222,7 +222,7 @@ def test_the_display_shows_what_the_meter_s_display_says(open_page: Any, meter: 
             ("x" if mark in (".", ":") else "-") + ("x" if mark == ":" else "-") for mark in marks(lcd.digits)
         )
         assert page.evaluate(READ_POINTS) == points
-        assert lcd.digits in page.locator("#lcd").get_attribute("aria-label")
+        assert page.locator("#lcd").get_attribute("aria-label") == f"Display: {lcd.title}"
     assert page.locator("#lcd text.on", has_text="Ua").count() == 1
     assert page.locator("#lcd text.on", has_text="ALARM").count() == 0
 
@@ -309,7 +309,7 @@ def test_everything_can_be_reached_and_pressed_by_keyboard(open_page: Any, meter
     ]  # fmt: skip
     page.locator('[data-button="down"]').focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#press-note")).to_have_text("down pressed.")
+    expect(page.locator("#press-note")).to_have_text("Down pressed.")
     page.keyboard.press("Space")
     page.locator(".skip").focus()
     page.keyboard.press("Enter")
@@ -324,10 +324,10 @@ def test_a_button_held_for_three_seconds_is_a_long_press(open_page: Any, meter: 
     page.locator('[data-button="up"]').hover()
     page.mouse.down()
     page.clock.run_for(3100)
-    expect(page.locator("#press-note")).to_have_text("up pressed for three seconds.")
+    expect(page.locator("#press-note")).to_have_text("Up pressed for three seconds.")
     page.mouse.up()
     page.locator('[data-button="both"]').click()
-    expect(page.locator("#press-note")).to_have_text("both pressed.")
+    expect(page.locator("#press-note")).to_have_text("Both pressed.")
     assert meter.face.pressed == [("up", True), ("both", False)]
 
 

@@ -36,7 +36,7 @@ class Lcd(msgspec.Struct, frozen=True, kw_only=True):
         unit: as printed on the glass: "kWh", "kW", "V", or "".
         symbols: the symbols that are on, of `LCD_SYMBOLS`.
         lit: True while the back light is on.
-        title: what the screen shows in words, for those who cannot see it.
+        title: what the screen shows in words, value and unit included, for those who cannot see it.
     """
 
     digits: str

@@ -107,7 +107,7 @@ export class Lcd {
     for (const [name, symbol] of this.symbols) symbol.classList.toggle("on", symbols.includes(name));
     this.svg.dataset.digits = digits;
     this.svg.dataset.lit = lit;
-    const words = [title, digits.trim(), unit].filter(Boolean).join(" ");
-    this.svg.setAttribute("aria-label", `Display: ${words || "blank"}`);
+    const words = title || `${digits.trim()} ${unit}`.trim() || "blank";
+    this.svg.setAttribute("aria-label", `Display: ${words}`);
   }
 }

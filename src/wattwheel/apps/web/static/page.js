@@ -77,7 +77,7 @@ watch({
 
 // Buttons
 
-async function press(button, long) {
+async function press({ dataset: { button }, textContent }, long) {
   let words;
   try {
     const answer = await fetch("/api/press", {
@@ -87,7 +87,7 @@ async function press(button, long) {
     });
     const content = await answer.json();
     if (answer.ok) lcd.show(content.display);
-    words = answer.ok ? `${button} pressed${long ? " for three seconds" : ""}.` : content.error;
+    words = answer.ok ? `${textContent.trim()} pressed${long ? " for three seconds" : ""}.` : content.error;
   } catch {
     words = "The button did not reach the meter: no connection.";
   }
@@ -103,7 +103,7 @@ for (const button of document.querySelectorAll("button[data-button]")) {
     timer = setTimeout(() => {
       held = true;
       button.classList.add("held");
-      press(button.dataset.button, true);
+      press(button, true);
     }, HOLD_MS);
   };
   const up = () => {
@@ -118,7 +118,7 @@ for (const button of document.querySelectorAll("button[data-button]")) {
   for (const end of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) button.addEventListener(end, up);
   button.addEventListener("contextmenu", (event) => event.preventDefault());
   button.addEventListener("click", () => {
-    if (!held) press(button.dataset.button, false);
+    if (!held) press(button, false);
     held = false;
   });
 }
