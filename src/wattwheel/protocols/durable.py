@@ -41,12 +41,12 @@ class Mark(NamedTuple):
     """What a name space looked like after the transaction `generation`: number of records and their digest."""
 
     generation: int
-    count: int
+    records: int
     digest: int
 
     def as_record(self, name_space: str) -> Record:
         """The record that carries this mark."""
-        return Record(name_space, MARK_KEY, self.generation, _MARK.pack(self.count, self.digest))
+        return Record(name_space, MARK_KEY, self.generation, _MARK.pack(self.records, self.digest))
 
 
 class Settled(NamedTuple):
@@ -107,7 +107,7 @@ def moved_mark(mark: Mark, generation: int, removed: Iterable[tuple[str, int]], 
 
     `removed`: the live (key, generation) pairs it changed or deleted; `added`: the keys that live in their new version.
     """
-    count, digest = mark.count, mark.digest
+    count, digest = mark.records, mark.digest
     for key, before in removed:
         count, digest = count - 1, digest - fingerprint(key, before)
     for key in added:
