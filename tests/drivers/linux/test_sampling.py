@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from wattwheel.drivers.inputs import open_source
-from wattwheel.drivers.linux.sampling import OCTETS_PER_READ_MAX, RETRY_NS, StreamSource
+from wattwheel.drivers.linux import sampling
+from wattwheel.drivers.linux.sampling import RETRY_NS, StreamSource
 from wattwheel.hil.sampling import SampleBlock
 from wattwheel.model.errors import ConfigError
 from wattwheel.model.inputs import StreamInput
@@ -112,7 +113,7 @@ def test_late_samples_of_a_living_writer_are_no_gap(fifo: Fifo):
     assert fifo.source.lost_samples == 0
 
 
-def test_blocks_of_a_second_at_most_and_reads_are_bounded(tmp_path: Path):
+def test_blocks_of_a_second_at_most_join_without_a_gap(tmp_path: Path):
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(tmp_path / "door"))
         door.listen()
@@ -128,15 +129,24 @@ def test_blocks_of_a_second_at_most_and_reads_are_bounded(tmp_path: Path):
                 try:
                     sent += writer.send(frames)
                 except BlockingIOError:
-                    got = source.read(0)
-                    assert sum(len(b.voltage) for b in got) * 4 <= OCTETS_PER_READ_MAX + 65_536
-                    blocks += got
+                    blocks += source.read(0)
             blocks += source.read(0)
         assert sum(len(b.voltage) for b in blocks) == sent // 4
         assert max(len(b.voltage) for b in blocks) <= 8000
         assert [b.first for b in blocks[1:]] == [b.first + len(b.voltage) for b in blocks[:-1]]
         source.close()
         assert source.is_finished
+
+
+def test_reads_are_bounded_and_the_rest_comes_with_the_next(fifo: Fifo, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sampling, "OCTETS_PER_READ_MAX", 4096)
+    monkeypatch.setattr(sampling, "CHUNK_OCTETS", 1024)
+    sent = fifo.send(struct.pack("<2h", 7, 8) * 5000)
+    counts = []
+    while blocks := fifo.source.read(0):
+        counts.append(sum(len(block.voltage) for block in blocks))
+    assert sum(counts) == sent // 4
+    assert max(counts) == 1024
 
 
 def test_tcp_writer_that_comes_late_and_comes_back():

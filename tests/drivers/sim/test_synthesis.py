@@ -68,6 +68,12 @@ def test_noise_is_seeded_and_of_the_stated_size():
     assert noise.std() == pytest.approx(2.0, rel=0.05)
 
 
+def test_noise_of_one_segment_is_not_that_of_the_next():
+    quiet = ConstantInput(voltage_v=(0.0,), active_power_w=(0.0,), noise_lsb=2.0)
+    noise = np.concatenate([b.voltage for b in blocks_of(quiet)[1]])[: 5 * 1280, 0].reshape(5, 1280)
+    assert not any(np.array_equal(noise[k], noise[0]) for k in range(1, 5))
+
+
 def test_never_finished():
     source, _ = blocks_of(ConstantInput())
     source.close()
