@@ -45,7 +45,7 @@ def test_tcp_channel(loop):
         listener.close()
         return TcpChannel(loop, near, "near"), TcpChannel(loop, far, "far")
 
-    check_octet_channel(make_pair, lambda: loop.step(0))
+    check_octet_channel(make_pair, lambda: loop.step(0.005))
 
 
 def test_pseudo_terminal(loop):
@@ -53,7 +53,7 @@ def test_pseudo_terminal(loop):
         master, slave, path = open_pseudo_terminal()
         return TtyChannel(loop, master, path), TtyChannel(loop, slave, path)
 
-    check_octet_channel(make_pair, lambda: loop.step(0), is_closable=False)
+    check_octet_channel(make_pair, lambda: loop.step(0.005), is_closable=False)
 
 
 class Forgetful(SimMemory):
