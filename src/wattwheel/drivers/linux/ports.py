@@ -4,11 +4,15 @@ Theory of operation. A queuing channel is a Unix SEQPACKET pair (the kernel keep
 ends held by the module, the queue itself when a partition dies) and two counters in shared memory: `sent`, written by
 the source only, and `consumed`, written by the destination only. Their difference is the number of messages under way,
 so the exact depth costs no system call. The source counts after sending, the destination after taking; each kill
-between the two leaves a difference of one, which heals: the destination, finding the queue empty, adopts `sent`;
-a new source is preceded by `repair`. A full source raises a flag in its page; the destination then writes an eventfd.
+between the two leaves a difference of one, which heals: the destination, finding the queue empty, adopts the `sent`
+that it read before it looked; a new source is preceded by `repair`. A full source raises a flag in its page; the
+destination then writes an eventfd.
 
 A sampling channel is a memfd with two slots. The writer fills the older slot and then publishes its number. A reader
 checks the slot's checksum, so that neither a torn write nor memory ordering can pass for a value.
+
+Words that the other side reads while they change are accessed through memoryviews of 8-octet items, which the
+interpreter copies in one piece; `struct` would move them octet by octet.
 """
 
 from __future__ import annotations
@@ -27,9 +31,11 @@ from wattwheel.model.errors import ConfigError
 
 DATAGRAM_OVERHEAD_OCTETS = 1024  # what the kernel may add to a message in its accounting
 SPACE_RETRY_NS = 5_000_000  # a lost wake-up of a full source costs this much, not a stall
+READ_TRIES_MAX = 16  # looks at a cell that is being written all the time before the last good value is given again
 
 _PAGE = 4096
 _SO_SNDBUFFORCE = 32
+_SO_PEEK_OFF = 42
 _TAKE_OCTETS = 1  # the kernel drops the rest of a message that is taken in part
 _PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
@@ -61,17 +67,19 @@ class QueuingChannel:
 
     def length(self) -> int:
         """Messages under way, by the counters."""
-        with mmap.mmap(self.source_page, _PAGE) as sent, mmap.mmap(self.destination_page, _PAGE) as consumed:
-            return max(0, _count(sent) - _count(consumed))
+        return max(0, _count(self.source_page) - _count(self.destination_page))
 
     def repair(self) -> None:
-        """Make `sent` agree with what is really queued. Call it with neither end running."""
+        """Make `sent` agree with what is really queued. Call it with neither end running.
+
+        A reader that was stopped between taking and counting leaves room for one message more until the next repair.
+        """
         queued = self._queued()
-        with mmap.mmap(self.source_page, _PAGE) as sent, mmap.mmap(self.destination_page, _PAGE) as consumed:
-            struct.pack_into("<QQ", sent, 0, _count(consumed) + queued, 0)
+        with mmap.mmap(self.source_page, _PAGE) as sent:
+            struct.pack_into("<QQ", sent, 0, _count(self.destination_page) + queued, 0)
 
     def _queued(self) -> int:
-        self.destination.setsockopt(socket.SOL_SOCKET, socket.SO_PEEK_OFF if hasattr(socket, "SO_PEEK_OFF") else 42, 0)
+        self.destination.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, 0)
         queued = 0
         try:
             while queued <= self.depth:
@@ -81,7 +89,7 @@ class QueuingChannel:
         except BlockingIOError:
             pass
         finally:
-            self.destination.setsockopt(socket.SOL_SOCKET, 42, -1)
+            self.destination.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
         return queued
 
     def close(self) -> None:
@@ -111,8 +119,9 @@ def _page(name: str) -> int:
     return descriptor
 
 
-def _count(page: mmap.mmap) -> int:
-    return int(struct.unpack_from("<Q", page)[0])
+def _count(page: int) -> int:
+    with mmap.mmap(page, _PAGE, prot=mmap.PROT_READ) as mapped, memoryview(mapped).cast("Q") as words:
+        return int(words[0])
 
 
 class LinuxQueuingSource:
@@ -129,10 +138,11 @@ class LinuxQueuingSource:
         self._other = memoryview(mmap.mmap(other_page, _PAGE, prot=mmap.PROT_READ)).cast("Q")
         self._send = self._socket.send
         self._on_space: Action | None = None
-        self._is_watching = False
+        self._is_watching = self._is_retrying = False
 
     def send_nowait(self, message: bytes) -> bool:
         """Queue `message`. False: full, nothing happened."""
+        assert 0 < len(message) <= self.max_message_size, f"{len(message)} octets"
         own = self._own
         if own[0] - self._other[0] >= self.depth:
             own[1] = 1
@@ -157,7 +167,14 @@ class LinuxQueuingSource:
         if not self._is_watching:
             self._loop.watch(self._space, self._take_space)
             self._is_watching = True
-        self._loop.call_at(time.monotonic_ns() + SPACE_RETRY_NS, self._on_space)
+        if not self._is_retrying:  # one retry at a time, however often somebody tries to send
+            self._is_retrying = True
+            self._loop.call_at(time.monotonic_ns() + SPACE_RETRY_NS, self._retry)
+
+    def _retry(self) -> None:
+        self._is_retrying = False
+        if self._on_space is not None:
+            self._on_space()
 
     def _take_space(self) -> None:
         try:
@@ -189,11 +206,29 @@ class LinuxQueuingDestination:
         try:
             message = self._recv(self.max_message_size, _PEEK)
         except BlockingIOError:
-            if self._own[0] < self._other[0]:  # a predecessor died between taking and counting
-                self._own[0] = self._other[0]
+            return self._peek_again() if self._own[0] < self._other[0] else None
+        if not message:
+            self._drop_empty()
+            return None
+        return message
+
+    def _peek_again(self) -> bytes | None:
+        """Adopt `sent` if the queue is empty although, by the counters, it is not: a predecessor died between the two.
+
+        `sent` is read before the queue: a message that is sent and counted after that must not pass for a taken one.
+        """
+        sent = self._other[0]
+        try:
+            return self._recv(self.max_message_size, _PEEK) or None
+        except BlockingIOError:
+            if self._own[0] < sent:
+                self._own[0] = sent
                 self._wake_source()
             return None
-        return message or None
+
+    def _drop_empty(self) -> None:
+        """Take away an empty message, which no port sends: left in place it would bar the way for ever."""
+        self._recv(_TAKE_OCTETS, socket.MSG_DONTWAIT)
 
     def consume(self) -> None:
         """Let go of the message that `peek_nowait` returned last."""
@@ -245,6 +280,7 @@ class LinuxSamplingSource:
     def __init__(self, descriptors: list[int], max_message_size: int) -> None:
         self.max_message_size = max_message_size
         self._map = mmap.mmap(descriptors[0], 0)
+        self._number = memoryview(self._map)[:_VERSION_OCTETS].cast("Q")
         self._arrivals = descriptors[1:]
         self._slot_octets = _SAMPLE_HEADER.size + max_message_size
 
@@ -252,13 +288,13 @@ class LinuxSamplingSource:
         """Replace the value."""
         assert 0 < len(message) <= self.max_message_size, "the port above checks sizes"
         cell = self._map
-        number = int(struct.unpack_from("<Q", cell)[0]) + 1
+        number = self._number[0] + 1
         at = _VERSION_OCTETS + (number & 1) * self._slot_octets
         written_ns = time.monotonic_ns()
         checksum = zlib.crc32(message, zlib.crc32(struct.pack("<QQ", number, written_ns)))
         cell[at + _SAMPLE_HEADER.size : at + _SAMPLE_HEADER.size + len(message)] = message
         _SAMPLE_HEADER.pack_into(cell, at, number, written_ns, len(message), checksum)
-        struct.pack_into("<Q", cell, 0, number)
+        self._number[0] = number
         for descriptor in self._arrivals:
             os.eventfd_write(descriptor, 1)
 
@@ -273,6 +309,7 @@ class LinuxSamplingDestination:
         self._number = memoryview(self._map)[:_VERSION_OCTETS].cast("Q")
         self._arrival = descriptors[1] if len(descriptors) > 1 else None
         self._slot_octets = _SAMPLE_HEADER.size + max_message_size
+        self._newest: Sample | None = None
 
     def version(self) -> int:
         """Number of the newest write, 0 before the first."""
@@ -280,12 +317,15 @@ class LinuxSamplingDestination:
 
     def read(self) -> Sample | None:
         """The newest whole value, None before the first write."""
-        newest = self._number[0]
-        for number in (newest, newest - 1, newest + 1):  # the older slot serves while the newer is being written
-            sample = self._slot(number)
+        for _ in range(READ_TRIES_MAX):
+            number = self._number[0]
+            if number == 0:
+                return None
+            sample = self._slot(number) or self._slot(number - 1)  # the other slot serves while this one is rewritten
             if sample is not None:
-                return sample
-        return None
+                self._newest = sample
+                break
+        return self._newest
 
     def _slot(self, number: int) -> Sample | None:
         at = _VERSION_OCTETS + (number & 1) * self._slot_octets
