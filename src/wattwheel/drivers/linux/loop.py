@@ -14,7 +14,9 @@ from types import FrameType
 Action = Callable[[], None]
 
 EVENTS_A_POLL_MAX = 256
-_READABLE = select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR | select.EPOLLRDHUP
+_GONE = int(select.EPOLLHUP | select.EPOLLERR)  # reported to whoever watches, reader or writer: it will find out on trying
+_READABLE = select.EPOLLIN | select.EPOLLRDHUP | _GONE
+_WRITABLE = select.EPOLLOUT | _GONE
 
 
 class EpollLoop:
@@ -25,6 +27,7 @@ class EpollLoop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._poll = self._epoll.poll
         self._readers: dict[int, Action] = {}
         self._writers: dict[int, Action] = {}
         self._timers: list[tuple[int, int, Action]] = []
@@ -103,17 +106,17 @@ class EpollLoop:
         """Serve until `stop`. `turn` runs before the first wait and after every round."""
         turn()
         while not self._is_stopped:
-            self.step(self.wait_s())
+            self.step(self.wait_s() if self._timers else None)
             turn()
 
     def step(self, wait_s: float | None) -> None:
         """One round: wait at most `wait_s` (None: for ever), then call what is ready and what is due."""
         readers, writers = self._readers, self._writers
-        for descriptor, events in self._epoll.poll(wait_s, EVENTS_A_POLL_MAX):
-            if events & _READABLE and descriptor in readers:
-                readers[descriptor]()
-            if events & select.EPOLLOUT and descriptor in writers:
-                writers[descriptor]()
+        for descriptor, events in self._poll(wait_s, EVENTS_A_POLL_MAX):
+            if events & _READABLE and (action := readers.get(descriptor)) is not None:
+                action()
+            if writers and events & _WRITABLE and (action := writers.get(descriptor)) is not None:
+                action()
         if self._timers:
             self._run_due()
 

@@ -14,11 +14,9 @@ from wattwheel.model.errors import ConfigError, DoorUnavailable
 
 READ_OCTETS_MAX = 65_536
 UNSENT_OCTETS_MAX = 262_144  # what a slow reader may leave with us before its octets are dropped
-CONNECTIONS_MAX = 10_000
 ACCEPTS_A_ROUND_MAX = 64
 
 _BAUD = {rate: getattr(termios, f"B{rate}") for rate in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)}
-_GONE = (errno.EIO, errno.ECONNRESET, errno.EPIPE, errno.ETIMEDOUT, errno.ECONNABORTED, errno.ENXIO)
 
 
 class _Descriptor:
@@ -30,7 +28,7 @@ class _Descriptor:
         self._loop = loop
         self._descriptor = descriptor
         self._unsent = bytearray()
-        self._is_closed = False
+        self._is_closed = self._is_given_back = False
         self._arrival: Action | None = None
         os.set_blocking(descriptor, False)
 
@@ -56,8 +54,9 @@ class _Descriptor:
             sent = os.write(self._descriptor, octets)
         except BlockingIOError:
             sent = 0
-        except OSError as fault:
-            self._fail(fault)
+        except OSError:
+            self.dropped += len(octets)
+            self._fail()
             return
         if sent < len(octets):
             self._keep(octets[sent:])
@@ -73,22 +72,34 @@ class _Descriptor:
             sent = os.write(self._descriptor, self._unsent)
         except BlockingIOError:
             return
-        except OSError as fault:
-            self._fail(fault)
+        except OSError:
+            self._fail()
             return
         del self._unsent[:sent]
         if not self._unsent:
             self._loop.unwatch_writable(self._descriptor)
 
-    def _fail(self, fault: OSError) -> None:
-        if fault.errno not in _GONE:
-            raise DoorUnavailable(self.name, str(fault)) from fault
+    def _fail(self) -> None:
+        """The far end or the device is gone for good: whatever the reason, nothing can be sent or read any more."""
+        if self._is_closed:
+            return
         self.dropped += len(self._unsent)
         self._unsent.clear()
-        self._loop.unwatch_writable(self._descriptor)
+        self._loop.unwatch(self._descriptor)
         self._is_closed = True
         if self._arrival is not None:
             self._loop.call_at(0, self._arrival)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._is_closed = True
+        if not self._is_given_back:
+            self._is_given_back = True
+            self._loop.unwatch(self._descriptor)
+            self._give_back()
+
+    def _give_back(self) -> None:
+        os.close(self._descriptor)
 
 
 class TcpChannel(_Descriptor):
@@ -108,19 +119,15 @@ class TcpChannel(_Descriptor):
             octets = self._recv(READ_OCTETS_MAX)
         except BlockingIOError:
             return b""
-        except OSError as fault:
-            self._fail(fault)
+        except OSError:
+            self._fail()
             return b""
         if not octets:
             self._is_closed = True
         return octets
 
-    def close(self) -> None:
-        """Close the connection."""
-        if self._connection.fileno() >= 0:
-            self._loop.unwatch(self._descriptor)
-            self._connection.close()
-        self._is_closed = True
+    def _give_back(self) -> None:
+        self._connection.close()
 
 
 class TtyChannel(_Descriptor):
@@ -138,23 +145,18 @@ class TtyChannel(_Descriptor):
         if self._is_closed:
             return b""
         try:
-            return os.read(self._descriptor, READ_OCTETS_MAX)
+            octets = os.read(self._descriptor, READ_OCTETS_MAX)
         except BlockingIOError:
             return b""
-        except OSError as fault:
-            self._fail(fault)
-            return b""
+        except OSError:
+            octets = b""
+        if not octets:  # hung up: the device was pulled out, or the other half of a pseudo-terminal is gone
+            self._fail()
+        return octets
 
     def configure(self, settings: LineSettings) -> None:
         """Set rate, parity and stop bits (the pseudo-terminal takes them without effect)."""
         configure_line(self._descriptor, settings, self.name)
-
-    def close(self) -> None:
-        """Close the line."""
-        if not self._is_closed:
-            self._loop.unwatch(self._descriptor)
-            os.close(self._descriptor)
-        self._is_closed = True
 
 
 def make_raw(descriptor: int) -> None:
@@ -219,7 +221,7 @@ def open_pseudo_terminal() -> tuple[int, int, str]:
 
 
 class TcpListener:
-    """A listening socket that makes `TcpChannel`s, at most `CONNECTIONS_MAX` at a time."""
+    """A listening socket that makes `TcpChannel`s."""
 
     def __init__(self, loop: EpollLoop, descriptor: int, name: str) -> None:
         self._loop = loop
@@ -227,7 +229,7 @@ class TcpListener:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         host, port = self._socket.getsockname()[:2]
-        self.address = f"{host}:{port}"
+        self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._action: Callable[[OctetChannel], None] | None = None
         self._number = 0
 
