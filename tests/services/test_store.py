@@ -260,7 +260,45 @@ def test_what_had_to_be_recovered_reaches_the_client():
     assert medium.faults > 0
 
 
+def test_a_load_takes_what_is_pending_to_the_medium_first():
+    core, medium, _clock = core_of()
+    for name in "ab":
+        core.handle(name, encode(Load(1)))
+        save(core, name, 1, {"x": b"1"})
+    answers = core.handle("a", encode(Load(2)))
+    assert answers == [("a", Saved(1)), ("b", Saved(1)), ("a", Loaded(2, 0, False, 1, 0, (("x", b"1"),)))]
+    assert medium.load("b")["x"] == b"1"
+
+
+def test_a_load_while_the_medium_fails_gives_what_was_accepted():
+    disk = SimDisk()
+    core, _medium, _clock = core_of(disk)
+    core.handle("a", encode(Load(1)))
+    save(core, "a", 1, {"x": b"1", "y": b"1"}, promised=True)
+    core.turn()
+    disk.is_full = True
+    save(core, "a", 2, {"x": b"2", "y": None})
+    assert core.handle("a", encode(Load(2))) == [("a", Loaded(2, 0, False, 2, 0, (("x", b"2"),)))]
+
+
 # The partition and the client between their ports
+
+
+def test_answers_to_a_predecessor_are_not_taken_for_ours():
+    world = World()
+    for reply in (Saved(99), Loaded(7, 0, False, 98, 0, (("x", b"old"),))):
+        world.replies["energy"].send_nowait(encode(reply))
+    client = world.start_client("energy")
+    assert world.replies["energy"].messages == []
+    loads = []
+    client.load(loads.append)
+    world.replies["energy"].send_nowait(encode(Loaded(7, 0, False, 98, 0, (("x", b"old"),))))
+    world.replies["energy"].send_nowait(encode(Loaded(world.clock.now_ns(), 1, False, 98, 0, (("x", b"late part"),))))
+    world.settle()
+    assert loads == []
+    world.start_store()
+    world.settle()
+    assert [loading.records for loading in loads] == [{}]
 
 
 def test_a_client_loads_saves_and_gets_it_back():
@@ -373,6 +411,7 @@ def test_a_client_that_takes_no_answers_is_not_heard_further_and_harms_nobody():
         world.requests["web"].send_nowait(encode(Save(sequence, 0, False, True, (("x", bytes(7000)),))))
         world.settle(3)
     assert len(world.replies["web"].messages) == 2
+    assert len(world.requests["web"].messages) == 2, "the next ones stay where they are"
     results = []
     world.clients["energy"].save({"x": b"1"}, promised=True, on_saved=results.append)
     world.settle()

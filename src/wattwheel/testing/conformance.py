@@ -106,8 +106,8 @@ def check_octet_channel(
     """Raise AssertionError unless both ends keep the `OctetChannel` contract.
 
     `make_pair` makes the two ends of a channel that does nothing to its octets on purpose. `turn` lets the driver do
-    its work (run its loop once, waiting some milliseconds at most; advance its clock). `is_closable`: False for lines
-    whose far end is never gone.
+    its work: run its loop until something happens or a millisecond is over, advance its clock. `is_closable`: False
+    for lines whose far end is never gone.
     """
     near, far = make_pair()
     arrivals = 0
