@@ -2,7 +2,8 @@
 
 A channel's octets become frames, frames pass the legality table, and what is accepted is asked on the bus, or taken
 from a snapshot that its owner has published and whose age is checked. Each channel keeps its own follow-up state
-and its own order of replies: whatever comes back first, a channel hears its answers in the order of its questions.
+and its own order of replies: whatever comes back first, a channel hears its answers in the order of its questions,
+and what an answer does to the follow-up state happens in that order too.
 """
 
 from __future__ import annotations
@@ -15,27 +16,34 @@ from typing import Any, cast
 import msgspec
 
 from wattwheel.apex.bus import BusPort
-from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.hil.octets import Listener, OctetChannel
 from wattwheel.model.catalogue import item_2007
-from wattwheel.model.errors import ItemValueError, UnknownItem
+from wattwheel.model.errors import ItemValueError, LocalProtocolError, UnknownItem
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, Station
-from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, Function2007
+from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, ERR_RATE, Function2007
 from wattwheel.protocols.dlt645.items import decode
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Options, Silence, abnormal_reply
 from wattwheel.protocols.dlt645.session import FollowUp
 
 CHANNEL_BIT, BUS_BIT = 6, 4
 PENDING_A_CHANNEL_MAX = 256  # questions of one channel under way; more are not answered, and counted
-ANSWER_TIMEOUT_NS = 800_000_000
+ANSWER_TIMEOUT_NS = 380_000_000  # with the bus end's look and 20 ms of reply delay: 500 ms, a line's longest wait
 SNAPSHOT_PORT = "snapshot"
+INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
 
 READ_REPLY = Function2007.READ | 0x80
+READ_REFUSAL = Function2007.READ | 0xC0
 ADDRESS_REPLY = Function2007.READ_ADDRESS | 0x80
 
-Slot = list[bytes | None]
+REJECTIONS = ("checksum", "end", "start", "incomplete")
+"""Counters of a frame reader: why a 68H did not start a frame."""
+
+Act = Callable[[], None]
+Slot = list[Act]
+"""The place of one question in its channel's order: empty until answered, then what sends the answer."""
 
 
 class ChannelSettings(msgspec.Struct, frozen=True):
@@ -92,8 +100,12 @@ class Snapshot:
         version = self._port.version()
         message, _validity, age_ns = self._port.read()
         if message is not None:
-            self._table = msgspec.msgpack.decode(message, type=dict[int, bytes])
             self._version, self._written_ns = version, self._now_ns() - age_ns
+            try:
+                table = msgspec.msgpack.decode(message, type=dict[int, bytes])
+            except msgspec.DecodeError:  # the owner's fault must not become ours: it is asked instead
+                table = {}
+            self._table = {di: octets for di, octets in table.items() if len(octets) <= DATA_OCTETS_MAX}
 
 
 class Channel:
@@ -107,18 +119,9 @@ class Channel:
         self.slots: deque[Slot] = deque()
         self.heard_ns = 0
         self.is_waiting_for_rest = False
-
-    def put(self, slot: Slot, octets: bytes) -> bytes:
-        """Fill `slot`; the octets that may be sent now, in the order of the questions."""
-        slots = self.slots
-        if len(slots) == 1 and slots[0] is slot:
-            slots.clear()
-            return octets
-        slot[0] = octets
-        ready = []
-        while slots and slots[0][0] is not None:
-            ready.append(cast(bytes, slots.popleft()[0]))
-        return b"".join(ready)
+        self.examined = 0
+        self.rejected = dict.fromkeys(REJECTIONS, 0)
+        self.dropped = 0
 
 
 class Communication:
@@ -172,18 +175,31 @@ class Communication:
             elif channel.octets.is_closed and channel in self._channels:
                 channel.octets.close()
                 self._channels.discard(channel)
+            if channel.octets.dropped != channel.dropped:
+                self._counters.add("octets_dropped", channel.octets.dropped - channel.dropped)
+                channel.dropped = channel.octets.dropped
 
     def hear(self, channel: Channel, octets: bytes) -> None:
         """Take octets that have come through `channel`."""
         reader = channel.reader
         for frame in reader.feed(octets):
             self._serve(channel, frame)
+        if reader.examined != channel.examined:
+            self._count_rejected(channel)
         if reader.held:
             channel.heard_ns = self._clock.now_ns()
             if not channel.is_waiting_for_rest:
                 channel.is_waiting_for_rest = True
                 due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
                 self._clock.call_at(due_ns, partial(self._give_up_half_frame, channel))
+
+    def _count_rejected(self, channel: Channel) -> None:
+        channel.examined = channel.reader.examined
+        for why, before in channel.rejected.items():
+            now = getattr(channel.reader, why)
+            if now != before:
+                self._counters.add(f"rejected_{why}", now - before)
+                channel.rejected[why] = now
 
     def _give_up_half_frame(self, channel: Channel) -> None:
         due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
@@ -195,13 +211,12 @@ class Communication:
             self._counters.add("half_frames")
             for frame in channel.reader.expire():
                 self._serve(channel, frame)
+            self._count_rejected(channel)
 
     def _serve(self, channel: Channel, frame: Frame) -> None:
         decision = self._legality.judge(frame)
         if type(decision) is Accept:
-            if len(channel.slots) >= PENDING_A_CHANNEL_MAX:
-                self._counters.add("questions_dropped")
-            elif decision.function == Function2007.READ:
+            if decision.function == Function2007.READ:
                 self._read(channel, frame.data)
             else:
                 _OTHER_FUNCTIONS.get(decision.function, Communication._not_here)(self, channel, frame, decision)
@@ -209,64 +224,91 @@ class Communication:
             self._counters.add(f"silent_{decision.why}")
         elif type(decision) is AbnormalReply:
             self._counters.add("abnormal")
-            self._send_at_once(channel, decision.control, decision.data)
+            self._refuse_in_turn(channel, decision)
 
     def _read(self, channel: Channel, data: bytes) -> None:
-        di = data[0] | data[1] << 8 | data[2] << 16 | data[3] << 24
+        slots = channel.slots
+        if len(slots) >= PENDING_A_CHANNEL_MAX:
+            self._counters.add("questions_dropped")
+            return
         if self._snapshot is not None and len(data) == 4:
-            octets = self._snapshot.octets(di)
+            octets = self._snapshot.octets(int.from_bytes(data, "little"))
             if octets is not None:
                 self._counters.add("reads_from_snapshot")
-                self._answer_read(channel, self._slot(channel), data, octets)
+                if slots:
+                    slots.append([partial(self._answer_read, channel, data, octets)])
+                else:
+                    self._answer_read(channel, data, octets)
                 return
-        slot = self._slot(channel)
+        if data[3] == INTERNAL_DI3:
+            self._in_turn(channel, partial(self._refuse_read, channel, data, ERR_NO_DATA))
+            return
+        slot: Slot = []
+        slots.append(slot)
+        di = data[:4]
         asked = self._bus.ask(
-            Control.READ, di, data[4:], partial(self._on_reply, channel, slot, data[:4]), ANSWER_TIMEOUT_NS
+            Control.READ,
+            int.from_bytes(di, "little"),
+            data[4:],
+            partial(self._on_reply, channel, slot, di),
+            ANSWER_TIMEOUT_NS,
         )
         if not asked:
-            self._refuse_read(channel, slot, ERR_OTHER)
-
-    def _slot(self, channel: Channel) -> Slot:
-        slot: Slot = [None]
-        channel.slots.append(slot)
-        return slot
+            self._on_reply(channel, slot, di, None)
 
     def _on_reply(self, channel: Channel, slot: Slot, di: bytes, reply: Message | None) -> None:
+        slots = channel.slots
+        if slots[0] is not slot:
+            slot.append(partial(self._conclude_read, channel, di, reply))
+            return
+        slots.popleft()
+        self._conclude_read(channel, di, reply)
+        while slots and slots[0]:
+            slots.popleft()[0]()
+
+    def _conclude_read(self, channel: Channel, di: bytes, reply: Message | None) -> None:
         if reply is None:
             self._counters.add("reads_unanswered")
-            self._refuse_read(channel, slot, ERR_OTHER)
+            self._refuse_read(channel, di, ERR_OTHER)
         elif reply.error:
             self._counters.add("reads_refused")
-            self._refuse_read(channel, slot, reply.error)
+            self._refuse_read(channel, di, reply.error)
         else:
             self._counters.add("reads_by_owner")
-            self._answer_read(channel, slot, di, reply.data)
+            self._answer_read(channel, di, reply.data)
 
-    def _answer_read(self, channel: Channel, slot: Slot, di: bytes, data: bytes) -> None:
+    def _answer_read(self, channel: Channel, di: bytes, data: bytes) -> None:
         if len(data) + 4 <= self.settings.max_reply_data:
             if channel.follow_up.is_pending:
                 channel.follow_up.discard()
-            octets = self._station.encode(READ_REPLY, di + data, channel.preamble)
-        else:
-            widths = _widths(di, data)
-            control, field = channel.follow_up.answer(di, data, widths, self._clock.now_ns())
-            octets = self._station.encode(control, field, channel.preamble)
-        self._send(channel, channel.put(slot, octets))
+            self._send(channel, READ_REPLY, di + data)
+            return
+        try:
+            control, field = channel.follow_up.answer(di, data, _widths(di, data), self._clock.now_ns())
+        except LocalProtocolError:  # more than the 255 follow-up frames can carry
+            self._counters.add("answers_too_long")
+            self._refuse_read(channel, di, ERR_OTHER)
+            return
+        self._send(channel, control, field)
 
-    def _refuse_read(self, channel: Channel, slot: Slot, error: int) -> None:
+    def _refuse_read(self, channel: Channel, di: bytes, error: int) -> None:
         channel.follow_up.discard()
-        refusal = abnormal_reply(Function2007.READ, error)
-        octets = self._station.encode(refusal.control, refusal.data, channel.preamble)
-        self._send(channel, channel.put(slot, octets))
+        if error == ERR_NO_DATA and _is_secret(di):
+            error = ERR_PASSWORD
+        self._send(channel, READ_REFUSAL, bytes((error,)))
 
     def _follow(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        control, field = channel.follow_up.follow(frame.data[:4], frame.data[4], self._clock.now_ns())
-        self._send_at_once(channel, control, field)
+        self._in_turn(channel, partial(self._answer_follow, channel, frame.data))
+
+    def _answer_follow(self, channel: Channel, data: bytes) -> None:
+        control, field = channel.follow_up.follow(data[:4], data[4], self._clock.now_ns())
+        self._send(channel, control, field)
 
     def _tell_address(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        self._send_at_once(channel, ADDRESS_REPLY, self._station.octets)
+        self._in_turn(channel, partial(self._send, channel, ADDRESS_REPLY, self._station.octets))
 
     def _set_time(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        self._counters.add("broadcast_times")
         self._bus.tell(Control.BROADCAST_TIME, 0, frame.data)
 
     def _keep_silent(self, channel: Channel, frame: Frame, decision: Accept) -> None:
@@ -276,17 +318,28 @@ class Communication:
     def _not_here(self, channel: Channel, frame: Frame, decision: Accept) -> None:
         self._counters.add("not_here")
         if not decision.is_silent:
-            error = ERR_NO_DATA if decision.function == Function2007.AUTHENTICATE else ERR_OTHER
-            refusal = abnormal_reply(decision.function, error)
-            self._send_at_once(channel, refusal.control, refusal.data)
+            error = _NOT_HERE_ERRORS.get(decision.function, ERR_PASSWORD)
+            self._refuse_in_turn(channel, abnormal_reply(decision.function, error))
 
-    def _send_at_once(self, channel: Channel, control: int, field: bytes) -> None:
+    def _refuse_in_turn(self, channel: Channel, refusal: AbnormalReply) -> None:
+        self._in_turn(channel, partial(self._refuse, channel, refusal))
+
+    def _refuse(self, channel: Channel, refusal: AbnormalReply) -> None:
+        if refusal.control == READ_REFUSAL:  # a malformed 11H is a new 11H all the same
+            channel.follow_up.discard()
+        self._send(channel, refusal.control, refusal.data)
+
+    def _in_turn(self, channel: Channel, act: Act) -> None:
+        """Run `act` as soon as the questions before it are answered."""
+        if not channel.slots:
+            act()
+        elif len(channel.slots) < PENDING_A_CHANNEL_MAX:
+            channel.slots.append([act])
+        else:
+            self._counters.add("questions_dropped")
+
+    def _send(self, channel: Channel, control: int, field: bytes) -> None:
         octets = self._station.encode(control, field, channel.preamble)
-        self._send(channel, channel.put(self._slot(channel), octets))
-
-    def _send(self, channel: Channel, octets: bytes) -> None:
-        if not octets:
-            return
         if channel.delay_ns:
             self._clock.call_at(self._clock.now_ns() + channel.delay_ns, partial(channel.octets.write, octets))
         else:
@@ -300,6 +353,14 @@ _OTHER_FUNCTIONS: dict[int, Callable[[Communication, Channel, Frame, Accept], An
     Function2007.WRITE_ADDRESS: Communication._keep_silent,
 }
 
+_NOT_HERE_ERRORS = {
+    Function2007.AUTHENTICATE: ERR_OTHER,
+    Function2007.CHANGE_RATE: ERR_RATE,
+    Function2007.FREEZE: ERR_OTHER,
+    Function2007.OUTPUT: ERR_OTHER,
+}
+"""ERR of the functions that are not there yet; the others need a password, and none is valid yet."""
+
 
 def _widths(di: bytes, data: bytes) -> list[int]:
     """Octets of each element of a long answer, so that none is cut in two."""
@@ -308,6 +369,14 @@ def _widths(di: bytes, data: bytes) -> list[int]:
     except (UnknownItem, ItemValueError):
         return []
     return [len(part.raw) for part in parts or ()]
+
+
+def _is_secret(di: bytes) -> bool:
+    """Whether `di` is an item that exists and may not be read, such as a password."""
+    try:
+        return not item_2007(int.from_bytes(di, "little")).read
+    except UnknownItem:
+        return False
 
 
 def start(context: StartContext) -> None:
