@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from wattwheel.apex.partition import COUNTERS_PORT, KERNEL_PORT
 from wattwheel.hil.process import QueuingPortSpec, SamplingPortSpec
 from wattwheel.model.errors import ConfigError
 
@@ -13,6 +14,7 @@ DEPTH_MAX = 512
 MESSAGE_OCTETS_MAX = 65_536
 NAME_LENGTH_MAX = 30
 KERNEL = "kernel"  # the pseudo partition: ports that the kernel itself holds
+RESERVED_PORTS = (KERNEL_PORT, COUNTERS_PORT)  # given to every partition by the module
 
 
 class PartitionConfig(msgspec.Struct, frozen=True):
@@ -94,7 +96,14 @@ class ModuleConfig(msgspec.Struct, frozen=True):
         """Raise ConfigError unless names are unique, ends exist, sizes and depths lie within their bounds."""
         names = [partition.name for partition in self.partitions]
         _check_names(names)
+        for partition in self.partitions:
+            if not all(partition.entry.partition(":")):
+                raise ConfigError(f"partition {partition.name} entry", partition.entry, "package.module:function")
         ends = [*names, KERNEL]
+        channels = [channel.name for channel in self.queuing_channels] + [cell.name for cell in self.sampling_channels]
+        for name in channels:
+            if channels.count(name) > 1:
+                raise ConfigError("channel name", name, "each name once")
         for channel in self.queuing_channels:
             _check_ends(channel.name, (channel.source, channel.destination), ends)
             if not 1 <= channel.depth <= DEPTH_MAX:
@@ -103,22 +112,31 @@ class ModuleConfig(msgspec.Struct, frozen=True):
         for cell in self.sampling_channels:
             _check_ends(cell.name, (cell.source, *cell.destinations), ends)
             _check_size(cell.name, cell.max_message_size)
-        for name in names:
-            queuing, sampling = self.ports_of(name)
-            ports = [*(port.name for port in queuing), *(port.name for port in sampling)]
-            if len(ports) > PORTS_A_PARTITION_MAX:
-                raise ConfigError(f"partition {name}", f"{len(ports)} ports", f"at most {PORTS_A_PARTITION_MAX}")
-            doubled = {port for port in ports if ports.count(port) > 1}
-            if doubled:
-                raise ConfigError(f"partition {name}", f"port {sorted(doubled)[0]} twice", "each port in one channel")
+            readers = [end.partition for end in cell.destinations]
+            for called in cell.arrival_calls:
+                if called not in readers:
+                    raise ConfigError(f"channel {cell.name} arrival_calls", called, ", ".join(readers) or "none")
+        for name in ends:
+            self._check_ports(name)
+
+    def _check_ports(self, partition: str) -> None:
+        queuing, sampling = self.ports_of(partition)
+        ports = [*(port.name for port in queuing), *(port.name for port in sampling)]
+        if len(ports) > PORTS_A_PARTITION_MAX:
+            raise ConfigError(f"partition {partition}", f"{len(ports)} ports", f"at most {PORTS_A_PARTITION_MAX}")
+        for port in ports:
+            if ports.count(port) > 1:
+                raise ConfigError(f"partition {partition}", f"port {port} twice", "each port in one channel")
+            if port in RESERVED_PORTS:
+                raise ConfigError(f"partition {partition}", f"port {port}", "a name the kernel does not use")
 
 
 def _check_names(names: list[str]) -> None:
     if not 1 <= len(names) <= PARTITIONS_MAX:
         raise ConfigError("partitions", len(names), f"1 to {PARTITIONS_MAX}")
     for name in names:
-        if not 1 <= len(name) <= NAME_LENGTH_MAX or names.count(name) > 1:
-            raise ConfigError("partition name", name, f"unique, 1 to {NAME_LENGTH_MAX} characters")
+        if not 1 <= len(name) <= NAME_LENGTH_MAX or names.count(name) > 1 or name == KERNEL:
+            raise ConfigError("partition name", name, f"unique, 1 to {NAME_LENGTH_MAX} characters, not {KERNEL}")
 
 
 def _check_ends(channel: str, ends: tuple[PortEnd, ...], names: list[str]) -> None:

@@ -6,6 +6,7 @@ partition that dies is started again after a delay that doubles with each death 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ KERNEL_DEPTH = 32
 COUNTERS_OCTETS_MAX = 8192
 RESTART_WINDOW_NS = 60_000_000_000
 REPORTS_A_LOOK_MAX = 64
+STOP_PATIENCE_NS = 1_500_000_000
+"""How long partitions of one stop rank may take to end; then they are killed, and the next rank has its turn."""
 
 
 class Partition:
@@ -126,11 +129,13 @@ class Module:
             try:
                 report: dict[str, Any] = msgspec.json.decode(octets)
                 what, detail = str(report["what"]), str(report.get("detail", ""))
-            except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
                 self._log(f"{partition.config.name}: unreadable report dropped")
                 continue
             partition.last_report = f"{what} {detail}".strip()
             if what == "normal":
+                if partition.body is None:  # it died just after saying so
+                    continue
                 partition.mode = OperatingMode.NORMAL
                 self._check_normal()
             else:
@@ -175,12 +180,21 @@ class Module:
             for partition in living:
                 if partition.config.stop_rank == rank and partition.body is not None:
                     partition.body.stop()
+            self._clock.call_at(self._clock.now_ns() + STOP_PATIENCE_NS, lambda: self._kill_rank(rank))
+
+    def _kill_rank(self, rank: int) -> None:
+        """One that does not end must not keep the store from taking what the others saved."""
+        for partition in self.partitions.values():
+            if partition.config.stop_rank == rank and partition.body is not None:
+                self._log(f"{partition.config.name}: did not end when asked to; killed")
+                partition.body.kill()
 
     def counters(self) -> dict[str, dict[str, int]]:
-        """What each partition has published last."""
+        """What each partition has published last; what is no table of counts is left out."""
         published: dict[str, dict[str, int]] = {}
         for name, cell in self._counters.items():
             sample = cell.read()
             if sample is not None:
-                published[name] = msgspec.json.decode(sample.message)
+                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                    published[name] = msgspec.json.decode(sample.message, type=dict[str, int])
         return published
