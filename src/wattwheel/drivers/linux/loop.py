@@ -14,7 +14,7 @@ from types import FrameType
 Action = Callable[[], None]
 
 EVENTS_A_POLL_MAX = 256
-_GONE = int(select.EPOLLHUP | select.EPOLLERR)  # reported to whoever watches, reader or writer: it will find out on trying
+_GONE = int(select.EPOLLHUP | select.EPOLLERR)  # told to readers and writers: they find out on trying
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP | _GONE
 _WRITABLE = select.EPOLLOUT | _GONE
 

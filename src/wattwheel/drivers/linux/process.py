@@ -36,7 +36,8 @@ from wattwheel.model.errors import ConfigError
 
 DESCRIPTORS_A_MESSAGE_MAX = 200
 REQUEST_OCTETS_MAX = 200_000
-OPEN_FILES_MAX = 1024
+STOP_LOOKS_MAX = 2000  # looks at a process that was told to stop; it does within microseconds
+FORK_FAILED = 71  # exit status of a body that the machine had no room for
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_NAME = 15
@@ -58,7 +59,7 @@ class Birth(msgspec.Struct):
 
 
 class _Report(msgspec.Struct):
-    """From the zygote: the pid of a new body (`status` None), or how a body ended."""
+    """From the zygote: the pid of a new body (`status` None; pid 0: it could not be made), or how a body ended."""
 
     pid: int
     status: int | None = None
@@ -115,12 +116,28 @@ class LinuxBody:
         self._signal(signal.SIGKILL)
 
     def pause(self) -> None:
-        """SIGSTOP."""
+        """SIGSTOP. On return the process stands still: another CPU may have been in the middle of it."""
         self._signal(signal.SIGSTOP)
+        for _ in range(STOP_LOOKS_MAX):
+            if self._status is not None or _state_of(self.pid) in _STANDING:
+                return
+            os.sched_yield()
 
     def resume(self) -> None:
         """SIGCONT."""
         self._signal(signal.SIGCONT)
+
+
+_STANDING = ("T", "t", "Z", "X", "")
+
+
+def _state_of(pid: int) -> str:
+    """State letter of a process as in ps(1), "" when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read(512).rpartition(b") ")[2][:1].decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 class LinuxProcessHost:
@@ -196,7 +213,7 @@ class LinuxProcessHost:
         return {name: channel.length() for name, channel in self._queuing.items()}
 
     def spawn(self, spec: BodySpec) -> LinuxBody:
-        """Fork the body. Raises ConfigError when a device was never granted."""
+        """Fork the body; one that the machine has no room for has died at once. ConfigError: a device never granted."""
         roles: list[tuple[str, list[int]]] = []
         for queuing in spec.queuing_ports:
             channel = self._queuing[queuing.channel]
@@ -218,6 +235,9 @@ class LinuxProcessHost:
         self._send(msgspec.msgpack.encode(birth), [end for _, ends in roles for end in ends])
         pid = self._await_pid()
         body = LinuxBody(pid)
+        if pid == 0:
+            body.died(FORK_FAILED)
+            return body
         self._bodies[pid] = body
         if pid in self._early:
             self._note_death(pid, self._early.pop(pid))
@@ -234,16 +254,19 @@ class LinuxProcessHost:
 
     def _await_pid(self) -> int:
         while True:  # the zygote answers within milliseconds; deaths may be reported in between
-            report = msgspec.msgpack.decode(self._control.recv(1024), type=_Report)
+            report = self._hear()
             if report.status is None:
                 return report.pid
             self._note_death(report.pid, report.status)
 
-    def _hear_once(self) -> None:
+    def _hear(self) -> _Report:
         octets = self._control.recv(1024)
         if not octets:
             raise SystemExit("the zygote is gone; the module cannot go on")
-        report = msgspec.msgpack.decode(octets, type=_Report)
+        return msgspec.msgpack.decode(octets, type=_Report)
+
+    def _hear_once(self) -> None:
+        report = self._hear()
         assert report.status is not None
         self._note_death(report.pid, report.status)
 
@@ -255,8 +278,16 @@ class LinuxProcessHost:
             body.died(status)
 
     def close(self) -> None:
-        """End the zygote, and with it every body."""
+        """End the zygote, and with it every body; give the channels' descriptors back."""
+        if self._control.fileno() < 0:
+            return
+        if self._loop is not None:
+            self._loop.unwatch(self._control.fileno())
         self._control.close()
+        for channel in self._queuing.values():
+            channel.close()
+        for cell in self._sampling.values():
+            cell.close()
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.zygote_pid, signal.SIGKILL)
             os.waitpid(self.zygote_pid, 0)
@@ -286,7 +317,10 @@ def _be_zygote(control: socket.socket, parent: int, run_body: RunBody) -> None:
         if birth is None:
             os._exit(0)
         own = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # no room for another process now: the kernel tries again, later and later
+            pid = -1
         if pid == 0:
             control.close()
             loop.close()
@@ -294,7 +328,7 @@ def _be_zygote(control: socket.socket, parent: int, run_body: RunBody) -> None:
         for ends in birth.descriptors.values():
             for end in ends:
                 os.close(end)
-        _report(control, _Report(pid))
+        _report(control, _Report(max(pid, 0)))
 
     loop.on_signal(signal.SIGCHLD, reap)
     loop.watch(control.fileno(), serve)
