@@ -71,9 +71,10 @@ def _channel_named(recording: Recording, name: str) -> Channel:
     if len(loose) == 1:
         return loose[0]
     if len(loose) > 1:
-        numbers = [str(k + 1) for k, c in enumerate(recording.channels) if c in loose][:LISTED_MAX]
+        # By identity: channels hold arrays, which do not compare.
+        numbers = [str(k + 1) for k, c in enumerate(recording.channels) if any(c is each for each in loose)]
         raise RecordingError(
-            recording.file, f"{len(loose)} channels are named {name!r}; use a number: {', '.join(numbers)}"
+            recording.file, f"{len(loose)} channels are named {name!r}; use a number: {', '.join(numbers[:LISTED_MAX])}"
         )
     digits = name.removeprefix("#")
     if re.fullmatch(r"[0-9]{1,6}", digits) and 1 <= int(digits) <= len(recording.channels):
