@@ -273,6 +273,9 @@ class Communication:
         elif reply.error:
             self._counters.add("reads_refused")
             self._refuse_read(channel, di, reply.error)
+        elif reply.di != int.from_bytes(di, "little"):  # left in the port by an earlier life that used the same ticket
+            self._counters.add("replies_to_others")
+            self._refuse_read(channel, di, ERR_OTHER)
         else:
             self._counters.add("reads_by_owner")
             self._answer_read(channel, di, reply.data)
