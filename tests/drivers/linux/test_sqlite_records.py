@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import resource
 import shutil
 import sqlite3
@@ -413,3 +414,21 @@ def test_a_damaged_database_is_told_as_such(tmp_path):
     assert isinstance(fault, StorageDamaged)
     with pytest.raises(StorageDamaged):
         slots.read(0, 1)
+
+
+def test_a_grouped_commit_writes_little(tmp_path):
+    """Octets handed to the kernel, second file included: the day's budget rests on it (decision 0002)."""
+
+    def written():
+        return int(re.search(r"wchar: (\d+)", Path("/proc/self/io").read_text())[1])
+
+    medium = SqliteRecords(tmp_path)
+    medium.commit([Change("recording", f"r{n}", bytes(100)) for n in range(200)], both=True)
+    before = written()
+    for number in range(300):
+        changes = [Change("energy", f"k{n}", number.to_bytes(4, "little") * 24) for n in range(3)]
+        medium.commit([*changes, Change("platform", "k", number.to_bytes(4, "little") * 10)])
+        if number % 10 == 9:
+            medium.refresh()
+    assert (written() - before) / 300 < 2500
+    medium.close()
