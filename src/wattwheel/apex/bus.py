@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
-from wattwheel.apex.messages import DamagedMessageError, Kind, Message, pack, unpack
+from wattwheel.apex.messages import HEAD, DamagedMessageError, Kind, Message, unpack
 from wattwheel.apex.partition import StartContext
 
 TO_BUS = "to_bus"
@@ -16,13 +15,11 @@ UNSENT_MAX = 8192
 ASK_TIMEOUT_NS = 1_000_000_000
 TIMEOUT_LOOK_NS = 100_000_000
 
+_HEAD = HEAD.pack
+_REQUEST, _REPLY, _NOTICE = int(Kind.REQUEST), int(Kind.REPLY), int(Kind.NOTICE)
+
 OnReply = Callable[[Message | None], None]
 Answer = Callable[[Message], None]
-
-
-class _Ask(NamedTuple):
-    on_reply: OnReply
-    due_ns: int
 
 
 class BusPort:
@@ -37,9 +34,10 @@ class BusPort:
         self._in = context.queuing_destination(FROM_BUS)
         self._counters = context.counters
         self._clock = context.clock
+        self._now_ns = context.clock.now_ns
         self._gathered: list[bytes] = []
         self._unsent: deque[bytes] = deque()
-        self._asks: dict[int, _Ask] = {}
+        self._asks: dict[int, tuple[OnReply, int]] = {}  # by ticket: whom to tell, and until when
         self._ticket = 0
         self._is_looking = False
         self._on_request: Answer | None = None
@@ -48,6 +46,11 @@ class BusPort:
         self._in.on_message(context.wheel.poster(arrival_bit))
         self._out.on_space(self.flush)
         context.wheel.before_rest(self.flush)
+
+    @property
+    def unsent(self) -> int:
+        """Port messages that wait for room."""
+        return len(self._unsent)
 
     def on_request(self, answer: Answer) -> None:
         """Let `answer` see each REQUEST; it calls `reply` now or later."""
@@ -63,8 +66,8 @@ class BusPort:
             self._counters.add("bus_asks_refused")
             return False
         self._ticket = ticket = (self._ticket + 1) & 0xFFFFFFFF
-        self._asks[ticket] = _Ask(on_reply, self._clock.now_ns() + timeout_ns)
-        self._gathered.append(pack(Message(Kind.REQUEST, control, di, ticket, 0, 0, data)))
+        self._asks[ticket] = (on_reply, self._now_ns() + timeout_ns)
+        self._gathered.append(_HEAD(_REQUEST, control, 0, 0, len(data), 0, ticket, di) + data)
         if not self._is_looking:
             self._is_looking = True
             self._clock.call_at(self._clock.now_ns() + TIMEOUT_LOOK_NS, self._look_for_late)
@@ -72,13 +75,12 @@ class BusPort:
 
     def reply(self, request: Message, data: bytes = b"", error: int = 0, quality: int = 0) -> None:
         """Answer `request`. Exactly once each; the bus drops and counts anything else."""
-        self._gathered.append(
-            pack(Message(Kind.REPLY, request.control, request.di, request.ticket, error, 0, data, quality))
-        )
+        _kind, control, di, ticket, _error, _origin, _data, _quality = request
+        self._gathered.append(_HEAD(_REPLY, control, error, quality, len(data), 0, ticket, di) + data)
 
     def tell(self, control: int, di: int = 0, data: bytes = b"") -> None:
         """Send a notice: one way, to whoever owns (control, di)."""
-        self._gathered.append(pack(Message(Kind.NOTICE, control, di, 0, 0, 0, data)))
+        self._gathered.append(_HEAD(_NOTICE, control, 0, 0, len(data), 0, 0, di) + data)
 
     def _drain(self) -> None:
         octets = self._in.receive()
@@ -96,25 +98,25 @@ class BusPort:
 
     def _take(self, message: Message) -> None:
         kind = message.kind
-        if kind == Kind.REPLY:
+        if kind == _REPLY:
             ask = self._asks.pop(message.ticket, None)
             if ask is None:
                 self._counters.add("bus_replies_late")
             else:
-                ask.on_reply(message)
-        elif kind == Kind.REQUEST and self._on_request is not None:
+                ask[0](message)
+        elif kind == _REQUEST and self._on_request is not None:
             self._on_request(message)
-        elif kind == Kind.NOTICE and self._on_notice is not None:
+        elif kind == _NOTICE and self._on_notice is not None:
             self._on_notice(message)
         else:
             self._counters.add("bus_messages_unexpected")
 
     def _look_for_late(self) -> None:
         now = self._clock.now_ns()
-        late = [ticket for ticket, ask in self._asks.items() if ask.due_ns <= now]
+        late = [ticket for ticket, (_on_reply, due_ns) in self._asks.items() if due_ns <= now]
         for ticket in late:
             self._counters.add("bus_asks_timed_out")
-            self._asks.pop(ticket).on_reply(None)
+            self._asks.pop(ticket)[0](None)
         self._is_looking = bool(self._asks)
         if self._is_looking:
             self._clock.call_at(now + TIMEOUT_LOOK_NS, self._look_for_late)

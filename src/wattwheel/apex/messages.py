@@ -6,8 +6,11 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
-_HEAD = struct.Struct("<BBBBHHII")
-HEAD_OCTETS = _HEAD.size
+HEAD = struct.Struct("<BBBBHHII")
+"""Kind, control, error, quality, length of the data, origin, ticket, identifier: for the bus, which passes data on
+without making messages of them."""
+
+HEAD_OCTETS = HEAD.size
 DATA_OCTETS_MAX = 2048
 PORT_MESSAGE_OCTETS_MAX = 4096
 PORT_DEPTH = 32
@@ -61,14 +64,14 @@ class DamagedMessageError(ValueError):
 def pack(message: Message) -> bytes:
     """Octets of one message."""
     kind, control, di, ticket, error, origin, data, quality = message
-    return _HEAD.pack(kind, control, error, quality, len(data), origin, ticket, di) + data
+    return HEAD.pack(kind, control, error, quality, len(data), origin, ticket, di) + data
 
 
 def unpack(octets: bytes) -> list[Message]:
     """The messages in a port message. Raises DamagedMessageError."""
     messages: list[Message] = []
     at, end = 0, len(octets)
-    unpack_from = _HEAD.unpack_from
+    unpack_from = HEAD.unpack_from
     while at < end:
         if end - at < HEAD_OCTETS:
             raise DamagedMessageError(f"{end - at} octets left over at {at}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import signal
 from collections.abc import Callable, Coroutine
@@ -24,6 +25,7 @@ from wattwheel.drivers.linux.process import Birth
 
 Entry = Callable[[StartContext], None]
 CALENDAR_DEVICE = "calendar"
+GC_THRESHOLDS = (50_000, 20, 20)  # messages make no cycles: looking for them that often only costs time
 
 
 class LinuxPorts:
@@ -103,6 +105,7 @@ def entry_of(name: str) -> Entry:
 
 def run_body(birth: Birth) -> None:
     """Run the partition until it is asked to stop."""
+    gc.set_threshold(*GC_THRESHOLDS)
     loop = EpollLoop()
     origin = birth.arguments.pop(CALENDAR_DEVICE, None)
     clock = LinuxClock(loop, CalendarOrigin(*origin) if origin else None)

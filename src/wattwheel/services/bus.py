@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 import msgspec
 
-from wattwheel.apex.messages import Control, DamagedMessageError, Kind, Message, pack, unpack
+from wattwheel.apex.messages import HEAD, HEAD_OCTETS, Control, Kind
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.ports import QueuingDestinationPort, QueuingSourcePort
 
@@ -26,6 +25,9 @@ LOOK_NS = 50_000_000
 ERROR_OTHER = 0x01
 ERROR_NO_DATA = 0x02
 ERROR_NOT_AUTHORISED = 0x04
+
+_PACK, _UNPACK = HEAD.pack, HEAD.unpack_from
+_REQUEST, _REPLY, _NOTICE, _READ = int(Kind.REQUEST), int(Kind.REPLY), int(Kind.NOTICE), int(Control.READ)
 
 PARTNER_BIT = 2
 LATE_BIT = 3
@@ -51,15 +53,6 @@ class BusSettings(msgspec.Struct, frozen=True):
     partners: tuple[str, ...]
     routes: tuple[Route, ...]
     rights: dict[str, tuple[int, ...]]
-
-
-class _Remembered(NamedTuple):
-    asker: int
-    ticket: int
-    owner: int
-    due_ns: int
-    control: int
-    di: int
 
 
 class _Partner:
@@ -130,11 +123,12 @@ class Bus:
     """The routing task over all partners."""
 
     def __init__(self, context: StartContext, settings: BusSettings) -> None:
-        self._clock = context.clock
+        self._now_ns = context.clock.now_ns
         self._counters = context.counters
         numbers = {name: number for number, name in enumerate(settings.partners, 1)}
-        self._router = Router(settings.routes, numbers)
-        self._remembered: dict[int, _Remembered] = {}
+        self._owner = Router(settings.routes, numbers).owner
+        # by the bus's own ticket: asker, its ticket, owner's number, until when, control, identifier
+        self._remembered: dict[int, tuple[_Partner, int, int, int, int, int]] = {}
         self._ticket = 0
         self._is_looking = False
         self._ready: list[_Partner] = []
@@ -163,72 +157,62 @@ class Bus:
             partner.incoming.done()
 
     def _take(self, partner: _Partner, octets: bytes) -> None:
-        try:
-            messages = unpack(octets)
-        except DamagedMessageError:
-            self._counters.add("damaged")
-            return
-        for message in messages:
-            kind = message.kind
-            if kind == Kind.REPLY:
-                self._return(partner, message)
-            elif message.control not in partner.rights:
+        """Route every message in `octets`. The data are passed on as they are; only heads are read and written."""
+        at, end = 0, len(octets)
+        while at < end:
+            data_at = at + HEAD_OCTETS
+            if data_at > end:
+                self._counters.add("damaged")
+                return
+            kind, control, error, quality, length, _origin, ticket, di = _UNPACK(octets, at)
+            at = data_at + length
+            if at > end:
+                self._counters.add("damaged")
+                return
+            data = octets[data_at:at]
+            if kind == _REPLY:
+                self._return(partner, ticket, error, quality, data)
+            elif control not in partner.rights:
                 self._counters.add("refused")
-                if kind == Kind.REQUEST:
-                    self._answer(partner, message, ERROR_NOT_AUTHORISED)
-            elif kind == Kind.REQUEST:
-                self._forward(partner, message)
-            elif kind == Kind.NOTICE:
-                self._pass_on(partner, message)
+                if kind == _REQUEST:
+                    self._answer(partner, control, di, ticket, ERROR_NOT_AUTHORISED)
+            elif kind == _REQUEST:
+                self._forward(partner, control, di, ticket, data)
+            elif kind == _NOTICE:
+                self._pass_on(partner, control, di, data)
             else:
                 self._counters.add("unknown_kind")
 
-    def _forward(self, partner: _Partner, message: Message) -> None:
-        _kind, control, di, ticket, _error, _origin, data, _quality = message
-        number = self._router.owner(control, di)
+    def _forward(self, partner: _Partner, control: int, di: int, ticket: int, data: bytes) -> None:
+        number = self._owner(control, di)
         if not number:
             self._counters.add("unowned")
-            self._answer(partner, message, ERROR_NO_DATA if control == Control.READ else ERROR_OTHER)
+            self._answer(partner, control, di, ticket, ERROR_NO_DATA if control == _READ else ERROR_OTHER)
             return
         owner = self._partners[number - 1]
         if len(self._remembered) >= ROUTED_MAX or len(owner.held) >= HELD_MAX:
             self._counters.add("owner_full")
-            self._answer(partner, message, ERROR_OTHER)
+            self._answer(partner, control, di, ticket, ERROR_OTHER)
             return
         self._ticket = own = (self._ticket + 1) & 0xFFFFFFFF
-        self._remembered[own] = _Remembered(
-            partner.number, ticket, number, self._clock.now_ns() + REPLY_TIMEOUT_NS, control, di
-        )
-        owner.gathered.append(pack(Message(Kind.REQUEST, control, di, own, 0, partner.number, data)))
+        self._remembered[own] = (partner, ticket, number, self._now_ns() + REPLY_TIMEOUT_NS, control, di)
+        owner.gathered.append(_PACK(_REQUEST, control, 0, 0, len(data), partner.number, own, di) + data)
         self._touched.add(owner)
         if not self._is_looking:
             self._look_later()
 
-    def _return(self, partner: _Partner, message: Message) -> None:
-        remembered = self._remembered.get(message.ticket)
-        if remembered is None or remembered.owner != partner.number:
+    def _return(self, partner: _Partner, ticket: int, error: int, quality: int, data: bytes) -> None:
+        remembered = self._remembered.get(ticket)
+        if remembered is None or remembered[2] != partner.number:
             self._counters.add("replies_unasked")
             return
-        del self._remembered[message.ticket]
-        asker = self._partners[remembered.asker - 1]
-        asker.gathered.append(
-            pack(
-                Message(
-                    Kind.REPLY,
-                    remembered.control,
-                    remembered.di,
-                    remembered.ticket,
-                    message.error,
-                    partner.number,
-                    message.data,
-                    message.quality,
-                )
-            )
-        )
+        del self._remembered[ticket]
+        asker, its_ticket, number, _due_ns, control, di = remembered
+        asker.gathered.append(_PACK(_REPLY, control, error, quality, len(data), number, its_ticket, di) + data)
         self._touched.add(asker)
 
-    def _pass_on(self, partner: _Partner, message: Message) -> None:
-        number = self._router.owner(message.control, message.di)
+    def _pass_on(self, partner: _Partner, control: int, di: int, data: bytes) -> None:
+        number = self._owner(control, di)
         if not number:
             self._counters.add("notices_unowned")
             return
@@ -236,26 +220,24 @@ class Bus:
         if len(owner.held) >= HELD_MAX:
             self._counters.add("notices_dropped")
             return
-        owner.gathered.append(pack(message._replace(origin=partner.number)))
+        owner.gathered.append(_PACK(_NOTICE, control, 0, 0, len(data), partner.number, 0, di) + data)
         self._touched.add(owner)
 
-    def _answer(self, partner: _Partner, message: Message, error: int) -> None:
-        partner.gathered.append(pack(Message(Kind.REPLY, message.control, message.di, message.ticket, error, 0, b"")))
+    def _answer(self, partner: _Partner, control: int, di: int, ticket: int, error: int) -> None:
+        partner.gathered.append(_PACK(_REPLY, control, error, 0, 0, 0, ticket, di))
         self._touched.add(partner)
 
     def _look_later(self) -> None:
         self._is_looking = True
-        self._wheel.post_at(self._clock.now_ns() + LOOK_NS, LATE_BIT)
+        self._wheel.post_at(self._now_ns() + LOOK_NS, LATE_BIT)
 
     def _answer_late(self) -> None:
-        now = self._clock.now_ns()
-        late = [ticket for ticket, remembered in self._remembered.items() if remembered.due_ns <= now]
+        now = self._now_ns()
+        late = [ticket for ticket, remembered in self._remembered.items() if remembered[3] <= now]
         for ticket in late:
             self._counters.add("late")
-            remembered = self._remembered.pop(ticket)
-            asker = self._partners[remembered.asker - 1]
-            reply = Message(Kind.REPLY, remembered.control, remembered.di, remembered.ticket, ERROR_OTHER, 0, b"")
-            asker.gathered.append(pack(reply))
+            asker, its_ticket, _number, _due_ns, control, di = self._remembered.pop(ticket)
+            asker.gathered.append(_PACK(_REPLY, control, ERROR_OTHER, 0, 0, 0, its_ticket, di))
             asker.send()
         self._is_looking = bool(self._remembered)
         if self._is_looking:
