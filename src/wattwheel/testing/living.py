@@ -1,4 +1,4 @@
-"""A living meter for drills, benchmarks and tests: the real `wattwheel run` in a process group and folder of its own."""
+"""A living meter for drills, benchmarks and tests: the real `wattwheel run`, in a session and folder of its own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LivingMeter:
 
     def __init__(self, settings: str = "", *arguments: str, state: Path | None = None) -> None:
         self._settings = settings
-        self._arguments = arguments
+        self.arguments = arguments
         self._is_ours = state is None
         self.state = state or Path(tempfile.mkdtemp(prefix="wattwheel-"))
         self._clock = LinuxClock(EpollLoop())
@@ -46,6 +46,12 @@ class LivingMeter:
 
     def start(self) -> None:
         """Power on and wait for `ready`. Raises NotAnswered with what it printed when that does not come."""
+        self.launch()
+        self.wait_for_line("ready", READY_TIMEOUT_S)
+        self.ready_ns = self._clock.now_ns()
+
+    def launch(self) -> None:
+        """Power on; the meter is starting when this returns."""
         words = ["--state", str(self.state), "--dlt645", "127.0.0.1:0", "--web", "127.0.0.1:0"]
         file = []
         if self._settings:
@@ -55,14 +61,22 @@ class LivingMeter:
             file = [str(path)]
         self.started_ns = self._clock.now_ns()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wattwheel", "run", *file, *words, *self._arguments],
+            [sys.executable, "-m", "wattwheel", "run", *file, *words, *self.arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         )
-        self.wait_for_line("ready", READY_TIMEOUT_S)
-        self.ready_ns = self._clock.now_ns()
+
+    def process_ended_within(self, seconds: float) -> bool:
+        """Let `seconds` pass; True, at once, when the meter has ended."""
+        assert self.process is not None
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def wait_for_line(self, line: str, timeout_s: float) -> None:
         """Read what it prints until `line` comes. Raises NotAnswered."""
