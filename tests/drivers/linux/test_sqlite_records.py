@@ -383,6 +383,7 @@ def test_the_settings_that_durability_rests_on(tmp_path):
     ):
         assert ask(f"PRAGMA {pragma}").fetchone() == (value,), pragma
     assert not (tmp_path / "x.db-shm").exists()
+    assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
     slots.close()
 
 

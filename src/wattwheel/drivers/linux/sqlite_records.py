@@ -145,6 +145,7 @@ class SqliteSlots:
         if self._connection is not None:
             return self._connection
         self._check_header()
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for nobody else to read
         connection = sqlite3.connect(self._path, timeout=BUSY_MS / 1000, isolation_level=None)
         try:
             self._prepare(connection)
