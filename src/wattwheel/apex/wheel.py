@@ -23,19 +23,19 @@ class Wheel:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._board = 0
-        self._tasks: list[Action | None] = [None] * BITS
+        self._tasks: dict[int, Action] = {}  # by the bit's mask
         self._before_rest: list[Action] = []
 
     def task(self, bit: int, action: Action) -> None:
         """Let `action` run for `bit`. One task a bit."""
         assert 0 <= bit < BITS, f"bit {bit}: the board has {BITS}"
-        assert self._tasks[bit] is None, f"bit {bit} has a task already"
-        self._tasks[bit] = action
+        assert 1 << bit not in self._tasks, f"bit {bit} has a task already"
+        self._tasks[1 << bit] = action
 
     def free_bit(self, lowest: int = 8) -> int:
         """The most urgent bit from `lowest` on that has no task yet."""
         for bit in range(lowest, BITS):
-            if self._tasks[bit] is None:
+            if 1 << bit not in self._tasks:
                 return bit
         raise AssertionError(f"all bits from {lowest} on have tasks")
 
@@ -64,9 +64,7 @@ class Wheel:
             while board := self._board:
                 mask = board & -board
                 self._board = board ^ mask
-                task = tasks[mask.bit_length() - 1]
-                assert task is not None, f"bit {mask.bit_length() - 1} was posted and has no task"
-                task()
+                tasks[mask]()
             for action in self._before_rest:
                 action()
             if not self._board:

@@ -9,7 +9,7 @@ from typing import Any
 
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
-from wattwheel.testing.benchmarks.load import IDENTIFIERS, is_good, plus, request
+from wattwheel.testing.benchmarks.load import IDENTIFIERS, good_head, is_good, request
 from wattwheel.testing.benchmarks.reads import ADDRESS
 from wattwheel.testing.benchmarks.result import Result, median
 from wattwheel.testing.living import LivingMeter
@@ -78,7 +78,7 @@ _ask = request(ADDRESS, IDENTIFIERS[0])
 
 
 def _is_answer(reply: bytes) -> bool:
-    return is_good(reply, plus(bytes.fromhex(IDENTIFIERS[0])[::-1]))
+    return is_good(reply, good_head(ADDRESS, IDENTIFIERS[0]))
 
 
 def _is_page(reply: bytes) -> bool:

@@ -12,9 +12,8 @@ import time
 from typing import Any
 
 IDENTIFIERS = ("00010000", "00020000", "00050000", "00060000")
-ADDRESS_AT, CONTROL_AT, DATA_AT = 1, 8, 10
 READ_REPLY = 0x91
-REPLY_OCTETS = 20
+REPLY_OCTETS, OVERHEAD_OCTETS = 20, 12
 WARM_UP = 0.15  # share of the time that is not counted
 
 
@@ -29,20 +28,21 @@ def request(address: str, identifier: str) -> bytes:
     return body + bytes([sum(body) & 0xFF, 0x16])
 
 
-def is_good(reply: bytes, identifier: bytes) -> bool:
-    """Whether `reply` is the whole good answer to a read of `identifier`."""
+def good_head(address: str, identifier: str) -> bytes:
+    """How the good answer to a read of `identifier` begins: address, control code, length, identifier."""
+    head = b"\x68" + bytes.fromhex(address)[::-1] + bytes((0x68, READ_REPLY, REPLY_OCTETS - OVERHEAD_OCTETS))
+    return head + plus(bytes.fromhex(identifier)[::-1])
+
+
+def is_good(reply: bytes, head: bytes) -> bool:
+    """Whether `reply` is one whole frame that begins with `head`, its sum right."""
     body = reply.lstrip(b"\xfe")
-    return (
-        len(body) == REPLY_OCTETS
-        and body[CONTROL_AT] == READ_REPLY
-        and body[DATA_AT : DATA_AT + 4] == identifier
-        and sum(body[:-2]) & 0xFF == body[-2]
-    )
+    return body.startswith(head) and len(body) == REPLY_OCTETS and sum(body[:-2]) & 0xFF == body[-2]
 
 
 def run(host: str, port: int, connections: int, seconds: float, address: str) -> dict[str, Any]:
     """Figures of one run: answered reads a second, p50 and p99 in microseconds, and replies that were not good."""
-    asks = [(request(address, identifier), plus(bytes.fromhex(identifier)[::-1])) for identifier in IDENTIFIERS]
+    asks = [(request(address, identifier), good_head(address, identifier)) for identifier in IDENTIFIERS]
     poll = select.epoll()
     channels: dict[int, list[Any]] = {}  # channel, number of its question, when it was asked
     for number in range(connections):
