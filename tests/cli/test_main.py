@@ -96,6 +96,8 @@ BAD_INPUT = {
     "a file for a state folder": ["status", "--state", __file__],
     "how often not at all": ["drill", "kills", "--times", "0"],
     "no drill": ["drill"],
+    "unknown drill": ["drill", "juggle"],
+    "unknown benchmark": ["bench", "juggle"],
 }
 
 
