@@ -72,6 +72,16 @@ def test_it_is_read_by_its_own_head_end(meter, door):
     assert len(document["values"][1]["value"]) >= 2
 
 
+def test_what_is_listed_as_answered_is_answered_and_nothing_else_of_its_classes(meter):
+    rows = [row["di"] for row in json.loads(call("items", "--json").stdout) if row["di"]]
+    unanswered = {row["di"] for row in json.loads(call("items", "--unanswered", "--json").stdout)}
+    asked = [di for di in rows if di not in unanswered or di.startswith(("00", "02"))]
+    done = call("read", *asked, "--tcp", meter.said["dlt645"], "--timeout", "20", "--json")
+    document = json.loads(done.stdout)
+    assert {row["di"] for row in document["values"]} == set(rows) - unanswered
+    assert {row["di"] for row in document["errors"]} == unanswered & set(asked)
+
+
 def test_status(meter):
     document = json.loads(call("status", "--state", meter.state, "--json").stdout)
     assert document["ready"] is True
