@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import gc
 import importlib
+import os
 import signal
+import stat
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
 from wattwheel.apex.partition import StartContext
+from wattwheel.drivers.linux.accepting import AcceptingChannel
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import TcpListener, TtyChannel
@@ -73,6 +76,13 @@ def _line(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> 
     return TtyChannel(loop, descriptors[0], name)
 
 
+def _core_link(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    """A line, or the listening socket at which the metering core connects."""
+    if stat.S_ISSOCK(os.fstat(descriptors[0]).st_mode):
+        return AcceptingChannel(TcpListener(loop, descriptors[0], name))
+    return TtyChannel(loop, descriptors[0], name)
+
+
 def _records(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
     from wattwheel.drivers.linux.sqlite_records import SqliteRecords
 
@@ -90,7 +100,7 @@ def _loop(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> 
 _DEVICES: dict[str, Callable[[EpollLoop, list[int], Any, str], object]] = {
     "listener": _listener,
     "line": _line,
-    "core_link": _line,
+    "core_link": _core_link,
     "store": _records,
     "socket": _socket,
     "loop": _loop,

@@ -110,14 +110,18 @@ class Board:
 
     def _open_core_link(self) -> None:
         own = self._settings.core_link
+        self._core_link: CoreLink | None
         if own.kind == "pty":
-            master, slave, self._core_device = open_pseudo_terminal()
+            master, slave, path = open_pseudo_terminal()
             self._kept += [master, slave]
-        elif own.kind == "serial":
-            raise BadInput('[core_link] kind "serial" needs a metering core on the far end of the line; use "pty" here')
+            self._core_link = CoreLink("pty", path)
+            self._devices["core_link"] = [master]
+        elif own.kind == "serial":  # the metering core sits at the far end of the line, with a supply of its own
+            self._devices["core_link"] = [open_serial(own.device, LineSettings(own.baud))]
+            self._core_link = None
         else:
-            raise BadInput('[core_link] kind "tcp" is not there yet; use "pty"')
-        self._devices["core_link"] = [master]
+            address = self._listen("core_link", own.listen, "core link door")
+            self._core_link = CoreLink("tcp", address=address)
 
     def _open_control(self) -> None:
         self._control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -137,10 +141,10 @@ class Board:
 
     def _start_core(self) -> None:
         """Start the metering core: an interpreter of its own, told everything on its standard input."""
-        if self._is_stopping:
+        if self._is_stopping or self._core_link is None:
             return
-        link = CoreLink("pty", self._core_device)
-        document = core_settings(self._settings, self._folder / "metering", link, self._minute_of_day(), os.getpid())
+        folder, link = self._folder / "metering", self._core_link
+        document = core_settings(self._settings, folder, link, self._minute_of_day(), os.getpid())
         command = [sys.executable, "-m", "wattwheel.boot.metering_core", "--settings", "0"]
         self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
         assert self._core.stdin is not None
@@ -214,6 +218,7 @@ class Board:
             self._loop.unwatch(self._board_end.fileno())
         elif not self._was_ready:
             self._was_ready = True
+            self._announce()
             self._say("ready")
 
     def _reap(self) -> None:
@@ -257,7 +262,6 @@ class Board:
         self._loop.on_signal(signal.SIGINT, self._interrupt)
         self._loop.on_signal(signal.SIGTERM, self._begin_stop)
         self._start_core()
-        self._announce()
         self._start_kernel()
         self._loop.run(lambda: None)
         with contextlib.suppress(FileNotFoundError):
