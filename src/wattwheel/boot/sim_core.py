@@ -1,0 +1,289 @@
+"""A metering core in a simulated world: the device itself with its ring and its link, over a scripted load.
+
+Energy comes from a closed form instead of samples: a minute costs what its pushes cost. The device, its register ring,
+its messages and its restarts are the real ones.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+from wattwheel.drivers.sim.clock import SimClock
+from wattwheel.drivers.sim.loop import Killed, SimLoop
+from wattwheel.drivers.sim.octets import SimChannel, SimWire
+from wattwheel.drivers.sim.storage import SimDisk, SimMemory
+from wattwheel.hil.sampling import SampleBlock, SampleFormat
+from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
+from wattwheel.metrology.ring import RING_OCTETS
+from wattwheel.model.core_records import CoreIdentity, HalfCycleEvent, Waveform
+from wattwheel.model.errors import StorageError
+from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
+
+MILLISECOND_NS = 1_000_000
+RESTART_NS = 100_000_000
+"""From the death of a core to its next start, as the board does it."""
+
+VOLTAGE_MILLIVOLT, FREQUENCY_MILLIHERTZ = 220_000, 50_000
+PHASES = 3
+MICROJOULE_A_PULSE = 562_500_000  # 6400 impulses per kWh
+
+_REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
+_STATE = struct.Struct(f"<{_REGISTER_COUNT}Q")
+
+
+class _Span(NamedTuple):
+    from_ms: int
+    before_microjoule: tuple[int, ...]
+    milliwatt: tuple[int, ...]  # rate of each register, one microjoule a millisecond
+    momentary: Momentary
+
+
+def quadrant_register(active: int, reactive: int) -> str:
+    """Register that reactive energy of this direction goes to: I for P >= 0 and Q >= 0, then counterclockwise."""
+    if active >= 0:
+        return "reactive_q1" if reactive >= 0 else "reactive_q4"
+    return "reactive_q2" if reactive >= 0 else "reactive_q3"
+
+
+class Load:
+    """What flows through the meter: constant powers, changed at any instant. Exact in microjoule at each millisecond.
+
+    It goes on whether a metering core lives or not: it is the truth that no register may exceed.
+    """
+
+    def __init__(self, clock: SimClock) -> None:
+        self._clock = clock
+        self._from_ms = [0]
+        self._spans = [_span_of(0, (0,) * _REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
+
+    def now_ms(self) -> int:
+        """Milliseconds on the world's clock."""
+        return self._clock.now_ns() // MILLISECOND_NS
+
+    def set(self, active_milliwatt: Sequence[int], reactive_millivar: Sequence[int] = (0,) * PHASES) -> None:
+        """Let these powers flow through the phases a, b, c from now on; negative active power is exported."""
+        now = self.now_ms()
+        span = _span_of(now, self.registers(now), active_milliwatt, reactive_millivar)
+        if self._from_ms[-1] == now:
+            self._spans[-1] = span
+        else:
+            self._from_ms.append(now)
+            self._spans.append(span)
+
+    def registers(self, at_ms: int | None = None) -> tuple[int, ...]:
+        """The 24 registers in microjoule that a meter shows at `at_ms` (now) if it has metered all the time."""
+        at = self.now_ms() if at_ms is None else at_ms
+        span = self._spans[bisect_right(self._from_ms, at) - 1]
+        elapsed = at - span.from_ms
+        return tuple(
+            before + rate * elapsed for before, rate in zip(span.before_microjoule, span.milliwatt, strict=True)
+        )
+
+    def momentary(self) -> Momentary:
+        """What flows now."""
+        return self._spans[-1].momentary
+
+
+def _span_of(at_ms: int, before: tuple[int, ...], active: Sequence[int], reactive: Sequence[int]) -> _Span:
+    assert len(active) == len(reactive) == PHASES
+    rates: list[int] = []
+    elements: list[ElementReading] = []
+    for number, (p, q) in enumerate(((sum(active), sum(reactive)), *zip(active, reactive, strict=True))):
+        own = dict.fromkeys(REGISTERS, 0)
+        own["import_active" if p >= 0 else "export_active"] = abs(p)
+        own[quadrant_register(p, q)] = abs(q)
+        rates += own.values()
+        apparent = int((p * p + q * q) ** 0.5)
+        powers = {
+            "active_power_milliwatt": p,
+            "reactive_power_millivar": q,
+            "apparent_power_millivoltampere": apparent,
+            "power_factor_millionth": p * 1_000_000 // apparent if apparent else 1_000_000,
+        }
+        if number:
+            current = apparent * 1_000_000 // VOLTAGE_MILLIVOLT
+            elements.append(ElementReading(VOLTAGE_MILLIVOLT, current, **powers))
+        else:
+            elements.append(ElementReading(**powers))
+    momentary = Momentary((elements[0], elements[1], elements[2], elements[3]), FREQUENCY_MILLIHERTZ, 0)
+    return _Span(at_ms, before, tuple(rates), momentary)
+
+
+class LoadSource:
+    """`hil.sampling.SampleSource` of a load: a sample a millisecond, of which only the number counts."""
+
+    format = SampleFormat(1000.0, (1.0,) * PHASES, (1.0,) * PHASES)
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._next = load.now_ms()
+        self.is_finished = False
+
+    def read(self, now_ns: int) -> list[SampleBlock]:
+        """All milliseconds that are over, at most a second of them a block."""
+        blocks = []
+        end = now_ns // MILLISECOND_NS
+        while self._next < end:
+            size = min(1000, end - self._next)
+            stand_in = cast(Any, range(size))  # the device asks for its length only
+            blocks.append(SampleBlock(self._next, stand_in, stand_in, None))
+            self._next += size
+        return blocks
+
+    def close(self) -> None:
+        """Give the source back."""
+        self.is_finished = True
+
+
+class LoadBooks:
+    """Ledger and signal chain in one (`metrology.device.Ledger` and `.Meter`): books what the load says."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._registers = (0,) * _REGISTER_COUNT
+        self._has_fed = False
+
+    def feed(self, block: SampleBlock) -> None:
+        """Book the energy of the block's milliseconds."""
+        before, after = self._load.registers(block.first), self._load.registers(block.first + len(block.voltage))
+        self._registers = tuple(own + b - a for own, a, b in zip(self._registers, before, after, strict=True))
+        self._has_fed = True
+
+    def finish(self) -> None:
+        """Nothing is open."""
+
+    def registers(self) -> tuple[int, ...]:
+        """The 24 registers in microjoule."""
+        return self._registers
+
+    def pulses(self) -> tuple[int, int]:
+        """Active and reactive test pulses since the first start."""
+        return sum(self._registers[:2]) // MICROJOULE_A_PULSE, sum(self._registers[2:6]) // MICROJOULE_A_PULSE
+
+    def momentary(self) -> Momentary | None:
+        """What flows now, None before the first sample."""
+        return self._load.momentary() if self._has_fed else None
+
+    def waveform(self) -> Waveform | None:
+        """There is none."""
+        return None
+
+    def no_load(self) -> int:
+        """One bit an element without power."""
+        elements = self._load.momentary().elements
+        return sum(1 << number for number, element in enumerate(elements) if not element.active_power_milliwatt)
+
+    def events(self, since: int) -> list[HalfCycleEvent]:
+        """There are none."""
+        return []
+
+    def to_state(self) -> bytes:
+        """The registers."""
+        return _STATE.pack(*self._registers)
+
+    def from_state(self, state: bytes) -> None:
+        """Continue from `to_state`. Raises StorageError."""
+        if len(state) != _STATE.size:
+            raise StorageError("restore registers", f"state of {len(state)} octets; expected {_STATE.size}")
+        self._registers = _STATE.unpack(state)
+
+
+class SimCore:
+    """The metering core as a process of the world: it can be killed at any instant, and the board starts it again.
+
+    Attributes:
+        books: registers of the living core, or those that the last one died with.
+        is_held_down: while True a dead core is not started again.
+        starts: how often it was started.
+        faults: what it raised and must not have.
+    """
+
+    def __init__(
+        self,
+        clock: SimClock,
+        chance: random.Random,
+        disk: SimDisk,
+        wire: SimWire,
+        load: Load,
+        timing: CoreTiming = DEFAULT_TIMING,
+    ) -> None:
+        self._clock, self._chance, self._disk = clock, chance, disk
+        self._wire, self._load, self._timing = wire, load, timing
+        self.books = LoadBooks(load)
+        self.is_held_down = False
+        self.starts = 0
+        self._loop: SimLoop | None = None
+        self._memory: SimMemory | None = None
+        self._core: MeteringCore | None = None
+        self.faults: list[BaseException] = []
+
+    @property
+    def is_alive(self) -> bool:
+        """True from a start until the next death."""
+        return self._loop is not None
+
+    def start(self) -> None:
+        """Start the core, as the board does. Nothing when it lives or is held down."""
+        if self._loop is not None or self.is_held_down:
+            return
+        self.starts += 1
+        loop = SimLoop(self._clock, self._chance)
+        loop.on_crash = self._crashed
+        self._loop = loop
+        loop.call_at(self._clock.now_ns(), self._begin)
+
+    def _begin(self) -> None:
+        assert self._loop is not None
+        self._memory = SimMemory(self._disk, RING_OCTETS, "ring")
+        books = LoadBooks(self._load)
+        link = SimChannel(self._wire.near, self._loop, "core")
+        identity = CoreIdentity("0.1.0", "", PHASES, 1_000_000)
+        core = MeteringCore(self._loop, self._memory, link, books, identity, self._timing, was_written=self.starts > 1)
+        self.books = books
+        core.start()
+        core.measure(LoadSource(self._load), books)
+        self._core = core
+
+    def _crashed(self, fault: BaseException) -> None:
+        if not isinstance(fault, Killed):
+            self.faults.append(fault)
+        self.kill()
+
+    def kill(self) -> None:
+        """It dies; what it has written stays. The board starts it again a little later."""
+        if self._loop is None:
+            return
+        self._let_go()
+        self._clock.call_at(self._clock.now_ns() + RESTART_NS, self.start)
+
+    def _let_go(self) -> None:
+        assert self._loop is not None
+        self._loop.end()
+        self._loop = self._core = None
+        self._wire.near.on_news = None
+        if self._memory is not None:
+            self._memory.die()
+            self._memory = None
+
+    def kill_within(self, operations: int) -> None:
+        """It dies at the link operation that comes after `operations` others."""
+        if self._loop is not None:
+            self._loop.fuse = operations
+
+    def stop(self) -> None:
+        """Orderly end: everything is booked, told and forced to the medium. It is not started again by itself."""
+        if self._core is not None:
+            self._core.stop()
+        if self._loop is not None:
+            self._let_go()
+
+    def lose_power(self) -> None:
+        """The supply has been cut: nothing is given back, what was not synced is as the disk left it."""
+        if self._loop is not None:
+            self._loop.end()
+        self._loop = self._core = self._memory = None
+        self._wire.near.on_news = None
