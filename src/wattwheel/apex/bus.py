@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from wattwheel.apex.messages import HEAD, DamagedMessageError, Kind, Message, unpack
+from wattwheel.apex.messages import DATA_OCTETS_MAX, HEAD, DamagedMessageError, Kind, Message, unpack
 from wattwheel.apex.partition import StartContext
 
 TO_BUS = "to_bus"
@@ -38,7 +38,7 @@ class BusPort:
         self._gathered: list[bytes] = []
         self._unsent: deque[bytes] = deque()
         self._asks: dict[int, tuple[OnReply, int]] = {}  # by ticket: whom to tell, and until when
-        self._ticket = 0
+        self._ticket = self._now_ns() // 1000 & 0xFFFFFFFF  # a reply to a dead predecessor matches nothing here
         self._is_looking = False
         self._on_request: Answer | None = None
         self._on_notice: Answer | None = None
@@ -61,7 +61,11 @@ class BusPort:
         self._on_notice = action
 
     def ask(self, control: int, di: int, data: bytes, on_reply: OnReply, timeout_ns: int = ASK_TIMEOUT_NS) -> bool:
-        """Send a request; `on_reply` gets the reply, or None after `timeout_ns`. False: too many under way."""
+        """Send a request; `on_reply` gets the reply, or None after `timeout_ns`. False: too many under way.
+
+        `data`: up to `DATA_OCTETS_MAX` octets, here and below.
+        """
+        assert len(data) <= DATA_OCTETS_MAX, f"{len(data)} octets"
         if len(self._asks) >= ASKS_UNDER_WAY_MAX:
             self._counters.add("bus_asks_refused")
             return False
@@ -75,11 +79,13 @@ class BusPort:
 
     def reply(self, request: Message, data: bytes = b"", error: int = 0, quality: int = 0) -> None:
         """Answer `request`. Exactly once each; the bus drops and counts anything else."""
+        assert len(data) <= DATA_OCTETS_MAX, f"{len(data)} octets"
         _kind, control, di, ticket, _error, _origin, _data, _quality = request
         self._gathered.append(_HEAD(_REPLY, control, error, quality, len(data), 0, ticket, di) + data)
 
     def tell(self, control: int, di: int = 0, data: bytes = b"") -> None:
         """Send a notice: one way, to whoever owns (control, di)."""
+        assert len(data) <= DATA_OCTETS_MAX, f"{len(data)} octets"
         self._gathered.append(_HEAD(_NOTICE, control, 0, 0, len(data), 0, 0, di) + data)
 
     def _drain(self) -> None:

@@ -6,6 +6,8 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
+from wattwheel.model.errors import RemoteProtocolError
+
 HEAD = struct.Struct("<BBBBHHII")
 """Kind, control, error, quality, length of the data, origin, ticket, identifier: for the bus, which passes data on
 without making messages of them."""
@@ -57,7 +59,7 @@ class Message(NamedTuple):
     quality: int = 0
 
 
-class DamagedMessageError(ValueError):
+class DamagedMessageError(RemoteProtocolError):
     """Octets that are not a sequence of bus messages."""
 
 

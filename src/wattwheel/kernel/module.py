@@ -108,11 +108,13 @@ class Module:
     def _repair(self, partition: Partition) -> None:
         """Recount what the dead body was sending, with the living far ends held still for a moment."""
         sources = [port.channel for port in partition.spec.queuing_ports if port.direction == "SOURCE"]
-        readers = {
+        readers = [
             other.body
             for other in self.partitions.values()
-            if other.body is not None and any(port.channel in sources for port in other.spec.queuing_ports)
-        } - {partition.body}
+            if other is not partition
+            and other.body is not None
+            and any(port.channel in sources for port in other.spec.queuing_ports)
+        ]
         for body in readers:
             body.pause()
         for channel in sources:

@@ -8,6 +8,7 @@
     +-- ProtocolError (ValueError)         a frame broke the protocol
     |   +-- LocalProtocolError             our own code asked for a forbidden frame: a bug here
     |   +-- RemoteProtocolError            the peer sent an illegal frame
+    |       +-- DamagedMessageError        octets that are no bus messages (`apex.messages`)
     +-- ItemValueError (ValueError)        octets or a value do not fit the item's picture
     +-- NotAnswered (TimeoutError)         nobody answered in time
     +-- Refused                            the meter answered with the exception form; see `error_octet`

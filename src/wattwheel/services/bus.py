@@ -3,7 +3,8 @@
 It knows nothing of what the data mean. A request gets the number of its origin from the port it came through, and is
 remembered until its owner has replied, its time is over, or the owner cannot take it: then the asker gets the error
 answer, so that no pipe is ever blocked by an unknown identifier or a dead owner. Late, doubled and invented replies
-match no remembered request of that owner; they are dropped and counted.
+match no remembered request of that owner; they are dropped and counted. Tickets go on from the clock, so that a reply
+to a bus that has died matches nothing in its successor. A partner that does not take its replies loses them.
 """
 
 from __future__ import annotations
@@ -129,10 +130,10 @@ class Bus:
         self._owner = Router(settings.routes, numbers).owner
         # by the bus's own ticket: asker, its ticket, owner's number, until when, control, identifier
         self._remembered: dict[int, tuple[_Partner, int, int, int, int, int]] = {}
-        self._ticket = 0
+        self._ticket = self._now_ns() // 1000 & 0xFFFFFFFF
         self._is_looking = False
         self._ready: list[_Partner] = []
-        self._touched: set[_Partner] = set()
+        self._touched: dict[_Partner, None] = {}  # in order: a simulated world must be the same again
         context.wheel.task(PARTNER_BIT, self._drain)
         context.wheel.task(LATE_BIT, self._answer_late)
         post = context.wheel.poster(PARTNER_BIT)
@@ -197,7 +198,7 @@ class Bus:
         self._ticket = own = (self._ticket + 1) & 0xFFFFFFFF
         self._remembered[own] = (partner, ticket, number, self._now_ns() + REPLY_TIMEOUT_NS, control, di)
         owner.gathered.append(_PACK(_REQUEST, control, 0, 0, len(data), partner.number, own, di) + data)
-        self._touched.add(owner)
+        self._touched[owner] = None
         if not self._is_looking:
             self._look_later()
 
@@ -208,8 +209,11 @@ class Bus:
             return
         del self._remembered[ticket]
         asker, its_ticket, number, _due_ns, control, di = remembered
+        if len(asker.held) >= HELD_MAX:
+            self._counters.add("replies_dropped")
+            return
         asker.gathered.append(_PACK(_REPLY, control, error, quality, len(data), number, its_ticket, di) + data)
-        self._touched.add(asker)
+        self._touched[asker] = None
 
     def _pass_on(self, partner: _Partner, control: int, di: int, data: bytes) -> None:
         number = self._owner(control, di)
@@ -221,11 +225,14 @@ class Bus:
             self._counters.add("notices_dropped")
             return
         owner.gathered.append(_PACK(_NOTICE, control, 0, 0, len(data), partner.number, 0, di) + data)
-        self._touched.add(owner)
+        self._touched[owner] = None
 
     def _answer(self, partner: _Partner, control: int, di: int, ticket: int, error: int) -> None:
+        if len(partner.held) >= HELD_MAX:
+            self._counters.add("replies_dropped")
+            return
         partner.gathered.append(_PACK(_REPLY, control, error, 0, 0, 0, ticket, di))
-        self._touched.add(partner)
+        self._touched[partner] = None
 
     def _look_later(self) -> None:
         self._is_looking = True
@@ -233,12 +240,18 @@ class Bus:
 
     def _answer_late(self) -> None:
         now = self._now_ns()
-        late = [ticket for ticket, remembered in self._remembered.items() if remembered[3] <= now]
-        for ticket in late:
+        remembered = self._remembered
+        while remembered:  # the oldest come first, and all wait for the same time
+            ticket = next(iter(remembered))
+            asker, its_ticket, _number, due_ns, control, di = remembered[ticket]
+            if due_ns > now:
+                break
+            del remembered[ticket]
             self._counters.add("late")
-            asker, its_ticket, _number, _due_ns, control, di = self._remembered.pop(ticket)
-            asker.gathered.append(_PACK(_REPLY, control, ERROR_OTHER, 0, 0, 0, its_ticket, di))
-            asker.send()
+            self._answer(asker, control, di, its_ticket, ERROR_OTHER)
+        for touched in self._touched:
+            touched.send()
+        self._touched.clear()
         self._is_looking = bool(self._remembered)
         if self._is_looking:
             self._look_later()
