@@ -35,6 +35,7 @@ from wattwheel.model.records import REGISTERS, Readings
 from wattwheel.sdk.meter import PRESS_DI
 
 STATUS_NS = 1_000_000_000
+NO_SAMPLES_PATIENCE_NS = 3_000_000_000
 CONTROL_REQUEST_OCTETS_MAX = 4096
 CONTROL_CONNECTIONS_MAX = 16
 STOP_PATIENCE_NS = 5_000_000_000
@@ -92,9 +93,16 @@ class Operator:
     """The operator's door and the status document."""
 
     def __init__(
-        self, context: StartContext, module: Module, settings: Settings, doors: Doors, core_pid: Callable[[], int]
+        self,
+        context: StartContext,
+        module: Module,
+        settings: Settings,
+        doors: Doors,
+        core_pid: Callable[[], int],
+        log: Callable[[str], None],
     ) -> None:
         self._context, self._module, self._settings, self._doors = context, module, settings, doors
+        self._log = log
         self._core_pid = core_pid
         self._readings = context.sampling_destination("readings")
         self._display = context.sampling_destination("display")
@@ -102,6 +110,7 @@ class Operator:
         self._bus = BusPort(context) if context.has_port(TO_BUS) else None
         self._decoder = msgspec.msgpack.Decoder(Readings)
         self._is_normal = False
+        self._normal_ns = 0
         self.is_ready = False
         bit = context.wheel.free_bit()
         context.wheel.task(bit, self._look)
@@ -110,12 +119,21 @@ class Operator:
     def normal(self) -> None:
         """Every partition has reached NORMAL."""
         self._is_normal = True
+        self._normal_ns = self._context.clock.now_ns()
         self.check_ready()
 
     def check_ready(self) -> None:
-        """Tell the board once that every door answers: partitions NORMAL and the first momentary values there."""
+        """Tell the board once that every door answers: partitions NORMAL, the core's totals and momentary values there.
+
+        An input that gives no samples (a stream whose far end has not come yet) delays it by `NO_SAMPLES_PATIENCE_NS`.
+        """
         readings = self.readings()
-        if not self.is_ready and self._is_normal and readings is not None and readings.momentary is not None:
+        if self.is_ready or not self._is_normal or readings is None:
+            return
+        is_patient = self._context.clock.now_ns() - self._normal_ns < NO_SAMPLES_PATIENCE_NS
+        if readings.momentary is not None or not is_patient:
+            if readings.momentary is None:
+                self._log("the input has given no samples yet; energy is answered, momentary values are not")
             self.is_ready = True
             self._doors.board.send(b'{"ready": true}\n')
             self._look()
@@ -256,7 +274,7 @@ def run_kernel(
     spec = BodySpec(KERNEL, "", b"{}", tuple(queuing), tuple(sampling))
     context = StartContext(spec, clock, KernelPorts(host, config))
     core = {"pid": 0}
-    operator = Operator(context, module, settings, doors, lambda: core["pid"])
+    operator = Operator(context, module, settings, doors, lambda: core["pid"], log)
     ControlDoor(loop, doors.control, operator)
 
     def hear_board() -> None:
