@@ -11,8 +11,9 @@ same for any block size; where the next crossing is not certain yet, nothing is 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from enum import StrEnum
-from itertools import pairwise
+from statistics import median_low
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CYCLE_HZ_MIN, CYCLE_HZ_MAX = 40.0, 70.0
-"""A pair of crossings this far apart locks."""
+"""Crossings this far apart can be a cycle."""
 
 MARK_TOLERANCE = 0.02
 """A crossing farther than this share of a period from its place is not believed."""
+
+SURE_TOLERANCE = 0.001
+"""A crossing within this share of a period behind the last mark is believed at once."""
 
 MISSED_MARKS_MAX = 6
 """So many marks in a row without a believed crossing give the reference up."""
@@ -94,7 +98,8 @@ class Synchroniser:
         self._reference: int | None = None
         self._period = self._nominal
         self._marks: list[int] = []
-        self._missed = self._predicted = 0
+        self._trail: list[int] = []  # the two marks before the window's first
+        self._missed = self._predicted = self._used = 0
         for pending in self._pending:
             pending.clear()
 
@@ -130,30 +135,35 @@ class Synchroniser:
         assert self._reference is not None
         pending = self._pending[self._reference]
         marks, period = self._marks, self._period
-        tolerance = int(period * MARK_TOLERANCE)
-        mark = marks[-1]
-        used = 0
+        sure, tolerance = int(period * SURE_TOLERANCE), int(period * MARK_TOLERANCE)
+        mark, used = marks[-1], self._used
         while len(marks) <= self._cycles:
-            earliest, latest = mark + period - tolerance, mark + period + tolerance
-            while used < len(pending) and pending[used] < earliest:
+            expected = mark + period
+            while used < len(pending) and pending[used] < expected - 2 * tolerance:
                 used += 1
-            if used < len(pending) and pending[used] <= latest and pending[used] <= horizon:
-                mark = pending[used]
+            # A crossing beyond the horizon is as good as unknown, or block sizes would show.
+            crossing = pending[used] if used < len(pending) and pending[used] <= horizon else None
+            if crossing is None or abs(crossing - expected) > sure:
+                latest = expected + sure
+                expected = self._expected()
+                if crossing is None and horizon < max(latest, expected + tolerance):
+                    self._used = used
+                    return False
+                if crossing is not None and crossing < expected - tolerance:
+                    used += 1
+                    continue
+            if crossing is not None and crossing <= expected + tolerance:
+                mark = crossing
                 used += 1
                 self._missed = 0
-            elif horizon >= latest:
-                mark += period
+            else:
+                mark = expected
                 self._missed += 1
                 self._predicted += 1
-            else:
-                break
             marks.append(mark)
             if self._missed > MISSED_MARKS_MAX:
                 self._give_up(spans)
                 return True
-        del pending[:used]
-        if len(marks) <= self._cycles:
-            return False
         self._period = (mark - marks[0]) // self._cycles
         spans.append(
             Span(
@@ -168,13 +178,22 @@ class Synchroniser:
             )
         )
         self._begin(mark)
-        for other in self._pending:  # what no search can want any more
-            while other and other[0] < mark - self._longest:
-                del other[0]
         return True
 
+    def _expected(self) -> int:
+        """Where the next mark should be by most of the last three: one that a dip has moved is outvoted."""
+        last = [*self._trail, *self._marks][-3:]
+        return median_low(mark + (len(last) - place) * self._period for place, mark in enumerate(last))
+
     def _begin(self, mark: int) -> None:
-        self._start, self._marks, self._predicted = mark, [mark], 0
+        """Start the next window at `mark` and forget the crossings that no search can want any more."""
+        self._trail = self._marks[-3:-1]
+        self._start, self._marks, self._predicted, self._used = mark, [mark], 0, 0
+        self._forget(mark - 2 * self._longest)
+
+    def _forget(self, before: int) -> None:
+        for pending in self._pending:
+            del pending[: bisect_left(pending, before)]
 
     def _give_up(self, spans: list[Span]) -> None:
         """The reference is gone: end the window at the last mark that was believed and look for another voltage."""
@@ -184,7 +203,7 @@ class Synchroniser:
             spans.append(self._partial(self._marks[believed - 1], self._marks[:believed]))
             self._start = self._marks[believed - 1]
         self._reference = None
-        self._marks = []
+        self._marks, self._trail = [], []
         self._missed = self._predicted = 0
 
     def _search(self, spans: list[Span], horizon: int) -> bool:
@@ -192,10 +211,10 @@ class Synchroniser:
         end = self._start + self._cycles * self._nominal
         found: tuple[int, int, int] | None = None
         for phase, pending in enumerate(self._pending):
-            for before, after in pairwise(pending):
-                if self._shortest <= after - before <= self._longest and after >= self._start + self._shortest:
-                    if found is None or after < found[0]:
-                        found = after, phase, after - before
+            for first, second, third in zip(pending, pending[1:], pending[2:], strict=False):
+                if third >= self._start + self._shortest and self._is_like(second - first, third - second):
+                    if found is None or third < found[0]:
+                        found = third, phase, (third - first) // 2
                     break
         if found is not None and found[0] <= min(end, horizon):
             at, self._reference, self._period = found
@@ -208,7 +227,9 @@ class Synchroniser:
         marks = tuple(range(self._start, end + 1, self._nominal))
         spans.append(Span(self._start, end, WindowKind.FREE, self._cycles, self._nominal, marks))
         self._start = end
-        for pending in self._pending:
-            while pending and pending[0] < end - self._longest:
-                del pending[0]
+        self._forget(end - 2 * self._longest)
         return True
+
+    def _is_like(self, one: int, other: int) -> bool:
+        """Two pieces of time that can be cycles of one voltage."""
+        return self._shortest <= one <= self._longest and abs(other - one) <= one * MARK_TOLERANCE

@@ -30,6 +30,12 @@ EVENTS_MAX = 64
 SERIES_MAX = 4096
 """Half-cycle values that wait to be taken; the oldest give way."""
 
+STEADY_SHARE = 0.003
+"""Marks within this share of a period carry the line of the window before on."""
+
+STEADY_MARKS_MIN = 4
+"""With so many of them the others, moved by a dip, do not matter."""
+
 
 class Limits(NamedTuple):
     """Thresholds as shares of the reference voltage."""
@@ -103,12 +109,13 @@ class HalfCycles:
         self._last: int | None = None  # where the newest half cycle ended
         self._half: tuple[tuple[float, ...], int] | None = None  # its squares added up, and its ticks
         self._open: dict[int, _Open] = {}
+        self._line: _Line | None = None
 
     def open_phases(self) -> dict[int, EventKind]:
         """Phases whose voltage is outside of its limits now."""
         return {phase: EventKind.SWELL if event.is_swell else EventKind.DIP for phase, event in self._open.items()}
 
-    def take(self, history: History, span: Span, means: list[float], scales: Scales) -> None:
+    def take(self, history: History, span: Span, scales: Scales) -> None:
         """Work the half cycles up to the end of `span` off."""
         ends = self._half_cycle_ends(span)
         if not ends:
@@ -117,7 +124,7 @@ class HalfCycles:
             self._last = ends.pop(0)
             if not ends:
                 return
-        squares = self._squares([self._last, *ends], history, means[: len(scales.volts)])
+        squares = self._squares([self._last, *ends], history, len(scales.volts))
         begin = self._last
         for end, row in zip(ends, squares, strict=True):
             if self._half is not None:
@@ -133,7 +140,8 @@ class HalfCycles:
         self._last = begin
 
     def _half_cycle_ends(self, span: Span) -> list[int]:
-        period, origin = _line(span)
+        self._line = _line(span, self._line)
+        period, origin = self._line
         first = self._last + period // 4 if self._last is not None else span.start
         index = max(0, -(-2 * (first - origin) // period))
         ends = []
@@ -144,13 +152,13 @@ class HalfCycles:
         return ends
 
     @staticmethod
-    def _squares(ends: list[int], history: History, means: list[float]) -> list[list[float]]:
-        """Squares of the voltages (counts, without DC) added up from each end to the next."""
+    def _squares(ends: list[int], history: History, phases: int) -> list[list[float]]:
+        """Squares of the voltages, in counts, added up from each end to the next."""
         first = ends[0] // TICKS_PER_SAMPLE - EDGE_BEFORE
         stop = ends[-1] // TICKS_PER_SAMPLE + EDGE_AFTER
-        samples = history.view(first, stop)[: len(means)] - np.array(means)[:, None]
+        samples = history.view(first, stop)[:phases].astype(np.float64)
         np.square(samples, out=samples)
-        running = np.zeros((len(means), samples.shape[1] + 1))
+        running = np.zeros((phases, samples.shape[1] + 1))
         np.cumsum(samples, axis=1, out=running[:, 1:])
         up_to = []
         for end in ends:
@@ -201,12 +209,30 @@ class HalfCycles:
         )
 
 
-def _line(span: Span) -> tuple[int, int]:
-    """Period and start of the straight line through a window's marks."""
-    marks = span.marks
-    reach = len(marks) // 2
-    if reach < 1:
-        return span.period, marks[0] if marks else span.start
-    slopes = [(late - early) // reach for early, late in zip(marks, marks[reach:], strict=False)]
+class _Line(NamedTuple):
+    """Cycle ends as a straight line: `origin` + n x `period`, in ticks."""
+
+    period: int
+    origin: int
+
+
+def _line(span: Span, before: _Line | None) -> _Line:
+    """The straight line through a window's marks; those that carry the line of the window before on come first."""
+    marks = list(enumerate(span.marks))
+    if before is not None:
+        half = before.period // 2
+        off = [abs((mark - before.origin + half) % before.period - half) for _, mark in marks]
+        steady = [entry for entry, away in zip(marks, off, strict=True) if away <= before.period * STEADY_SHARE]
+        if len(steady) >= STEADY_MARKS_MIN:
+            marks = steady
+    reach = len(span.marks) // 2
+    slopes = [
+        (late - early) // (far - near)
+        for place, (near, early) in enumerate(marks)
+        for far, late in marks[place + 1 :]
+        if far - near >= reach
+    ]
+    if not slopes:
+        return _Line(span.period, marks[0][1] if marks else span.start)
     period = median_low(slopes)
-    return period, median_low(mark - index * period for index, mark in enumerate(marks))
+    return _Line(period, median_low(mark - index * period for index, mark in marks))

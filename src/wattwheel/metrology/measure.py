@@ -169,7 +169,7 @@ class Chain:
         else:
             reactive = [(phasors[p] * phasors[phases + p].conjugate()).imag for p in range(phases)]
         if self._half_cycles is not None:
-            self._half_cycles.take(history, span, means, self._scales)
+            self._half_cycles.take(history, span, self._scales)
         history.drop_before(span.end // TICKS_PER_SAMPLE - self._kept)
         return Window(span, self._scales, sums, means, (active, reactive), phasors, raw)
 
