@@ -111,16 +111,16 @@ def _oneway(found: dict[str, list[Figure]], notes: list[str]) -> Result:
     )
 
 
-def measure_ours() -> Figure:
+def measure_ours(asks: int = ASKS, notices: int = NOTICES) -> Figure:
     """A module of asker, bus and owner, in a process of its own so that its zygote starts small."""
-    command = [sys.executable, "-m", "wattwheel.testing.benchmarks.bus"]
+    command = [sys.executable, "-m", "wattwheel.testing.benchmarks.bus", str(asks), str(notices)]
     done = subprocess.run(command, capture_output=True, check=True, timeout=TIMEOUT_S)
     return Figure(*json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure_bare() -> Figure:
+def measure_bare(asks: int = ASKS, notices: int = NOTICES) -> Figure:
     """The same octets through two plain hops."""
-    words = [str(ASKS), str(NOTICES), str(OCTETS)]
+    words = [str(asks), str(notices), str(OCTETS)]
     done = subprocess.run(
         [sys.executable, "-I", "-c", scripts.BARE, *words], capture_output=True, check=True, timeout=TIMEOUT_S
     )
@@ -141,13 +141,12 @@ def _broker(stack: ExitStack, broker: scripts.Broker) -> Callable[[], Figure]:
     return run
 
 
-def _module() -> ModuleConfig:
+def _module(work: Work) -> ModuleConfig:
     """asker, bus and owner with the ports and rights of the standard module."""
     partners = ("asker", "owner")
     routes = [{"control": Control.READ, "prefix": "0E80", "owner": "owner"}]
     settings = {"partners": partners, "routes": routes, "rights": {"asker": [Control.READ]}}
     entries = "wattwheel.testing.benchmarks.bus_partitions"
-    work = Work(ASKS, NOTICES, OCTETS)
     partitions = (
         PartitionConfig("bus", "wattwheel.services.bus:start", msgspec.json.encode(settings)),
         PartitionConfig("owner", f"{entries}:owner"),
@@ -162,7 +161,7 @@ def _module() -> ModuleConfig:
     return ModuleConfig("bus-benchmark", partitions, tuple(channels))
 
 
-def _main() -> None:
+def _main(asks: int, notices: int) -> None:
     host = LinuxProcessHost(run_body)
     loop = EpollLoop()
     host.attach(loop)
@@ -173,13 +172,13 @@ def _main() -> None:
             print(text, file=sys.stderr)
             return
         got = msgspec.json.decode(figures, type=Figures)
-        print(json.dumps([got.p50_ns / 1e3, got.p99_ns / 1e3, NOTICES / (got.notices_ns / 1e9)]))
+        print(json.dumps([got.p50_ns / 1e3, got.p99_ns / 1e3, notices / (got.notices_ns / 1e9)]))
         loop.stop()
 
-    Module(_module(), LinuxClock(loop), host, hear).start()
+    Module(_module(Work(asks, notices, OCTETS)), LinuxClock(loop), host, hear).start()
     loop.run(lambda: None)
     host.close()
 
 
 if __name__ == "__main__":
-    _main()
+    _main(int(sys.argv[1]), int(sys.argv[2]))
