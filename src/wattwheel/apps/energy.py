@@ -47,18 +47,22 @@ class Ledger:
         self.bookings = 0
 
     def book(self, totals: EnergyTotals) -> None:
-        """Book the difference to what was seen. A total that fell is counted, and booked from where it stands now."""
+        """Book the difference to what was seen.
+
+        A total below it is counted and books nothing until it has passed what was seen: it comes late, for the second
+        time, or from a core that has lost something, and in no case may energy be booked twice.
+        """
         self.bookings += 1
-        newest = list(totals.microjoule[: len(REGISTERS_2007)])
+        newest = totals.microjoule[: len(REGISTERS_2007)]
         if self.books is None:
-            self.books = Books(newest, list(newest))
+            self.books = Books(list(newest), list(newest))
             return
         for number, (before, now) in enumerate(zip(self.books.seen, newest, strict=True)):
             if now < before:
                 self.fell += 1
             else:
                 self.books.tariff_1[number] += now - before
-        self.books.seen = newest
+                self.books.seen[number] = now
 
 
 def register_view(microjoule: int) -> int:
