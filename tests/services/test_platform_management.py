@@ -1,0 +1,227 @@
+"""Platform management: the meter's clock, broadcast time, the name plate, the programming key."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.bench import Bench, Puppet, sampling
+
+from wattwheel.model.catalogue import item_2007
+from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Station
+from wattwheel.protocols.dlt645.functions import Function2007
+from wattwheel.protocols.dlt645.items import decode
+from wattwheel.services.platform_management import (
+    CLOCK_PORT,
+    DATE_DI,
+    PANEL_PORT,
+    PROGRAMMING_KEY_NS,
+    SYNC_DIFFERENCE_MAX,
+    TIME_DI,
+    Platform,
+    PlatformSettings,
+    Verdict,
+    broadcast_time,
+    broadcast_verdict,
+)
+from wattwheel.testing.world import World
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["broadcast_time_2007"]
+VERDICTS = {
+    "accept": Verdict.ACCEPTED,
+    "reject: more than 5 min": Verdict.TOO_FAR,
+    "reject: already corrected today": Verdict.DONE_TODAY,
+    "reject: within 5 min of midnight": Verdict.NEAR_MIDNIGHT,
+}
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+CENTURY = [at(text).replace(tzinfo=None) for text in ("2000-01-02", "2099-12-31 23:59:59")]
+
+
+def octets_of(time: datetime) -> bytes:
+    return bytes.fromhex(f"{time:%S%M%H%d%m%y}")
+
+
+DECIDABLE = [vector for vector in VECTORS if vector["expect"] in VERDICTS]
+
+
+def test_only_settlement_instants_are_not_there_yet():
+    assert [v["expect"] for v in VECTORS if v not in DECIDABLE] == ["reject: within 5 min of settlement"]
+
+
+@pytest.mark.parametrize("vector", DECIDABLE, ids=lambda vector: f"{vector['meter']} {vector['expect']}")
+def test_vectors(vector):
+    meter = at(vector["meter"])
+    obeyed = vector["last_corrected"] == meter.date().isoformat()
+    assert broadcast_verdict(at(vector["frame"]), meter, int(obeyed), 1) is VERDICTS[vector["expect"]]
+
+
+@given(st.datetimes(*CENTURY))
+def test_every_time_of_the_century_is_understood(time):
+    time = time.replace(microsecond=0, tzinfo=UTC)
+    assert broadcast_time(octets_of(time)) == time
+
+
+@given(st.binary(max_size=8))
+def test_any_octets_are_a_time_or_none(octets):
+    time = broadcast_time(octets)
+    if time is not None:
+        assert octets_of(time) == octets
+
+
+@pytest.mark.parametrize(
+    "octets", ["600000200726", "006000200726", "000024200726", "000000310626", "000000000726", "0000001a0726", ""]
+)
+def test_impossible_times_are_none(octets):
+    assert broadcast_time(bytes.fromhex(octets)) is None
+    assert broadcast_verdict(None, NOON, 0, 1) is Verdict.IMPOSSIBLE
+
+
+@given(st.datetimes(*CENTURY), st.integers(-1000, 1000), st.integers(0, 3))
+def test_what_is_accepted_is_near_by_and_away_from_midnight(own, seconds, obeyed):
+    own = own.replace(tzinfo=UTC)
+    received = own + timedelta(seconds=seconds)
+    if broadcast_verdict(received, own, obeyed, 2) is Verdict.ACCEPTED:
+        assert obeyed < 2
+        assert abs(received - own) <= SYNC_DIFFERENCE_MAX
+        for time in (own, received):
+            since_midnight = time - time.replace(hour=0, minute=0, second=0, microsecond=0)
+            assert timedelta(minutes=5) < since_midnight < timedelta(hours=23, minutes=55)
+
+
+# -- in a meter
+
+
+@pytest.fixture
+def world():
+    world = World(5, calendar=NOON)
+    world.await_ready()
+    return world
+
+
+def broadcast(world: World, data: bytes, address: str = ADDRESS_BROADCAST, door: str = "tcp") -> None:
+    world.channel(door).write(Station(address).encode(Function2007.BROADCAST_TIME, data))
+    world.advance(0.1)
+
+
+def date_and_time(world: World) -> str:
+    return "".join(decode(item_2007(di), world.ask(di).check()).text for di in (DATE_DI, TIME_DI))
+
+
+def shown(time: datetime) -> str:
+    return f"{time:%y%m%d}{(time.weekday() + 1) % 7:02d}{time:%H%M%S}"
+
+
+def test_a_broadcast_sets_the_clock_of_every_partition_once_a_day(world):
+    assert date_and_time(world) == shown(world.clock.calendar())
+    broadcast(world, octets_of(world.clock.calendar() + timedelta(seconds=200)))
+    late = world.clock.calendar() + timedelta(seconds=199)
+    assert shown(late) <= date_and_time(world) <= shown(late + timedelta(seconds=2))
+    calendars = [body._life.context.clock.calendar() for body in world.meter.host.bodies.values()]
+    assert sum(calendar - world.clock.calendar() > timedelta(seconds=198) for calendar in calendars) >= 4
+    before = date_and_time(world)
+    broadcast(world, octets_of(world.clock.calendar()), door="line")
+    assert date_and_time(world) >= before
+    world.advance(1)
+    assert world.counters()["platform"] == {"time_accepted": 1, "time_done_today": 1}
+    world.clock.step_calendar(86_400)
+    broadcast(world, octets_of(world.clock.calendar() + timedelta(seconds=100)))
+    world.advance(1)
+    assert world.counters()["platform"]["time_accepted"] == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "counter"),
+    [
+        (octets_of(NOON + timedelta(minutes=6)), "time_too_far"),
+        (bytes(6), "time_impossible"),
+        (b"\xff" * 6, "time_impossible"),
+    ],
+)
+def test_what_may_not_set_the_clock_is_counted_and_changes_nothing(world, data, counter):
+    broadcast(world, data)
+    world.advance(1)
+    assert world.counters()["platform"] == {counter: 1}
+    assert date_and_time(world) == shown(world.clock.calendar())
+
+
+def test_the_set_time_outlives_kills_and_a_cut_of_the_supply(world):
+    broadcast(world, octets_of(world.clock.calendar() + timedelta(seconds=250)))
+    for name in ("platform", "kernel", "store", "platform"):
+        world.kill(name)
+        world.advance(2)
+    assert date_and_time(world) >= shown(world.clock.calendar() + timedelta(seconds=248))
+    world.cut_power_at_write(0)
+    world.advance(30)
+    assert world.power_cuts == 1
+    assert date_and_time(world) >= shown(world.clock.calendar() + timedelta(seconds=248))
+    broadcast(world, octets_of(world.clock.calendar()))
+    world.advance(1)
+    assert world.counters()["platform"] == {"time_done_today": 1}
+    assert world.meter.crashes == []
+
+
+def test_the_host_clocks_steps_move_the_meters(world):
+    broadcast(world, octets_of(world.clock.calendar() + timedelta(seconds=30)))
+    world.clock.step_calendar(3600)
+    assert date_and_time(world) >= shown(world.clock.calendar() + timedelta(seconds=29))
+
+
+def test_standard_time_is_what_goes_over_the_wire():
+    settings = World().meter.settings
+    clock = msgspec.structs.replace(settings.clock, utc_offset_minutes=480)
+    world = World(6, settings=msgspec.structs.replace(settings, clock=clock), calendar=NOON)
+    world.await_ready()
+    assert date_and_time(world) == shown(world.clock.calendar() + timedelta(hours=8))
+    broadcast(world, octets_of(world.clock.calendar() + timedelta(hours=8, minutes=2)))
+    assert date_and_time(world) >= shown(world.clock.calendar() + timedelta(hours=8, seconds=118))
+
+
+def test_the_name_plate(world):
+    address = world.meter.settings.meter.address
+    assert world.ask(0x04000401).check() == bytes.fromhex(address)[::-1]
+    assert world.ask(0x04000402).check() == bytes.fromhex(address)[::-1]
+    assert world.ask(0x04000403).error == 2
+
+
+def test_the_programming_key_is_open_for_240_minutes_or_until_pressed_again():
+    platforms = []
+
+    def begin(context):
+        platforms.append(Platform(context, PlatformSettings("202611200001")))
+
+    cells = [sampling(CLOCK_PORT, f"platform.{CLOCK_PORT}"), sampling(PANEL_PORT, f"platform.{PANEL_PORT}")]
+    bench = Bench({"platform": Puppet(begin)}, (), cells)
+
+    def is_open() -> bool:
+        return json.loads(bench.host.sampling[PANEL_PORT].newest.message)["programming_key"]
+
+    bench.run()
+    assert not is_open()
+    assert not platforms[-1].press("up")
+    assert platforms[-1].press("program")
+    assert is_open()
+    bench.run(PROGRAMMING_KEY_NS / 1e9 - 1)
+    assert is_open()
+    bench.run(1)
+    assert not is_open()
+    assert platforms[-1].press("program+")
+    bench.run(60)
+    assert platforms[-1].press("program")
+    assert not is_open()
+    assert platforms[-1].press("program")
+    bench.run(PROGRAMMING_KEY_NS / 1e9 - 30)
+    assert is_open()  # the end of the first opening is not that of the second
+    bench.kill("platform")
+    bench.run(1)
+    assert not is_open()
