@@ -7,22 +7,24 @@ reference.
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from enum import StrEnum
-from itertools import pairwise
 from statistics import median_low
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
 from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
-from wattwheel.metrology.window import EDGE_AFTER, EDGE_BEFORE, weights_at
+from wattwheel.metrology.window import EDGE_AFTER, EDGE_BEFORE, end_weights
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from wattwheel.metrology.cycles import Span
     from wattwheel.metrology.history import History
     from wattwheel.metrology.quantities import Scales
+
+    Floats = NDArray[np.float64]
 
 EVENTS_MAX = 64
 """Finished events that wait to be taken; the oldest give way and are counted."""
@@ -32,6 +34,9 @@ SERIES_MAX = 4096
 
 STEADY_SHARE = 0.003
 """Marks within this share of a period carry the line of the window before on."""
+
+STRAIGHT_SHARE = 0.0003
+"""When no mark is farther than this share of a period off the line from the first to the last, that is the line."""
 
 STEADY_MARKS_MIN = 4
 """With so many of them the others, moved by a dip, do not matter."""
@@ -107,7 +112,7 @@ class HalfCycles:
     def restart(self) -> None:
         """Samples were lost: begin anew. An event that was open is given up, its end was not seen."""
         self._last: int | None = None  # where the newest half cycle ended
-        self._half: tuple[tuple[float, ...], int] | None = None  # its squares added up, and its ticks
+        self._half: tuple[Floats, Floats] | None = None  # its squares added up, and its samples
         self._open: dict[int, _Open] = {}
         self._line: _Line | None = None
 
@@ -124,20 +129,27 @@ class HalfCycles:
             self._last = ends.pop(0)
             if not ends:
                 return
-        squares = self._squares([self._last, *ends], history, len(scales.volts))
-        begin = self._last
-        for end, row in zip(ends, squares, strict=True):
-            if self._half is not None:
-                before, ticks = self._half
-                samples = (ticks + end - begin) / TICKS_PER_SAMPLE
-                values = tuple(
-                    abs(factor) * math.sqrt(max(0.0, (old + new) / samples))
-                    for factor, old, new in zip(scales.volts, before, row, strict=True)
-                )
-                self._note(HalfCycle(begin, values), end - begin, scales)
-            self._half = tuple(row), end - begin
-            begin = end
-        self._last = begin
+        positions = [self._last, *ends]
+        squares = self._squares(positions, history, len(scales.volts))
+        lengths = np.diff(np.array(positions) - positions[0]) / TICKS_PER_SAMPLE
+        starts = positions[:-1]
+        if self._half is not None:
+            squares = np.concatenate((self._half[0], squares), axis=1)
+            lengths = np.concatenate((self._half[1], lengths))
+        else:
+            del starts[0]
+        means = (squares[:, 1:] + squares[:, :-1]) / (lengths[1:] + lengths[:-1])
+        volts = np.sqrt(np.maximum(means, 0.0)) * np.abs(np.array(scales.volts))[:, None]
+        self._half = squares[:, -1:], lengths[-1:]
+        self._last = ends[-1]
+        values = [HalfCycle(at, row) for at, row in zip(starts, map(tuple, volts.T.tolist()), strict=True)]
+        self.series += values
+        reference = scales.rating.reference_voltage_v
+        is_calm = (volts >= self._limits.dip * reference).all() and (volts <= self._limits.swell * reference).all()
+        if self._open or not is_calm:
+            half_s = float(lengths[-1]) / scales.rate_hz
+            for value in values:
+                self._note(value, half_s, reference)
 
     def _half_cycle_ends(self, span: Span) -> list[int]:
         self._line = _line(span, self._line)
@@ -152,32 +164,23 @@ class HalfCycles:
         return ends
 
     @staticmethod
-    def _squares(ends: list[int], history: History, phases: int) -> list[list[float]]:
-        """Squares of the voltages, in counts, added up from each end to the next."""
-        first = ends[0] // TICKS_PER_SAMPLE - EDGE_BEFORE
-        stop = ends[-1] // TICKS_PER_SAMPLE + EDGE_AFTER
+    def _squares(positions: list[int], history: History, phases: int) -> Floats:
+        """Squares of the voltages, in counts, from each position to the next; shape (phases, positions - 1)."""
+        first = positions[0] // TICKS_PER_SAMPLE - EDGE_BEFORE
+        stop = positions[-1] // TICKS_PER_SAMPLE + EDGE_AFTER
         samples = history.view(first, stop)[:phases].astype(np.float64)
         np.square(samples, out=samples)
-        running = np.zeros((phases, samples.shape[1] + 1))
-        np.cumsum(samples, axis=1, out=running[:, 1:])
-        up_to = []
-        for end in ends:
-            at = end // TICKS_PER_SAMPLE - EDGE_BEFORE - first
-            weights = weights_at(end)
-            beside = samples[:, at : at + 4].tolist()
-            before = running[:, at].tolist()
-            up_to.append(
-                [
-                    total + row[0] * weights[0] + row[1] * weights[1] + row[2] * weights[2] + row[3] * weights[3]
-                    for total, row in zip(before, beside, strict=True)
-                ]
-            )
-        return [[b - a for a, b in zip(low, high, strict=True)] for low, high in pairwise(up_to)]
+        at = np.array([position - first * TICKS_PER_SAMPLE for position in positions])
+        place, fraction = at // TICKS_PER_SAMPLE, at % TICKS_PER_SAMPLE / TICKS_PER_SAMPLE
+        weights = np.array(end_weights(cast("float", fraction)))  # four weights a position
+        beside = samples[:, place + np.arange(-1, 3)[:, None]]
+        borders = (beside * weights).sum(axis=1)
+        inner = np.add.reduceat(samples[:, : place[-1] - 1], place[:-1] - 1, axis=1)
+        return np.asarray(inner + borders[:, 1:] - borders[:, :-1])
 
-    def _note(self, value: HalfCycle, half_ticks: int, scales: Scales) -> None:
-        self.series.append(value)
-        reference, limits = scales.rating.reference_voltage_v, self._limits
-        half_s = half_ticks / TICKS_PER_SAMPLE / scales.rate_hz
+    def _note(self, value: HalfCycle, half_s: float, reference: float) -> None:
+        """Open, carry on and finish the events of every phase."""
+        limits = self._limits
         for phase, volts in enumerate(value.voltage_v_rms):
             share = volts / reference
             event = self._open.get(phase)
@@ -218,6 +221,11 @@ class _Line(NamedTuple):
 
 def _line(span: Span, before: _Line | None) -> _Line:
     """The straight line through a window's marks; those that carry the line of the window before on come first."""
+    first, cycles = (span.marks or (span.start,))[0], len(span.marks) - 1
+    if cycles > 1:
+        straight, slack = (span.marks[-1] - first) // cycles, span.period * STRAIGHT_SHARE
+        if all(abs(mark - first - place * straight) <= slack for place, mark in enumerate(span.marks)):
+            return _Line(straight, first)
     marks = list(enumerate(span.marks))
     if before is not None:
         half = before.period // 2
@@ -233,6 +241,6 @@ def _line(span: Span, before: _Line | None) -> _Line:
         if far - near >= reach
     ]
     if not slopes:
-        return _Line(span.period, marks[0][1] if marks else span.start)
+        return _Line(span.period, first)
     period = median_low(slopes)
     return _Line(period, median_low(mark - index * period for index, mark in marks))
