@@ -114,6 +114,7 @@ class Operator:
         self.is_ready = False
         bit = context.wheel.free_bit()
         context.wheel.task(bit, self._look)
+        context.wheel.post(bit)  # a page that outlived the kernel before this one must not find an empty document
         context.wheel.post_every(STATUS_NS, bit)
 
     def normal(self) -> None:

@@ -22,7 +22,7 @@ import msgspec
 from wattwheel.boot.control import SOCKET_NAME
 from wattwheel.boot.core_settings import CoreLink, core_settings
 from wattwheel.boot.kernel_process import Doors, run_kernel
-from wattwheel.boot.settings import OFF, Settings, default_state_folder
+from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
@@ -33,8 +33,9 @@ from wattwheel.model.errors import BadInput, DoorUnavailable
 
 RESTART_DELAY_NS = 20_000_000
 RESTART_DELAY_NS_MAX = 2_000_000_000
+SHORT_LIFE_NS = 1_000_000_000  # a core that ends sooner is started again later and later
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 STOP_PATIENCE_NS = 6_000_000_000
-STOP_LOOK_NS = 20_000_000
 SETUP_FAILED = 2  # exit code of a metering core that could not be set up
 CORE_ERRORS_OCTETS_MAX = 4096
 
@@ -62,7 +63,8 @@ class Board:
         self._is_stopping = False
         self._was_ready = False
         self._exit_code = 0
-        self._deaths = 0
+        self._started_ns: dict[str, int] = {}
+        self._delay_ns: dict[str, int] = {}
         self._failure = ""
         self._origin = calendar_origin(settings.clock.speed)
         self._now_ns = LinuxClock(self._loop).now_ns
@@ -143,6 +145,7 @@ class Board:
         """Start the metering core: an interpreter of its own, told everything on its standard input."""
         if self._is_stopping or self._core_link is None:
             return
+        self._started_ns["metering core"] = self._now_ns()
         folder, link = self._folder / "metering", self._core_link
         document = core_settings(self._settings, folder, link, self._minute_of_day(), os.getpid())
         command = [sys.executable, "-m", "wattwheel.boot.metering_core", "--settings", "0"]
@@ -177,14 +180,20 @@ class Board:
         """Fork the management core's kernel."""
         if self._is_stopping:
             return
+        self._started_ns["kernel"] = self._now_ns()
         here, there = socket.socketpair()
         own_pid = os.getpid()
         doors = Doors(self._devices, self._addresses, self._lines, self._listeners, self._control, there)
         sys.stdout.flush()
+        # A signal for the new process must not fall into the handlers it inherits: until it has its own, it just ends.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
+                for number in STOP_SIGNALS:
+                    signal.signal(number, signal.SIG_DFL)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
                 here.close()
                 self._loop.close()
                 if self._core is not None and self._core.stderr is not None:
@@ -195,6 +204,7 @@ class Board:
                 _log(f"kernel: {fault!r}")
             finally:
                 os._exit(status)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         there.close()
         if self._board_end is not None:
             self._loop.unwatch(self._board_end.fileno())
@@ -248,10 +258,15 @@ class Board:
     def _again(self, what: str, start: Callable[[], None]) -> None:
         if self._is_stopping:
             return
-        self._deaths += 1
-        _log(f"{what} ended; starting it again" + (f" ({self._failure.strip()})" if self._failure else ""))
-        self._failure = ""
-        self._loop.call_at(self._now_ns() + RESTART_DELAY_NS, start)
+        why = self._failure.strip() if what == "metering core" else ""
+        _log(f"{what} ended; starting it again" + (f" ({why})" if why else ""))
+        if why:
+            self._failure = ""
+        now = self._now_ns()
+        was_short = now - self._started_ns[what] < SHORT_LIFE_NS
+        before = self._delay_ns.get(what, RESTART_DELAY_NS)
+        self._delay_ns[what] = min(2 * before, RESTART_DELAY_NS_MAX) if was_short else RESTART_DELAY_NS
+        self._loop.call_at(now + self._delay_ns[what], start)
 
     # -- life --------------------------------------------------------------------------------------------------
 
@@ -312,17 +327,12 @@ def _preload() -> None:
         importlib.import_module(name)
 
 
-def state_folder(settings: Settings) -> Path:
-    """The state folder of `settings`."""
-    return Path(settings.state.folder) if settings.state.folder else default_state_folder()
-
-
 def run(settings: Settings, say: Callable[[str], None]) -> int:
     """Boot a meter and run it until SIGINT (130) or SIGTERM (0).
 
     Raises BadInput or DoorUnavailable, before anything has started, for a door, folder or input that cannot be had.
     """
-    folder = state_folder(settings)
+    folder = settings.state_folder
     make_folder(folder)
     lock = hold(folder / "meter.lock")
     try:

@@ -1,0 +1,144 @@
+"""What outside programs read of a living meter: the status document, the same over the page, and the buttons."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from tests.head_end import HeadEnd
+from tests.page_api import PageApi
+
+from wattwheel.model.records import REGISTERS
+from wattwheel.testing.living import LivingMeter
+
+CONTRACT = {
+    "ready": True, "version": "0.1.0", "address": "202611200001", "dlt645": "127.0.0.1:6450", "serial": "/dev/pts/3",
+    "web": "http://127.0.0.1:8645", "isolation": "L2",
+    "pids": {"kernel": 11, "metering_core": 12, "partitions": {"communication": 13, "energy": 14}},
+    "energy_microjoule": {
+        "import_active": 1, "export_active": 0, "reactive_q1": 0, "reactive_q2": 0, "reactive_q3": 0, "reactive_q4": 0
+    },
+    "counters": {},
+}  # fmt: skip
+"""The literal of the contract; values are examples of their kind."""
+PUSHES_MAX = 5
+
+
+def check_shape(document, contract):
+    for name, example in contract.items():
+        assert name in document
+        if isinstance(example, dict):
+            check_shape(document[name], example)
+        else:
+            assert type(document[name]) is type(example), name
+
+
+def wattwheel(*arguments):
+    command = [sys.executable, "-m", "wattwheel", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+@pytest.fixture(scope="module")
+def meter():
+    with LivingMeter("", "--speed", "60") as living:
+        yield living
+        assert living.stop() == 0, living.output
+
+
+@pytest.fixture
+def page(meter):
+    api = PageApi(*meter.door("web"))
+    yield api
+    api.close()
+
+
+def test_the_status_document_on_the_command_line(meter):
+    done = wattwheel("status", "--json", "--state", str(meter.state))
+    document = json.loads(done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_shape(document, CONTRACT)
+    assert set(document["energy_microjoule"]) == set(REGISTERS)
+    assert document["dlt645"] == ":".join(map(str, meter.door("dlt645")))
+    assert document["serial"] == meter.serial_path()
+
+
+def test_the_status_document_on_the_page(meter, page):
+    document = page.get("/api/status")
+    check_shape(document, CONTRACT)
+    own = meter.status()
+    assert {name: document[name] for name in ("ready", "address", "pids", "web")} == {
+        name: own[name] for name in ("ready", "address", "pids", "web")
+    }
+
+
+def test_every_pid_is_a_living_process_of_its_name(meter):
+    pids = meter.status()["pids"]
+    for name, pid in {**pids["partitions"], "kernel": pids["kernel"]}.items():
+        with open(f"/proc/{pid}/comm") as comm:
+            assert comm.read().strip() == f"ww-{name}"[:15]
+
+
+def test_energy_never_falls_over_what_is_told(meter, page):
+    before = meter.status()["energy_microjoule"]["import_active"]
+    for _ in page.pushes(2):
+        now = meter.status()["energy_microjoule"]["import_active"]
+        assert now >= before
+        before = now
+    assert before > 0
+
+
+def test_reads_are_counted(meter, page):
+    head_end = HeadEnd(meter.door("dlt645"))
+    for _ in range(7):
+        head_end.read_when_back(0x02010100)
+    head_end.close()
+    for _ in page.pushes(PUSHES_MAX):
+        counted = meter.status()["counters"].get("communication", {})
+        if counted.get("reads_by_owner", 0) >= 7:
+            break
+    assert counted["reads_by_owner"] == 7
+    assert counted["connections"] == 1
+
+
+def shown_when(page, is_shown):
+    """What the display shows as soon as `is_shown` likes it."""
+    display = page.get("/api/display")
+    pushes = page.pushes(PUSHES_MAX)
+    while not is_shown(display):
+        assert next(pushes, None) is not None, display
+        display = page.get("/api/display")
+    pushes.close()
+    return display
+
+
+def press(meter, *words):
+    done = wattwheel("press", *words, "--state", str(meter.state))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_buttons_turn_the_display(meter, page):
+    press(meter, "up", "--long")
+    first = shown_when(page, lambda display: display["index"] == "01")
+    assert first["di"] == "00010000"
+    assert first["lit"] is True
+    press(meter, "down")
+    assert shown_when(page, lambda display: display["index"] == "16")["di"] == "04000102"
+    press(meter, "up")
+    press(meter, "up")
+    assert shown_when(page, lambda display: display["index"] == "02")["di"] == "00020000"
+    press(meter, "both")
+    assert shown_when(page, lambda display: display["digits"].startswith("8.8."))
+
+
+def test_the_programming_button_opens_and_closes(meter, page):
+    assert "program" not in page.get("/api/display")["symbols"]
+    press(meter, "program")
+    shown_when(page, lambda display: "program" in display["symbols"])
+    press(meter, "program")
+    shown_when(page, lambda display: "program" not in display["symbols"])
+
+
+def test_a_button_that_is_not_there(meter):
+    done = wattwheel("press", "left", "--state", str(meter.state))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
