@@ -184,6 +184,13 @@ class LinuxQueuingSource:
         if self._on_space is not None:
             self._on_space()
 
+    def close(self) -> None:
+        """Give this hold back; the channel stays."""
+        if self._is_watching:
+            self._loop.unwatch(self._space)
+        self._on_space = None
+        self._socket.close()
+
 
 class LinuxQueuingDestination:
     """`hil.ports.QueuingDestination` over the descriptors of a channel."""
@@ -244,6 +251,11 @@ class LinuxQueuingDestination:
     def on_arrival(self, action: Callable[[], None]) -> None:
         """Call `action` while messages wait."""
         self._loop.watch(self._descriptor, action)
+
+    def close(self) -> None:
+        """Give this hold back; the channel stays, with the message that was not consumed."""
+        self._loop.unwatch(self._descriptor)
+        self._socket.close()
 
 
 _SAMPLE_HEADER = struct.Struct("<QQII")  # number, written_ns, length, checksum
