@@ -55,12 +55,12 @@ def test_an_absent_peer_is_said(given, monkeypatch):
     monkeypatch.setattr(chain, "work", lambda: given)
     monkeypatch.setattr(chain, "measure", lambda *_, **__: 50e6)
     monkeypatch.setattr("wattwheel.testing.benchmarks.figures.memcpy_gb_s", lambda: 10.0)
-    (row,) = chain.measure_chain()
+    row, rate = chain.measure_chain()
     document = json.loads(json.dumps(row.document()))
     assert document["met"] is None
     assert document["peers"] == {"pqopen-lib 0.10.5": None}
     assert any("no peer here" in note for note in document["notes"])
-    assert any("30 million pairs/s wanted, reached: True" in note for note in document["notes"])
+    assert (rate.name, rate.value, rate.target, rate.met) == ("chain_rate", 50e6, 30e6, True)
 
 
 BUFFER = """\

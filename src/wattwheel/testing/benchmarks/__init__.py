@@ -24,7 +24,7 @@ def _codec() -> list[Result]:
 
 
 def _chain() -> list[Result]:
-    from wattwheel.testing.benchmarks.figures import measure_chain
+    from wattwheel.testing.benchmarks.chain import measure_chain
 
     return measure_chain()
 

@@ -149,7 +149,7 @@ def agree(ours: Metered, peer: dict[str, float]) -> bool:
 
 
 def measure_chain() -> list[Result]:
-    """The row of the bench table."""
+    """The rows of the bench table: beside the peer, and against the machine's memory speed."""
     from wattwheel.testing.benchmarks.figures import memcpy_gb_s  # the table's module may import this one
 
     given = work()
@@ -172,7 +172,6 @@ def measure_chain() -> list[Result]:
     except (PeerUnavailableError, OSError, subprocess.SubprocessError) as fault:
         notes.append(f"not run: {fault}")
         ours += [measure(given) for _ in range(REPEATS - len(ours))]
-    notes.append(f"memcpy {copied:.1f} GB/s: {wanted / 1e6:.0f} million pairs/s wanted, reached: {max(ours) >= wanted}")
     if halves:
         notes.append(f"with RMS of every half cycle {max(halves) / 1e6:.1f} million pairs/s")
     return [
@@ -184,5 +183,12 @@ def measure_chain() -> list[Result]:
             ratio=max(ours) / max(peer) if peer else None,
             target=RATIO_TARGET,
             notes=notes,
-        )
+        ),
+        Result(
+            name="chain_rate",
+            value=max(ours),
+            unit="pairs/s",
+            target=wanted,
+            notes=[f"{PAIRS_TARGET:g} where memcpy does {PAIRS_TARGET_MEMCPY_GB_S:g} GB/s; here it does {copied:.1f}"],
+        ),
     ]
