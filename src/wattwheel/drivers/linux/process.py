@@ -36,6 +36,7 @@ from wattwheel.model.errors import ConfigError
 
 DESCRIPTORS_A_MESSAGE_MAX = 200
 REQUEST_OCTETS_MAX = 200_000
+STANDARD_DESCRIPTORS = 3  # input, output, error
 STOP_LOOKS_MAX = 2000  # looks at a process that was told to stop; it does within microseconds
 FORK_FAILED = 71  # exit status of a body that the machine had no room for
 _PR_SET_PDEATHSIG = 1
@@ -148,8 +149,11 @@ class LinuxProcessHost:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            here.close()
-            _be_zygote(there, parent, run_body)
+            try:
+                here.close()
+                _be_zygote(there, parent, run_body)
+            finally:  # whatever happens, the child must not go on as a second kernel
+                os._exit(1)
         there.close()
         self.zygote_pid = pid
         self._control = here
@@ -297,6 +301,7 @@ def _be_zygote(control: socket.socket, parent: int, run_body: RunBody) -> None:
     """Serve spawn requests until the kernel is gone. Never returns."""
     die_with_parent(parent)
     name_process("zygote")
+    _let_go_of_all_but(control.fileno())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the kernel decides
     gc.collect()
     gc.freeze()
@@ -333,6 +338,17 @@ def _be_zygote(control: socket.socket, parent: int, run_body: RunBody) -> None:
     loop.on_signal(signal.SIGCHLD, reap)
     loop.watch(control.fileno(), serve)
     loop.run(lambda: None)
+
+
+def _let_go_of_all_but(kept: int) -> None:
+    """Close every descriptor behind standard error but `kept`.
+
+    The kernel was born holding every door and the lock of the state folder; a body gets what it was granted, and the
+    objects that stand for the rest are never touched again, since every process of this family ends by `os._exit`.
+    """
+    above = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    os.closerange(STANDARD_DESCRIPTORS, kept)
+    os.closerange(kept + 1, above)
 
 
 def _report(control: socket.socket, report: _Report) -> None:
