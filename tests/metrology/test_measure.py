@@ -277,6 +277,20 @@ def test_a_picture_of_one_cycle():
     assert max(map(abs, picture.voltage[0])) == 32767
 
 
+@pytest.mark.parametrize("begin_deg", [0, 1, 60, 119, 121, 180, 240, 359])
+def test_a_picture_begins_where_the_first_voltage_rises_whichever_voltage_is_followed(begin_deg):
+    """The first voltage whose crossing is seen is followed, and that depends on where the samples begin."""
+    turns = [-120.0 * number for number in range(3)]
+    volts, amps = ([sine(50.0, rms, turn) for turn in turns] for rms in (220.0, 5.0))
+    wave = Wave(tuple(volts), tuple(amps))
+    chain = Chain(CONVERTER.form(3), Wiring.FOUR_WIRE)
+    picture = chain.feed(CONVERTER.sample(wave, 1.0, 3, start_s=begin_deg / 360 / 50))[2].picture()
+    at = np.arange(64) / 64 * 2 * np.pi
+    for number in range(3):
+        volts = np.array(picture.voltage[number]) * picture.voltage_v_per_count[number]
+        assert np.abs(volts - 220.0 * math.sqrt(2) * np.sin(at - number * 2 * np.pi / 3)).max() < 0.2
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

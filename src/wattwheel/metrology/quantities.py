@@ -291,10 +291,19 @@ class Window:
         return self._distortion(len(self._scales.volts))
 
     def picture(self) -> Picture:
-        """The last cycle of the window for an oscilloscope."""
+        """The last cycle of the window that begins with the first voltage's rising zero crossing, for an oscilloscope.
+
+        Without a fundamental of that voltage: the last cycle.
+        """
         scales, span = self._scales, self.span
         period = min(span.period, span.end - span.start)
         begin = span.end - period - (span.start // TICKS_PER_SAMPLE) * TICKS_PER_SAMPLE
+        if self.phasors is not None and self.phasors[0] and span.kind is WindowKind.WHOLE:
+            # Phasors count from the sample before the window's first; what rises through zero there is at -90 degrees.
+            turns = -cmath.phase(self.phasors[0]) / (2.0 * math.pi) - 0.25
+            crossing = (round(turns * period) - TICKS_PER_SAMPLE) % period
+            if begin >= crossing:
+                begin -= (begin - crossing) % period
         at = (begin + np.arange(PICTURE_POINTS) * (period / PICTURE_POINTS)) / TICKS_PER_SAMPLE + scales.margin + 1
         low = max(0, int(at[0]) - 1)
         samples = self._raw[:, low : int(at[-1]) + EDGE_AFTER]
