@@ -217,18 +217,14 @@ def test_an_end_by_itself_is_told_with_its_status(kernel, entry, status):
     kernel.until(lambda: kernel.deaths == [status])
 
 
-def test_an_exception_is_status_1_and_printed(capfd, kernel):
-    kernel.spawn("fail")
-    kernel.until(lambda: kernel.deaths == [1])
-    assert "RuntimeError: a body that fails on purpose" in capfd.readouterr().err
-
-
-def test_a_body_that_takes_too_much_memory_ends_and_the_host_lives(capfd, kernel):
-    kernel.spawn("memory", memory=64 * 1024 * 1024)
-    kernel.until(lambda: kernel.deaths == [1])
-    assert "MemoryError" in capfd.readouterr().err
-    kernel.spawn("echo")
-    kernel.until(lambda: kernel.heard == [b"born"])
+@pytest.mark.parametrize(("entry", "words"), [("fail", "fails on purpose"), ("memory", "MemoryError")])
+def test_an_exception_is_status_1_and_printed_and_the_host_lives(capfd, entry, words):
+    with contextlib.closing(Kernel()) as kernel:
+        kernel.spawn(entry, memory=64 * 1024 * 1024)
+        kernel.until(lambda: kernel.deaths == [1])
+        kernel.spawn("echo")
+        kernel.until(lambda: kernel.heard == [b"born"])
+    assert words in capfd.readouterr().err
 
 
 def test_stop_ends_in_order(kernel):
