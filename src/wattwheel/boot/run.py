@@ -26,7 +26,7 @@ from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
-from wattwheel.drivers.linux.process import name_process
+from wattwheel.drivers.linux.process import call_prctl, name_process
 from wattwheel.drivers.linux.storage import hold, make_folder
 from wattwheel.hil.octets import LineSettings
 from wattwheel.model.errors import BadInput, DoorUnavailable
@@ -35,6 +35,7 @@ RESTART_DELAY_NS = 20_000_000
 RESTART_DELAY_NS_MAX = 2_000_000_000
 SHORT_LIFE_NS = 1_000_000_000  # a core that ends sooner is started again later and later
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PR_SET_CHILD_SUBREAPER = 36  # whose own parent ends becomes our child, and is reaped here
 STOP_PATIENCE_NS = 6_000_000_000
 SETUP_FAILED = 2  # exit code of a metering core that could not be set up
 CORE_ERRORS_OCTETS_MAX = 4096
@@ -57,7 +58,8 @@ class Board:
     def __init__(self, settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
         self._settings, self._folder, self._say = settings, folder, say
         self._loop = EpollLoop()
-        self._kernel_pid = 0
+        self._kernel_pid = 0  # 0 while it does not live
+        self._family = 0  # process group of the kernel and all that it has started, 0 once none of them is left
         self._core: subprocess.Popen[bytes] | None = None
         self._board_end: socket.socket | None = None
         self._is_stopping = False
@@ -181,6 +183,9 @@ class Board:
         if self._is_stopping:
             return
         self._started_ns["kernel"] = self._now_ns()
+        if self._board_end is not None:
+            self._loop.unwatch(self._board_end.fileno())
+            self._board_end.close()
         here, there = socket.socketpair()
         own_pid = os.getpid()
         doors = Doors(self._devices, self._addresses, self._lines, self._listeners, self._control, there)
@@ -205,11 +210,10 @@ class Board:
             finally:
                 os._exit(status)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        with contextlib.suppress(OSError):  # the kernel does the same; whoever comes first
+            os.setpgid(pid, pid)
         there.close()
-        if self._board_end is not None:
-            self._loop.unwatch(self._board_end.fileno())
-            self._board_end.close()
-        self._kernel_pid, self._board_end = pid, here
+        self._kernel_pid, self._family, self._board_end = pid, pid, here
         self._loop.watch(here.fileno(), self._hear_kernel)
         self._tell_kernel()
 
@@ -234,12 +238,26 @@ class Board:
     def _reap(self) -> None:
         if self._core is not None and self._core.poll() is not None:
             self._bury_core(self._core.returncode)
-        with contextlib.suppress(ChildProcessError):
-            if self._kernel_pid and os.waitpid(self._kernel_pid, os.WNOHANG)[0]:
-                self._kernel_pid = 0
-                self._again("kernel", self._start_kernel)
-        if self._is_stopping and not self._kernel_pid and self._core is None:
+        if self._family:
+            self._reap_family()
+        if self._is_stopping and not self._family and self._core is None:
             self._loop.stop()
+
+    def _reap_family(self) -> None:
+        """Bury the kernel and whoever outlived it; only then start anew, so that medium and lines are free by then."""
+        while True:
+            try:
+                ended = os.waitid(os.P_PGID, self._family, os.WEXITED | os.WNOHANG)
+            except ChildProcessError:
+                self._family = 0
+                self._again("kernel", self._start_kernel)
+                return
+            if ended is None:
+                return
+            if ended.si_pid == self._kernel_pid:
+                self._kernel_pid = 0
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._family, signal.SIGKILL)
 
     def _bury_core(self, status: int) -> None:
         assert self._core is not None
@@ -273,6 +291,7 @@ class Board:
     def run(self) -> int:
         """Serve until told to stop. Returns the exit code."""
         name_process("board")
+        call_prctl(PR_SET_CHILD_SUBREAPER, 1)
         self._loop.on_signal(signal.SIGCHLD, self._reap)
         self._loop.on_signal(signal.SIGINT, self._interrupt)
         self._loop.on_signal(signal.SIGTERM, self._begin_stop)
