@@ -323,6 +323,13 @@ def test_half_a_frame_is_given_up_after_500_ms_of_silence(world):
     assert answer(world.ask(read(VOLTAGE))) == VOLTAGE_ANSWER
 
 
+def test_each_half_frame_is_given_up(world):
+    for number in range(1, 4):
+        world.hear(read(TOTAL)[:9])
+        world.pass_ms(500)
+        assert world.count("half_frames") == number
+
+
 def test_a_false_start_never_costs_the_good_frame_behind_it(world):
     false_start = bytes.fromhex("68AAAAAAAAAAAA6811FF")
     assert world.ask(false_start + read(VOLTAGE)) == b""

@@ -29,6 +29,7 @@ from tests.services.communication_world import (
     request,
 )
 
+from wattwheel.apex.messages import DATA_OCTETS_MAX
 from wattwheel.services.communication import ANSWER_TIMEOUT_NS, PENDING_A_CHANNEL_MAX
 
 
@@ -178,6 +179,13 @@ def test_another_seq_than_the_last_or_the_next_is_an_exception(world, seq):
     assert answer(world.ask(follow(LONG_DI, 1)))[0] == 0xB2
 
 
+def test_what_just_fits_one_frame_is_not_split(world):
+    for size, control in ((196, 0x91), (197, 0xB1)):
+        world.hear(read(LONG_DI))
+        world.reply(*world.asked(), bytes(size))
+        assert answer(world.tcp.take())[0] == control
+
+
 def test_nothing_follows_a_short_answer_or_another_identifier(world):
     world.ask(read(VOLTAGE))
     assert answer(world.ask(follow(VOLTAGE, 1))) == (0xD2, b"\x02")
@@ -304,7 +312,7 @@ def test_an_old_snapshot_is_not_used(snapshot_world):
     world.pass_ms(3000)
     world.hear(read(VOLTAGE))
     assert (world.asked(), answer(world.tcp.take())) == ([], VOLTAGE_ANSWER)
-    world.pass_ms(1)
+    world.pass_ms(1 / MS)
     world.hear(read(VOLTAGE))
     world.reply(*world.asked(), b"\x22\x22")
     assert answer(world.tcp.take()) == (0x91, di_octets(VOLTAGE) + b"\x22\x22")
@@ -332,6 +340,13 @@ def test_a_damaged_snapshot_is_not_used(octets):
     assert answer(world.ask(read(VOLTAGE))) == VOLTAGE_ANSWER
     world.publish({VOLTAGE: b"\x11\x11"})
     assert answer(world.ask(read(VOLTAGE))) == (0x91, di_octets(VOLTAGE) + b"\x11\x11")
+
+
+def test_what_is_too_long_for_a_bus_message_is_not_taken_from_a_snapshot():
+    world = World(reads="snapshot")
+    world.publish({LONG_DI: bytes(DATA_OCTETS_MAX + 1), TOTAL: bytes(DATA_OCTETS_MAX)})
+    world.hear(read(LONG_DI) + read(TOTAL))
+    assert [asked.di for asked in world.asked()] == [LONG_DI]
 
 
 def test_snapshot_answers_keep_the_order_and_the_follow_up_state(snapshot_world):
