@@ -54,7 +54,7 @@ def interpreter(requirement: str) -> Path:
 
 @pytest.fixture(scope="session")
 def dlt645_python() -> Path:
-    return interpreter("dlt645==3.2.0")
+    return interpreter("dlt645[async]==3.2.0")
 
 
 @pytest.fixture(scope="session")

@@ -7,16 +7,15 @@ from tests.clients.readings import ENERGIES, check_energy, check_momentary, mome
 from wattwheel.protocols.dlt645.frame import decode
 
 ADDRESS = "202611200001"
-CLIENTS = {"tcp": 0, "serial": 0, "tcp, eight at once": 8}
+CLIENTS = {"tcp": 0, "serial": 0, "serial, asynchronous": 1, "tcp, asynchronous, eight at once": 8}
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
 def client(request, meter, dlt645_python):
     """A client that knows the meter's address. Calling it gives what every one of its kind got."""
     door = meter.door("dlt645") if request.param.startswith("tcp") else (meter.serial_path(),)
-    kind = request.param.partition(",")[0]
     driver = Driver(dlt645_python, "drive_dlt645.py", *door, CLIENTS[request.param])
-    driver.kind, driver.count = kind, CLIENTS[request.param] or 1
+    driver.count = CLIENTS[request.param] or 1
     driver.address = driver(call="read_address")
     yield driver
     driver.close()
