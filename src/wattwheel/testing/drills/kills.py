@@ -1,0 +1,298 @@
+"""The drill `kills`: kill -9 on any process of a meter while it meters, is read, and keeps its promises about energy.
+
+A real meter plays its bundled recording at 20 x speed. At random instants one process, now and then two at once, is
+killed. A head-end reads through every door all the time. Checked, besides what `witness` says about energy: every door
+answers again within `DOORS_S_MAX`, the two cores agree again within `AGREE_S_MAX`, nobody else had to be restarted, no
+process, zombie, descriptor or socket is left behind, and the energy is there after an orderly stop and a new start.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from wattwheel.boot.measure import measure
+from wattwheel.boot.settings import MeterSettings
+from wattwheel.drivers.sim.recordings import BUNDLED
+from wattwheel.model.errors import NotAnswered
+from wattwheel.testing.drills import census
+from wattwheel.testing.drills.observer import DOORS, Observer
+from wattwheel.testing.drills.score import Score
+from wattwheel.testing.drills.witness import EnergyWitness
+from wattwheel.testing.living import LivingMeter
+
+SPEED = 20.0
+CORES = ("metering_core", "kernel")
+PARTITIONS = ("bus", "store", "metering", "platform", "communication", "energy", "display", "web")
+HELPERS = ("zygote",)
+CORE_SHARE, PAIR_SHARE = 4, 4
+"""In a deck of cards each partition stands once, each core `CORE_SHARE` times, pairs of any two `PAIR_SHARE` times."""
+
+DOORS_S_MAX = 3.0
+AGREE_S_MAX = 3.0
+GIVE_UP_S = 30.0
+WATCH_S_MAX = 1.5
+"""A kill comes at most this long after the meter was whole again: longer than a push interval."""
+
+SETTLE_S = 2.5
+LOST_S_MAX = 1.5
+"""What a killed metering core may forget, besides the time until it runs again: see `energy-never-lost.md`."""
+
+OBSERVED_S = 0.5
+"""How exactly lost metering time can be told from outside."""
+
+Victims = tuple[str, ...]
+
+
+def drill(times: int, seed: int) -> Score:
+    """Kill `times` times."""
+    score = Score()
+    with tempfile.TemporaryDirectory(prefix="wattwheel-drill-") as folder:
+        try:
+            _Kills(score, random.Random(seed), Path(folder)).run(times)
+        except NotAnswered as fault:
+            score.fail("the meter", str(fault))
+    return score
+
+
+class Deck:
+    """Victims in random order, so that a few dozen draws have had everything."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._cards: list[Victims] = []
+
+    def draw(self) -> Victims:
+        """The next one or two names."""
+        if not self._cards:
+            everybody = [*CORES, *PARTITIONS, *HELPERS]
+            singles = [(name,) for name in [*CORES * CORE_SHARE, *PARTITIONS, *HELPERS]]
+            self._cards = [*singles, *(tuple(self._chance.sample(everybody, 2)) for _ in range(PAIR_SHARE))]
+            self._chance.shuffle(self._cards)
+        return self._cards.pop()
+
+
+class Tally:
+    """Figures of one kind of kill."""
+
+    def __init__(self) -> None:
+        self.kills = 0
+        self.doors_s = self.agree_s = 0.0
+        self.lost_s: list[float] = []
+
+
+def secondary_power_w() -> float:
+    """Mean power that the default meter's core meters: the bundled recording's without DC, by the current ratio."""
+    phases = measure(BUNDLED, periodic=True)["phases"]
+    return float(sum(phases[p]["ac"]["active_power_w"] for p in "abc")) / MeterSettings().current_ratio
+
+
+class _Kills:
+    def __init__(self, score: Score, chance: random.Random, state: Path) -> None:
+        self._score, self._chance, self._state = score, chance, state
+        self._deck = Deck(chance)
+        self._tallies: dict[Victims, Tally] = {}
+        self._power_w = secondary_power_w()
+        self._voltage_v = float(measure(BUNDLED, periodic=True)["phases"]["a"]["voltage_v_rms"])
+        self._expected: dict[str, int] = {}
+        self._behind_s: float | None = None
+        self._since_behind: list[tuple[Victims, float]] = []
+
+    def run(self, times: int) -> None:
+        """The whole drill."""
+        with LivingMeter("", "--speed", f"{SPEED:g}", state=self._state) as meter:
+            witness = EnergyWitness(self._power_w, SPEED, meter.started_ns)
+            self._score.level = str(meter.status()["isolation"])
+            with Observer(meter, witness, self._score, self._voltage_v) as observer:
+                self._settle(meter, observer)
+                before = self._census(meter, observer)
+                self._settle(meter, observer)
+                for _ in range(times):
+                    self._kill_once(meter, observer, witness)
+                self._watch(observer, SETTLE_S)
+                self._note_behind(witness)
+                self._compare(before, self._census(meter, observer))
+                self._check_residents(meter)
+                self._add_figures(witness, observer)
+            self._score.check(meter.stop() == 0, "orderly stop", "the board did not end with exit code 0")
+            self._check_left_over(meter)
+        self._start_again(witness)
+
+    # -- one kill ----------------------------------------------------------------------------------------------
+
+    def _kill_once(self, meter: LivingMeter, observer: Observer, witness: EnergyWitness) -> None:
+        self._watch(observer, self._chance.uniform(0.0, WATCH_S_MAX))
+        self._note_behind(witness)
+        victims = self._deck.draw()
+        status, pids = meter.status(), meter.pids()
+        witness.disturbed()
+        killed_ns = observer.now_ns()
+        for name in victims:
+            os.kill(pids[name], signal.SIGKILL)
+        self._count_restarts(victims)
+        old = {pids[name] for name in victims} | ({pids["kernel"]} if "zygote" in victims else set())
+        recovered_s = self._recover(observer, victims, killed_ns, old, status["push_sequence"])
+        self._since_behind.append((victims, recovered_s))
+
+    def _count_restarts(self, victims: Victims) -> None:
+        if {"kernel", "zygote"} & set(victims):
+            self._expected = {}
+            return
+        for name in victims:
+            if name in PARTITIONS:
+                self._expected[name] = self._expected.get(name, 0) + 1
+
+    def _recover(self, observer: Observer, victims: Victims, killed_ns: int, old: set[int], sequence: int) -> float:
+        """Look until everything is well again; seconds until the cores agreed."""
+        tally = self._tallies.setdefault(tuple(sorted(victims)), Tally())
+        tally.kills += 1
+        missing, agreed_s = set(DOORS), None
+        while missing or agreed_s is None:
+            sight = observer.look()
+            status = sight.status
+            is_whole = status is not None and _is_whole(status, old)
+            for name in list(missing) if is_whole else ():
+                if name in sight.told_ns:
+                    missing.discard(name)
+                    took_s = (sight.told_ns[name] - killed_ns) / 1e9
+                    tally.doors_s = max(tally.doors_s, took_s)
+                    what = f"{name} after kill -9 of {'+'.join(victims)}: {took_s:.2f} s, at most {DOORS_S_MAX:g}"
+                    self._score.check(took_s <= DOORS_S_MAX, "doors", what)
+            if agreed_s is None and is_whole and sight.agreed_ns is not None and _pushed(status, sequence):
+                agreed_s = (sight.agreed_ns - killed_ns) / 1e9
+                tally.agree_s = max(tally.agree_s, agreed_s)
+                what = f"after kill -9 of {'+'.join(victims)}: {agreed_s:.2f} s, at most {AGREE_S_MAX:g}"
+                self._score.check(agreed_s <= AGREE_S_MAX, "agreement", what)
+            if observer.now_ns() - killed_ns > GIVE_UP_S * 1e9:
+                absent = f"doors {sorted(missing)}, agreed {agreed_s}, status {_short(status)}"
+                raise NotAnswered(f"after kill -9 of {'+'.join(victims)} not whole within {GIVE_UP_S:g} s: {absent}")
+        self._check_bystanders(status, victims)
+        return agreed_s
+
+    def _check_bystanders(self, status: dict[str, Any] | None, victims: Victims) -> None:
+        if status is None:
+            return
+        for name, restarts in status["restarts"].items():
+            expected = self._expected.get(name, 0)
+            if restarts != expected:
+                what = f"{name}: {restarts} restarts, {expected} expected, after kill -9 of {'+'.join(victims)}"
+                self._score.fail("bystander", what)
+                self._expected[name] = restarts
+
+    def _watch(self, observer: Observer, seconds: float) -> None:
+        """Look for `seconds`; every door must answer in each of two rounds, since nothing is being killed."""
+        until_ns = observer.now_ns() + round(seconds * 1e9)
+        silent: set[str] = set()
+        while observer.now_ns() < until_ns:
+            absent = set(DOORS) - set(observer.look().told_ns)
+            for name in silent & absent:
+                self._score.fail("steady", f"{name} did not answer twice in a row while nothing was killed")
+            silent = absent
+
+    def _settle(self, meter: LivingMeter, observer: Observer) -> None:
+        self._watch(observer, SETTLE_S)
+
+    # -- what was lost -----------------------------------------------------------------------------------------
+
+    def _note_behind(self, witness: EnergyWitness) -> None:
+        """Book the metering time lost by the kills since the last time it could be told."""
+        behind_s = witness.take_behind_s()
+        if behind_s is None:
+            return
+        if self._behind_s is not None and self._since_behind:
+            lost_s = behind_s - self._behind_s
+            allowed_s = sum(
+                LOST_S_MAX + recovered_s for victims, recovered_s in self._since_behind if CORES[0] in victims
+            )
+            names = ", ".join("+".join(victims) for victims, _ in self._since_behind)
+            what = f"{lost_s:.2f} s of metering by kill -9 of {names}; at most {allowed_s + OBSERVED_S:.2f} s"
+            self._score.check(lost_s <= allowed_s + OBSERVED_S, "lost metering time", what)
+            if len(self._since_behind) == 1:
+                self._tallies[tuple(sorted(self._since_behind[0][0]))].lost_s.append(lost_s)
+        self._behind_s, self._since_behind = behind_s, []
+
+    # -- what was left behind ----------------------------------------------------------------------------------
+
+    def _census(self, meter: LivingMeter, observer: Observer) -> dict[str, int]:
+        """Descriptors by process name, with nobody connected."""
+        observer.close()
+        meter.process_ended_within(0.5)
+        return {name: census.descriptors(pid) or 0 for name, pid in meter.pids().items()}
+
+    def _compare(self, before: dict[str, int], after: dict[str, int]) -> None:
+        self._score.check(set(before) == set(after), "processes", f"{sorted(after)}, before {sorted(before)}")
+        for name, count in after.items():
+            self._score.check(count <= before.get(name, count), "descriptors", f"{name}: {before.get(name)} -> {count}")
+        self._score.add(what="descriptors", before=before, after=after)
+
+    def _check_residents(self, meter: LivingMeter) -> None:
+        """Nobody lives in the meter's session but who is known: no orphan, no zombie."""
+        assert meter.process is not None
+        known = set(meter.pids().values())
+        strange = [r for r in census.residents(meter.process.pid) if r.pid not in known or r.state == "Z"]
+        self._score.check(not strange, "processes", ", ".join(f"{r.name} {r.pid} state {r.state}" for r in strange))
+
+    def _check_left_over(self, meter: LivingMeter) -> None:
+        assert meter.process is not None
+        left = census.residents(meter.process.pid)
+        self._score.check(not left, "left over after the stop", ", ".join(f"{r.name} {r.pid} {r.state}" for r in left))
+
+    def _start_again(self, witness: EnergyWitness) -> None:
+        """A new power-on finds all the energy that was told."""
+        witness.disturbed()
+        with (
+            LivingMeter("", "--speed", f"{SPEED:g}", state=self._state) as meter,
+            Observer(meter, witness, self._score, self._voltage_v) as observer,
+        ):
+            self._watch(observer, 1.2)
+            self._score.check(observer.look().agreed_ns is not None, "agreement", "after a new start: none")
+
+    # -- figures -----------------------------------------------------------------------------------------------
+
+    def _add_figures(self, witness: EnergyWitness, observer: Observer) -> None:
+        joule_per_s = self._power_w * SPEED
+        self._score.add(
+            what="energy",
+            power_w=round(self._power_w, 3),
+            speed=SPEED,
+            microjoule_at_end=witness.microjoule,
+            closest_to_bound_s=round(witness.closest_s, 3),
+            answers=observer.answers,
+        )
+        for victims, tally in sorted(self._tallies.items()):
+            lost_s = max(tally.lost_s, default=None)
+            self._score.add(
+                what="kill",
+                killed="+".join(victims),
+                kills=tally.kills,
+                doors_s_worst=round(tally.doors_s, 3),
+                agree_s_worst=round(tally.agree_s, 3),
+                not_metered_s_worst=None if lost_s is None else round(max(0.0, lost_s), 3),
+                energy_lost_j_worst=None if lost_s is None else round(max(0.0, lost_s) * joule_per_s),
+            )
+
+
+def _is_whole(status: dict[str, Any], old: set[int]) -> bool:
+    """Ready, every process there, and none of those that were killed."""
+    pids = status["pids"]
+    living = {pids["kernel"], pids["metering_core"], *pids["partitions"].values()}
+    return bool(status["ready"]) and None not in living and not living & old
+
+
+def _pushed(status: dict[str, Any] | None, sequence: int) -> bool:
+    """Whether a push has come since the one that was the newest."""
+    return status is not None and (status["push_sequence"] or 0) > sequence
+
+
+def _short(status: dict[str, Any] | None) -> str:
+    if status is None:
+        return "none"
+    return msgspec.json.encode(
+        {key: status[key] for key in ("ready", "pids", "restarts", "link", "push_sequence")}
+    ).decode()
