@@ -126,12 +126,21 @@ class _Fuzz:
         for channel in channels:
             channel.stream.close()
         self._score.add(
-            what="channel", kind=kind, octets=sent, bursts=rounds * len(channels), seconds=round(seconds, 1),
-            octets_per_s=round(sent / seconds), sound_requests=self._sound, sound_swallowed=self._oracle.swallowed - swallowed, frames=self._oracle.frames - frames,
-            answered=answered, false_starts=self._oracle.false_starts - false_starts,
-            half_frames=HALF_FRAMES[kind], half_frame_answer_s=[round(min(waits_s), 2), round(max(waits_s), 2)],
+            what="channel",
+            kind=kind,
+            octets=sent,
+            bursts=rounds * len(channels),
+            seconds=round(seconds, 1),
+            octets_per_s=round(sent / seconds),
+            frames=self._oracle.frames - frames,
+            false_starts=self._oracle.false_starts - false_starts,
+            sound_requests=self._sound,
+            sound_swallowed=self._oracle.swallowed - swallowed,
+            answered=answered,
+            half_frames=HALF_FRAMES[kind],
+            half_frame_answer_s=[round(min(waits_s), 2), round(max(waits_s), 2)],
             communication_kib=[memory_kib, memory_end_kib],
-        )  # fmt: skip
+        )
         self._check_descriptors(kind, held)
 
     def _open(self, name: str, door: Callable[[], Stream]) -> Channel:

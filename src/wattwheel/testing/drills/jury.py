@@ -88,6 +88,6 @@ class Jury:
 def _units(part: Decoded, value: Any) -> int:
     """A number in units of its last digit; the digits of a text as one number."""
     if part.number is not None:
-        return round(float(value) * 10**part.decimals)
+        return round(float(value) * 10.0**part.decimals)
     digits = "".join(c for c in str(value) if c.isdecimal())
     return int(digits or "0")
