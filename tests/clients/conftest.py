@@ -19,7 +19,7 @@ from wattwheel.testing.living import LivingMeter
 
 HERE = Path(__file__).parent
 SPEED = "60"  # energy moves by about a digit a second
-ANSWER_TIMEOUT_S = 20.0
+ANSWER_TIMEOUT_S = 60.0
 
 
 class Driver:
@@ -41,7 +41,12 @@ class Driver:
         assert line, f"the client ended at {order}"
         return json.loads(line)
 
-    def close(self) -> None:
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        if fault[0] is not None:
+            self._process.kill()
         self._process.communicate(timeout=ANSWER_TIMEOUT_S)
 
 

@@ -14,11 +14,10 @@ CLIENTS = {"tcp": 0, "serial": 0, "serial, asynchronous": 1, "tcp, asynchronous,
 def client(request, meter, dlt645_python):
     """A client that knows the meter's address. Calling it gives what every one of its kind got."""
     door = meter.door("dlt645") if request.param.startswith("tcp") else (meter.serial_path(),)
-    driver = Driver(dlt645_python, "drive_dlt645.py", *door, CLIENTS[request.param])
-    driver.count = CLIENTS[request.param] or 1
-    driver.address = driver(call="read_address")
-    yield driver
-    driver.close()
+    with Driver(dlt645_python, "drive_dlt645.py", *door, CLIENTS[request.param]) as driver:
+        driver.count = CLIENTS[request.param] or 1
+        driver.address = driver(call="read_address")
+        yield driver
 
 
 def test_the_address(client):

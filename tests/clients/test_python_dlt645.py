@@ -89,9 +89,8 @@ def is_cut_at_an_end(octets):
 
 @pytest.fixture(scope="module")
 def client(meter, python_dlt645_python):
-    driver = Driver(python_dlt645_python, "drive_python_dlt645.py", *meter.door("dlt645"))
-    yield driver
-    driver.close()
+    with Driver(python_dlt645_python, "drive_python_dlt645.py", *meter.door("dlt645")) as driver:
+        yield driver
 
 
 def test_the_address_over_tcp(client):
