@@ -269,8 +269,8 @@ class SimCore:
             self._memory.die()
             self._memory = None
 
-    def kill_within(self, operations: int) -> None:
-        """It dies at the link operation that comes after `operations` others."""
+    def kill_within(self, operations: int | None) -> None:
+        """It dies at the link operation that comes after `operations` others; None: it does not."""
         if self._loop is not None:
             self._loop.fuse = operations
 

@@ -83,15 +83,20 @@ class SimMeter:
         config = standard_module(settings, (LINE,), (DOOR,))
         self.config = adapt(config) if adapt is not None else config
         self._crashes: list[Crash] = []
+        self._is_kernel_up = self._has_power = False
         self.power_up()
 
     def power_up(self) -> None:
         """Start both cores."""
+        self._has_power = True
         self.core.is_held_down = False
         self.core.start()
         self._start_kernel()
 
     def _start_kernel(self) -> None:
+        if self._is_kernel_up or not self._has_power:
+            return
+        self._is_kernel_up = True
         self.kernel_starts += 1
         host = self.host = SimProcessHost(self.clock, self._run_body, self._chance)
         host.grant_device(DOOR, self.door)
@@ -128,17 +133,19 @@ class SimMeter:
 
     def kill_kernel(self) -> None:
         """The kernel dies, and every partition with it; the board starts it again a little later."""
-        self._end_kernel()
-        self.clock.call_at(self.clock.now_ns() + KERNEL_RESTART_NS, self._start_kernel)
+        if self._is_kernel_up:
+            self._end_kernel()
+            self.clock.call_at(self.clock.now_ns() + KERNEL_RESTART_NS, self._start_kernel)
 
     def _end_kernel(self) -> None:
+        self._is_kernel_up = False
         self._crashes += self.host.crashes
         self.host.crashes = []
         self.host.close()
 
     def lose_power(self) -> None:
         """The supply is cut: everything ends at once, and the disk keeps what it has. `power_up` begins anew."""
-        self.core.is_held_down = True
+        self._has_power, self.core.is_held_down = False, True
         self.core.lose_power()
         self._end_kernel()
         self.disk.power_up()

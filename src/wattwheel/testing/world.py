@@ -134,8 +134,8 @@ class World:
             if body is not None:
                 body.kill()
 
-    def kill_within(self, name: str, operations: int) -> None:
-        """kill -9 in the middle of its work: after `operations` more operations on ports and devices."""
+    def kill_within(self, name: str, operations: int | None) -> None:
+        """kill -9 in the middle of its work: after `operations` more operations on ports and devices; None: no more."""
         if name == METERING_CORE:
             self.meter.core.kill_within(operations)
         else:
@@ -154,11 +154,14 @@ class World:
         self.meter.load.set([round(p * 1000) for p in phases], [round(q * 1000) for q in reactive])
 
     def quiet(self) -> None:
-        """No more faults on any wire, for what is sent from now on."""
+        """No more faults on any wire for what is sent from now on, and no more deaths that were planned."""
         self.meter.core_link.faults = self.meter.line.faults = self.meter.door.faults = QUIET
         for channel in self._doors.values():
             channel.close()
         self._doors.clear()
+        for body in self.meter.host.bodies.values():
+            body.kill_within(None)
+        self.meter.core.kill_within(None)
 
     # -- what a head-end sees ----------------------------------------------------------------------------------
 

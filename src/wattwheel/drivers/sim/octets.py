@@ -88,10 +88,11 @@ class WireSide:
         octets = octets[: len(octets) - dropped]
         pieces = [octets] if wire.faults.is_quiet else self._struck(octets)
         for piece in pieces:
-            delay = LATENCY_NS + int(len(piece) * wire.octet_ns)
+            on_line_ns = LATENCY_NS + int(len(piece) * wire.octet_ns)
+            arrival_ns = wire.clock.now_ns() + on_line_ns
             if wire.faults.delayed and wire.chance.random() < wire.faults.delayed:
-                delay += wire.chance.randrange(wire.faults.delay_ns_max)
-            self._free_ns = max(self._free_ns, wire.clock.now_ns()) + delay
+                arrival_ns += wire.chance.randrange(wire.faults.delay_ns_max)
+            self._free_ns = max(self._free_ns + on_line_ns, arrival_ns)  # what was sent before goes first
             self._under_way += len(piece)
             wire.clock.call_at(self._free_ns, partial(self._deliver, piece))
         return dropped
@@ -118,11 +119,10 @@ class WireSide:
             self.other.tell()
 
     def close(self) -> None:
-        """Hang up, behind whatever is still under way."""
-        if not self.is_closed:
+        """Hang up, behind whatever is still under way. A line has no end that could hang up: the next holder goes on."""
+        if self.wire.is_connection and not self.is_closed:
             self.is_closed = True
-            if self.wire.is_connection:
-                self.wire.clock.call_at(max(self._free_ns, self.wire.clock.now_ns()) + LATENCY_NS, self.other.hang_up)
+            self.wire.clock.call_at(max(self._free_ns, self.wire.clock.now_ns()) + LATENCY_NS, self.other.hang_up)
 
     def hang_up(self) -> None:
         """The other side has gone."""

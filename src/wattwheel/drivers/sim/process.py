@@ -144,8 +144,8 @@ class SimBody:
         """End at once."""
         self._die(-signal.SIGKILL)
 
-    def kill_within(self, operations: int) -> None:
-        """End in the middle of its work: at the port or device operation that comes after `operations` others."""
+    def kill_within(self, operations: int | None) -> None:
+        """End in the middle of its work: at the port or device operation after `operations` others; None: do not."""
         self.loop.fuse = operations
 
     def pause(self) -> None:
