@@ -13,7 +13,7 @@ from wattwheel.model.errors import BadInput, NotAnswered, Refused
 
 @pytest.fixture
 def serve(tmp_path):
-    """Serve one connection on a state folder with a long name; the requests heard are in the list."""
+    """Serve a connection for each reply on a state folder with a long name; the requests heard are in the list."""
     folder = tmp_path / ("long-" * 30)
     folder.mkdir()
     listener = socket.socket(socket.AF_UNIX)
@@ -22,11 +22,12 @@ def serve(tmp_path):
     listener.listen(1)
     heard, threads = [], []
 
-    def serve(reply):
+    def serve(*replies):
         def talk():
-            with listener.accept()[0] as connection:
-                heard.append(json.loads(connection.makefile("rb").readline()))
-                connection.sendall(reply)
+            for reply in replies:
+                with listener.accept()[0] as connection:
+                    heard.append(json.loads(connection.makefile("rb").readline()))
+                    connection.sendall(reply)
 
         threads.append(threading.Thread(target=talk))
         threads[-1].start()
@@ -57,9 +58,22 @@ def test_the_meter_says_no(serve):
         control.press_button(folder, "up", False)
 
 
-@pytest.mark.parametrize("reply", [b"", b'{"ready"', b"[]\n"])
-def test_the_meter_ends_in_between(serve, reply):
-    folder, _ = serve(reply)
+def test_a_kernel_that_ended_has_a_successor(serve):
+    folder, heard = serve(b"", b'{"ready": true}\n')
+    assert control.ask_status(folder) == {"ready": True}
+    assert heard == [{"ask": "status"}] * 2
+
+
+def test_a_button_is_not_pressed_twice(serve):
+    folder, heard = serve(b"")
+    with pytest.raises(NotAnswered, match="ended before"):
+        control.press_button(folder, "up", False)
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("replies", [(b"", b""), (b'{"ready"',), (b"[]\n",)])
+def test_the_meter_ends_in_between(serve, replies):
+    folder, _ = serve(*replies)
     with pytest.raises(NotAnswered, match="ended before"):
         control.ask_status(folder)
 

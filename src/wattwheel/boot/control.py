@@ -33,8 +33,9 @@ def press_button(state: str | None, button: str, is_long: bool) -> None:
 
 def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:
     """The meter's reply to `request`. Raises NotAnswered when none runs on `folder`, Refused when it says no."""
+    line = msgspec.json.encode(request) + b"\n"
     try:
-        octets = _exchange(folder, msgspec.json.encode(request) + b"\n")
+        octets = _exchange_again(folder, line) if "ask" in request else _exchange(folder, line)
     except TimeoutError:
         raise NotAnswered(f"{folder}: the meter did not answer within {REPLY_TIMEOUT_S:g} s") from None
     except PermissionError:
@@ -57,6 +58,15 @@ def _folder(state: str | None) -> Path:
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"--state {state}: a file; allowed: the folder of a meter's state")
     return folder
+
+
+def _exchange_again(folder: Path, request: bytes) -> bytes:
+    """As `_exchange`, once more when the meter's kernel ended meanwhile: another one takes its place at the socket."""
+    try:
+        octets = _exchange(folder, request)
+    except (ConnectionResetError, BrokenPipeError):
+        octets = b""
+    return octets or _exchange(folder, request)
 
 
 def _exchange(folder: Path, request: bytes) -> bytes:
