@@ -1,5 +1,8 @@
 """The communication service as a master on a line sees it: what is answered, what is met with silence, the doors."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,6 +32,8 @@ from tests.services.communication_world import (
 
 from wattwheel.apex.messages import Control, Kind
 from wattwheel.protocols.dlt645.frame import Frame, decode, encode
+from wattwheel.protocols.dlt645.legality import Why
+from wattwheel.services import communication
 
 
 @pytest.fixture
@@ -427,3 +432,14 @@ def test_octets_that_a_channel_dropped_are_counted(world):
 def test_the_reply_always_carries_the_full_address(world):
     for address in (ANY, "AAAAAAAAAA01", ADDRESS):
         assert decode(world.ask(encode(Frame(address, 0x11, di_octets(VOLTAGE))))).address == ADDRESS
+
+
+def test_every_counter_is_in_the_manual():
+    manual = (Path(__file__).parents[2] / "docs" / "reference" / "dlt645-service.md").read_text()
+    told = set(re.findall(r"`([a-z0-9_]+)`", manual.partition("## Counters")[2]))
+    source = Path(communication.__file__).read_text()
+    counted = set(re.findall(r'_counters\.add\("([a-z_]+)"', source))
+    counted |= {f"silent_{why}" for why in Why} | {f"rejected_{why}" for why in communication.REJECTIONS}
+    assert len(counted) > 15
+    assert counted <= told
+    assert told - counted <= {"communication", "connections_max", "bus_replies_late"}
