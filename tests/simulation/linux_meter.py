@@ -68,16 +68,15 @@ class LinuxMeter:
         partition = self.module.partitions[name]
         restarts = partition.restarts
         assert partition.body is not None
+        if name == "communication" and self._channel is not None:  # its connections die with it
+            self._channel.close()
+            self._channel = None
         os.kill(partition.body.pid, signal.SIGKILL)
         for _ in range(STEPS_MAX):
             if partition.restarts > restarts:
                 break
             self.loop.step(STEP_S)
         self._await_normal()
-        if name == "communication":
-            assert self._channel is not None
-            self._channel.close()
-            self._channel = None
 
     def read(self, di: int) -> Read:
         """See MeterUnderTest."""

@@ -119,7 +119,7 @@ class WireSide:
             self.other.tell()
 
     def close(self) -> None:
-        """Hang up, behind whatever is still under way. A line has no end that could hang up: the next holder goes on."""
+        """Hang up, behind whatever is still under way. A line cannot be hung up: its next holder goes on."""
         if self.wire.is_connection and not self.is_closed:
             self.is_closed = True
             self.wire.clock.call_at(max(self._free_ns, self.wire.clock.now_ns()) + LATENCY_NS, self.other.hang_up)

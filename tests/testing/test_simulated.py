@@ -1,0 +1,81 @@
+"""A simulated meter as the writer of an APP sees it."""
+
+from __future__ import annotations
+
+import pytest
+
+from wattwheel.model.errors import ConfigError, Refused
+from wattwheel.sdk import App
+from wattwheel.testing.simulated import simulated_meter
+
+
+def counting_app() -> App:
+    """Counts readings above 7 kW, over its restarts, under an identifier of its own."""
+    app = App("peak-guard", version="1.0.0")
+
+    @app.on_start
+    def begin(meter):
+        meter.memory = int(meter.saved.get("peaks", b"0"))
+
+    @app.on_readings
+    def guard(meter, readings):
+        if readings.momentary and readings.momentary.elements[0].active_power_milliwatt > 7_000_000:
+            meter.memory += 1
+            meter.save({"peaks": b"%d" % meter.memory}, promised=True)
+        meter.show({0x03300000: meter.memory})
+
+    return app
+
+
+def test_an_app_in_a_simulated_meter():
+    app = counting_app()
+    with simulated_meter(app, owns=[("0330", app)]) as meter:
+        meter.active_power_w = 6000
+        meter.advance(5)
+        assert meter.ask(0x03300000).data == bytes(3)
+        meter.active_power_w = 8000
+        assert meter.active_power_w == pytest.approx(8000, abs=0.01)
+        meter.advance(10)
+        peaks = int(meter.ask(0x03300000).data[::-1].hex())
+        assert 9 <= peaks <= 11
+        meter.active_power_w = 0
+        meter.advance(1.5)
+        meter.kill("peak-guard")
+        meter.advance(1.5)
+        assert int(meter.ask(0x03300000).data[::-1].hex()) in (peaks, peaks + 1)
+        assert meter.restarts()["peak-guard"] == 1
+        with pytest.raises(Refused):
+            meter.read(0x03300001)
+
+
+def test_energy_of_a_minute():
+    with simulated_meter() as meter:
+        before = meter.read("import_active_energy")
+        meter.active_power_w = 60_000
+        meter.advance(60)
+        assert meter.read("import_active_energy") - before in (98, 99, 100)
+
+
+def test_two_meters_share_nothing():
+    app = counting_app()
+    with simulated_meter(app, owns=[("0330", app)]) as one, simulated_meter(app, owns=[("0330", app)]) as other:
+        one.active_power_w = 8000
+        one.advance(5)
+        other.advance(5)
+        assert one.ask(0x03300000).data != other.ask(0x03300000).data == bytes(3)
+
+
+def test_an_app_that_crashes_fails_the_test():
+    app = App("broken", version="1.0.0")
+
+    @app.on_readings
+    def fail(meter, readings):
+        raise ZeroDivisionError
+
+    with pytest.raises(AssertionError, match="broken: ZeroDivisionError"), simulated_meter(app) as meter:
+        meter.advance(2)
+
+
+def test_a_name_that_is_taken_is_refused():
+    with pytest.raises(ConfigError, match="partition name: found 'energy'"):
+        simulated_meter(App("energy", version="2.0.0")).__enter__()
