@@ -76,9 +76,6 @@ class Channel:
         for frame in self._reader.feed(octets):
             self._stray -= OVERHEAD_OCTETS + len(frame.data) + frame.preamble
             self._take(frame)
-        if self._stray != self._reader.held and self.is_done:
-            self._fail("stray octets", f"{self.name}: {self._stray} octets that belong to no reply")
-            self._stray = self._reader.held
 
     def _take(self, reply: Frame) -> None:
         if not self._due:
@@ -94,6 +91,12 @@ class Channel:
         self.answered += 1
         if expected.di is not None:
             self._hear(expected.di, reply.data[4:])
+
+    def check_stray(self) -> None:
+        """Fail for octets that belong to no reply."""
+        if self._stray != self._reader.held:
+            self._fail("stray octets", f"{self.name}: {self._stray - self._reader.held} octets that belong to no reply")
+            self._stray = self._reader.held
 
     def forget(self) -> None:
         """Give up what is due."""
@@ -121,6 +124,7 @@ def exchange(channels: Sequence[Channel], clock: LinuxClock, fail: Fail, patienc
         elif clock.now_ns() - quiet_ns > patience_s * 1e9:
             break
     for channel in channels:
+        channel.check_stray()
         if not channel.is_done:
             fail("unanswered", f"{channel.name}: {channel.missing} replies missing, sending {channel.is_sending}")
             channel.forget()

@@ -52,7 +52,7 @@ BURST_OCTETS = 8192
 
 CONNECTIONS = 4
 SNAPSHOT_EVERY_NS = 1_000_000_000
-HALF_FRAMES = {"tcp": 24, "line": 3}
+HALF_FRAMES = {"tcp": 24, "line": 2}
 """Half frames sent: on TCP each on a connection of its own and all at once, on the line one after the other."""
 
 WARM_UP_SHARE = 0.2
@@ -101,6 +101,7 @@ class _Fuzz:
         door, path = self._meter.door("dlt645"), self._meter.serial_path()
         self._exercise("tcp", [lambda: open_tcp(door)] * CONNECTIONS, octets)
         self._exercise("line", [lambda: open_line(path)], octets)
+        self._browser.close()
         self._check_whole()
         self._check_counters()
 

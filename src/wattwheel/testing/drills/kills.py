@@ -40,9 +40,11 @@ GIVE_UP_S = 30.0
 WATCH_S_MAX = 1.5
 """A kill comes at most this long after the meter was whole again: longer than a push interval."""
 
-SETTLE_S = 2.5
+SETTLE_S = 1.5
 LOST_S_MAX = 1.5
 """What a killed metering core may forget, besides the time until it runs again: see `energy-never-lost.md`."""
+
+CENSUS_LOOKS, CENSUS_PAUSE_S = 5, 0.1
 
 OBSERVED_S = 0.5
 """How exactly lost metering time can be told from outside."""
@@ -220,10 +222,14 @@ class _Kills:
     # -- what was left behind ----------------------------------------------------------------------------------
 
     def _census(self, meter: LivingMeter, observer: Observer) -> dict[str, int]:
-        """Descriptors by process name, with nobody connected."""
+        """Descriptors by process name, with nobody connected: the fewest of several looks, since some come and go."""
         observer.close()
-        meter.process_ended_within(0.5)
-        return {name: census.descriptors(pid) or 0 for name, pid in meter.pids().items()}
+        pids = meter.pids()
+        looks = []
+        for _ in range(CENSUS_LOOKS):
+            meter.process_ended_within(CENSUS_PAUSE_S)
+            looks.append({name: census.descriptors(pid) or 0 for name, pid in pids.items()})
+        return {name: min(look[name] for look in looks) for name in pids}
 
     def _compare(self, before: dict[str, int], after: dict[str, int]) -> None:
         self._score.check(set(before) == set(after), "processes", f"{sorted(after)}, before {sorted(before)}")

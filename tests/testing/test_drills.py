@@ -1,0 +1,92 @@
+"""The drills themselves, cut short: they hold on a real meter, say so in the contract's shape, and can fail."""
+
+import pytest
+
+from wattwheel.model.errors import BadInput
+from wattwheel.testing import drills
+from wattwheel.testing.drills import fuzz, kills
+from wattwheel.testing.drills.score import FAILURES_TOLD_MAX, Score
+
+KILLS = 8
+OCTETS = 100_000
+KEYS = {"name", "ok", "times", "failures", "level", "seed", "details"}
+
+
+def test_kills():
+    document = drills.run("kills", KILLS, 7)
+    assert document["ok"], document
+    assert set(document) == KEYS
+    assert (document["name"], document["times"], document["failures"], document["seed"]) == ("kills", KILLS, 0, 7)
+    assert document["level"].startswith("L")
+    rows = [row for row in document["details"] if row["what"] == "kill"]
+    assert sum(row["kills"] for row in rows) == KILLS
+    assert all(row["agree_s_worst"] <= kills.AGREE_S_MAX for row in rows)
+    energy = next(row for row in document["details"] if row["what"] == "energy")
+    assert energy["microjoule_at_end"] > 0
+    assert min(energy["answers"].values()) > KILLS
+
+
+def test_kills_fails_where_the_meter_shows_more_than_there_was(monkeypatch):
+    true_power_w = kills.secondary_power_w()
+    monkeypatch.setattr(kills, "secondary_power_w", lambda: 0.5 * true_power_w)
+    monkeypatch.setattr(kills, "SETTLE_S", 0.3)
+    document = drills.run("kills", 1, 1)
+    assert not document["ok"]
+    assert document["failures"] > 0
+    assert document["details"][0]["failed"] == "energy"
+    assert "too much" in document["details"][0]["found"]
+
+
+def test_fuzz():
+    document = drills.run("fuzz", OCTETS, 7)
+    assert document["ok"], document
+    assert set(document) == KEYS
+    assert (document["name"], document["times"], document["failures"], document["seed"]) == ("fuzz", OCTETS, 0, 7)
+    channels = {row["kind"]: row for row in document["details"] if row["what"] == "channel"}
+    assert set(channels) == {"tcp", "line"}
+    for row in channels.values():
+        assert row["octets"] >= OCTETS
+        assert row["answered"] > row["sound_requests"] > 100
+        assert row["frames"] > row["answered"]
+        assert min(row["half_frame_answer_s"]) > 0.9 * fuzz.HALF_FRAME_TIMEOUT_MS / 1000
+
+
+def test_fuzz_fails_where_a_value_is_another(monkeypatch):
+    monkeypatch.setattr(fuzz, "HALF_FRAMES", {"tcp": 1, "line": 1})
+    monkeypatch.setattr(fuzz, "known", lambda rows: {int(row["di"], 16): _other(row["value"]) for row in rows})
+    document = drills.run("fuzz", 20_000, 1)
+    assert not document["ok"]
+    assert {row["failed"] for row in document["details"] if "failed" in row} == {"wrong value"}
+
+
+def _other(value):
+    return value + 1 if isinstance(value, int | float) else value
+
+
+def test_an_unknown_drill():
+    with pytest.raises(BadInput, match=r"hostile: no such drill; allowed: kills, fuzz"):
+        drills.run("hostile")
+
+
+def test_the_defaults_of_the_contract(monkeypatch):
+    seen = []
+
+    def drill(times, seed):
+        seen.append((times, seed))
+        return Score()
+
+    monkeypatch.setattr(kills, "drill", drill)
+    monkeypatch.setattr(fuzz, "drill", drill)
+    assert [drills.run(name)["times"] for name in ("kills", "fuzz")] == [200, 10_000_000]
+    assert seen == [(200, drills.SEED), (10_000_000, drills.SEED)]
+
+
+def test_all_failures_count_and_the_first_are_told():
+    score = Score()
+    for number in range(FAILURES_TOLD_MAX + 3):
+        score.check(number < 0, "check", f"number {number}")
+    score.add(what="figure")
+    document = score.document("x", 1, 2)
+    assert (document["ok"], document["failures"]) == (False, FAILURES_TOLD_MAX + 3)
+    assert len(document["details"]) == FAILURES_TOLD_MAX + 1
+    assert document["details"][0] == {"failed": "check", "found": "number 0"}
