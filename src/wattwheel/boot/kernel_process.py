@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket
@@ -17,6 +16,7 @@ from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.boot.body import run_body
+from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.standard_module import standard_module
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
@@ -36,8 +36,6 @@ from wattwheel.sdk.meter import PRESS_DI
 
 STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
-CONTROL_REQUEST_OCTETS_MAX = 4096
-CONTROL_CONNECTIONS_MAX = 16
 STOP_PATIENCE_NS = 5_000_000_000
 ISOLATION_LEVEL = "L1"  # rlimits and no_new_privs; Landlock, seccomp and namespaces are not applied in this version
 
@@ -190,66 +188,10 @@ class Operator:
                 reply({"pressed": button} if good else {"refused": f"button {button}: nobody took it"})
 
             data = f"{button}{'+' if request.get('long') else ''}".encode()
-            self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied)
+            if not self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied):
+                replied(None)
         else:
             reply({"refused": f'request {request!r}; allowed: {{"ask": "status"}} or {{"press": BUTTON}}'[:500]})
-
-
-class ControlDoor:
-    """The Unix socket in the state folder: one JSON line in, one out."""
-
-    def __init__(self, loop: EpollLoop, listener: socket.socket, operator: Operator) -> None:
-        self._loop, self._listener, self._operator = loop, listener, operator
-        self._open = 0
-        listener.setblocking(False)
-        loop.watch(listener.fileno(), self._accept)
-
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except OSError:
-            return
-        if self._open >= CONTROL_CONNECTIONS_MAX:
-            connection.close()
-            return
-        connection.setblocking(False)
-        self._open += 1
-        heard = bytearray()
-        self._loop.watch(connection.fileno(), lambda: self._hear(connection, heard))
-
-    def _hear(self, connection: socket.socket, heard: bytearray) -> None:
-        try:
-            octets = connection.recv(CONTROL_REQUEST_OCTETS_MAX)
-        except BlockingIOError:
-            return
-        except OSError:
-            octets = b""
-        heard += octets
-        if b"\n" in heard:
-            self._serve(connection, bytes(heard))
-        elif not octets or len(heard) > CONTROL_REQUEST_OCTETS_MAX:
-            self._close(connection)
-
-    def _serve(self, connection: socket.socket, line: bytes) -> None:
-        def reply(document: dict[str, Any]) -> None:
-            connection.setblocking(True)
-            connection.settimeout(0.2)  # the reply fits the socket's buffer
-            with contextlib.suppress(OSError):
-                connection.sendall(msgspec.json.encode(document) + b"\n")
-            self._close(connection)
-
-        try:
-            request = msgspec.json.decode(line, type=dict[str, Any])
-        except msgspec.DecodeError:
-            reply({"refused": "not a JSON object on one line"})
-            return
-        self._operator.serve(request, reply)
-
-    def _close(self, connection: socket.socket) -> None:
-        if connection.fileno() >= 0:
-            self._loop.unwatch(connection.fileno())
-            connection.close()
-            self._open -= 1
 
 
 def run_kernel(
@@ -276,7 +218,7 @@ def run_kernel(
     context = StartContext(spec, clock, KernelPorts(host, config))
     core = {"pid": 0}
     operator = Operator(context, module, settings, doors, lambda: core["pid"], log)
-    ControlDoor(loop, doors.control, operator)
+    ControlDoor(loop, clock, doors.control, operator.serve)
 
     def hear_board() -> None:
         octets = doors.board.recv(4096)
