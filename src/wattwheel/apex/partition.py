@@ -63,8 +63,11 @@ class Counters:
     def add(self, name: str, by: int = 1) -> None:
         """Count `by` more of `name`. The first `COUNTERS_MAX` names are kept."""
         counts = self._counts
-        if name in counts or len(counts) < COUNTERS_MAX:
-            counts[name] = counts.get(name, 0) + by
+        if name in counts:
+            counts[name] += by
+        elif len(counts) < COUNTERS_MAX:
+            counts[name] = by
+        if self._is_published:
             self._changed()
 
     def set(self, name: str, value: int) -> None:

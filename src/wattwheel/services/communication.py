@@ -34,6 +34,7 @@ ANSWER_TIMEOUT_NS = 380_000_000  # with the bus end's look and 20 ms of reply de
 SNAPSHOT_PORT = "snapshot"
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
 
+READ = int(Control.READ)
 READ_REPLY = Function2007.READ | 0x80
 READ_REFUSAL = Function2007.READ | 0xC0
 ADDRESS_REPLY = Function2007.READ_ADDRESS | 0x80
@@ -216,7 +217,7 @@ class Communication:
     def _serve(self, channel: Channel, frame: Frame) -> None:
         decision = self._legality.judge(frame)
         if type(decision) is Accept:
-            if decision.function == Function2007.READ:
+            if decision.function is Function2007.READ:
                 self._read(channel, frame.data)
             else:
                 _OTHER_FUNCTIONS.get(decision.function, Communication._not_here)(self, channel, frame, decision)
@@ -247,7 +248,7 @@ class Communication:
         slots.append(slot)
         di = data[:4]
         asked = self._bus.ask(
-            Control.READ,
+            READ,
             int.from_bytes(di, "little"),
             data[4:],
             partial(self._on_reply, channel, slot, di),
