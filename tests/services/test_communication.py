@@ -328,6 +328,16 @@ def test_half_a_frame_is_given_up_after_500_ms_of_silence(world):
     assert answer(world.ask(read(VOLTAGE))) == VOLTAGE_ANSWER
 
 
+def test_a_rest_that_came_in_time_is_heard_however_late_the_service_is(world):
+    octets = read(TOTAL)
+    world.hear(octets[:9])
+    world.tcp.bring(octets[9:])  # and the service does not get its turn before the time is up
+    world.pass_ms(500)
+    world.reply(*world.asked(), ITEMS[TOTAL])
+    assert answer(world.tcp.take()) == TOTAL_ANSWER
+    assert world.count("half_frames") == 0
+
+
 def test_each_half_frame_is_given_up(world):
     for number in range(1, 4):
         world.hear(read(TOTAL)[:9])

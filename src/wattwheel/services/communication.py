@@ -204,6 +204,9 @@ class Communication:
 
     def _give_up_half_frame(self, channel: Channel) -> None:
         due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
+        if channel.reader.held and self._clock.now_ns() >= due_ns and (octets := channel.octets.read()):
+            self.hear(channel, octets)  # the line was not silent: it was this process that was late
+            due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
         if channel.reader.held and self._clock.now_ns() < due_ns:
             self._clock.call_at(due_ns, partial(self._give_up_half_frame, channel))
             return
