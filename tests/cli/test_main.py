@@ -1,6 +1,7 @@
 """The command line as a caller sees it: what goes where, and the exit code."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -240,3 +241,18 @@ print(code, *(name for name in {heavy!r} if name in sys.modules), file=sys.stder
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr.split() == ["0"]
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
+@pytest.mark.parametrize(("arguments", "code"), [(("items",), 0), (("nonsense",), 2), (("frame", "decode", "68"), 1)])
+def test_closed_standard_descriptors_change_no_exit_code(closed, arguments, code):
+    ended = program(*arguments, preexec_fn=lambda: [os.close(number) for number in closed])
+    assert ended.returncode == code
+    assert "Traceback" not in ended.stderr
+    assert (ended.stdout == "") == (1 in closed or code != 0)
+
+
+def test_full_standard_error_changes_no_exit_code():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "-m", "wattwheel", "nonsense"], stderr=full, timeout=60)
+    assert ended.returncode == 2

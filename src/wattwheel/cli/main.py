@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import click
@@ -57,16 +58,15 @@ def wattwheel() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    _fill_standard_descriptors()
     try:
         code = wattwheel.main(arguments, prog_name="wattwheel", standalone_mode=False)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return EXIT_BAD_INPUT
+        return _tell(error.format_message(), EXIT_BAD_INPUT)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "wattwheel"
-        click.echo(f"{command}: {_one_line(error.format_message())}; see {command} --help", err=True)
-        return EXIT_BAD_INPUT
+        return _tell(f"{command}: {_one_line(error.format_message())}; see {command} --help", EXIT_BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except (NotAnswered, Refused, ProtocolError) as error:
@@ -82,13 +82,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else EXIT_DONE
 
 
+def _fill_standard_descriptors() -> None:
+    """Let input, output and errors that the caller has closed lead nowhere.
+
+    Else the next files and sockets opened would get their numbers, and what is printed would go into these.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole life
+            setattr(sys, name, stream)
+
+
 def _drop_output() -> None:
     """Let what is still buffered for standard output go nowhere: the interpreter would try it again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(sentence: str, code: int) -> int:
-    click.echo(f"wattwheel: {sentence}", err=True)
+    return _tell(f"wattwheel: {sentence}", code)
+
+
+def _tell(text: str, code: int) -> int:
+    with suppress(OSError):  # nobody hears it, but the exit code stands
+        click.echo(text, err=True)
     return code
 
 
