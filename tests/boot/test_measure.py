@@ -338,3 +338,11 @@ def test_too_short_for_whole_cycles(tmp_path: Path):
     document = measure(path, rate_hz=RATE, periodic=True)
     assert document["cycles"] == 1.0
     assert document["phases"]["a"]["voltage_v_rms"] == pytest.approx(230, rel=1e-6)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+def test_numbers_that_no_supply_has_get_one_sentence(tmp_path: Path, periodic: bool):
+    rows = "".join(f"{n / 1000},{'-' * (n % 2)}1e200,1\n" for n in range(400))
+    (tmp_path / "x.csv").write_text("time_s,voltage_a_v,current_a_a\n" + rows)
+    with pytest.raises(RecordingError, match=r"channel voltage_a_v holds values beyond 1e\+30"):
+        measure(tmp_path / "x.csv", periodic=periodic)

@@ -37,6 +37,9 @@ JOULE_PER_WH = 3600.0
 
 TOO_SHORT = "holds too little for whole cycles; allowed: at least two, or --periodic for a record cut to whole cycles"
 
+VALUE_MAX = 1e30
+"""Largest sample in V or A: its squares and their sums stay finite."""
+
 Values = NDArray[np.float64]
 
 
@@ -95,6 +98,10 @@ def measure(
     chosen = mapped_channels(recording, parse_map(mapping) if isinstance(mapping, str) else mapping)
     run = recording.fast_run()
     values = {quantity: values_of(recording, channel, run.first, run.end) for quantity, channel in chosen.items()}
+    for quantity, found_values in values.items():
+        if len(found_values) and float(np.abs(found_values).max()) > VALUE_MAX:
+            why = f"channel {chosen[quantity].name} holds values beyond {VALUE_MAX:g}, which no supply has"
+            raise RecordingError(recording.file, f"{why}; allowed: numbers in V and A")
     times = recording.times_s[run.first : run.end] - recording.times_s[run.first]
     if len(times) < 2:
         raise RecordingError(recording.file, "one sample only; allowed: at least two cycles of samples")

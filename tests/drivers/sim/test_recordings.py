@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -55,3 +56,11 @@ def test_too_large_files_are_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_names_that_no_file_can_have(name: str):
     with pytest.raises(RecordingError, match="cannot be read"):
         load_recording(name)
+
+
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "x.csv")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    for file in (tmp_path / "x.csv", tmp_path / "zero.wav", Path("/dev/zero")):
+        with pytest.raises(RecordingError, match="is a pipe or a device; allowed: a file"):
+            load_recording(file)

@@ -79,6 +79,8 @@ def _octets(file: Path) -> bytes:
         size = file.stat().st_size
         if file.is_dir():
             raise RecordingError(str(file), f"is a folder; allowed: a file, {FORMATS}")
+        if not file.is_file():  # a pipe might keep us waiting for ever, a device might never end
+            raise RecordingError(str(file), f"is a pipe or a device; allowed: a file, {FORMATS}")
         if size > FILE_OCTETS_MAX:
             raise RecordingError(str(file), f"{size} octets; allowed: up to {FILE_OCTETS_MAX}; cut it into parts")
         return file.read_bytes()
