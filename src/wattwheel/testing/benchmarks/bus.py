@@ -133,9 +133,14 @@ def _broker(stack: ExitStack, broker: scripts.Broker) -> Callable[[], Figure]:
     words = [address, str(ASKS), str(NOTICES), str(OCTETS)]
 
     def run() -> Figure:
-        done = subprocess.run(
-            [str(python), "-I", "-c", broker.script, *words], capture_output=True, check=True, timeout=TIMEOUT_S
+        done = subprocess.run(  # a session of its own: the script ends its answerer by its process group
+            [str(python), "-I", "-c", broker.script, *words],
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            start_new_session=True,
         )
+        if not done.stdout:
+            raise PeerUnavailableError(done.stderr.decode(errors="replace").strip().splitlines()[-1:] or "no figures")
         return Figure(*json.loads(done.stdout.splitlines()[-1]))
 
     return run
