@@ -132,7 +132,7 @@ class _Kills:
         self._watch(observer, self._chance.uniform(0.0, WATCH_S_MAX))
         self._note_behind(witness)
         victims = self._deck.draw()
-        status, pids = meter.status(), meter.pids()
+        status, pids = self._ask(meter, observer), meter.pids()
         witness.disturbed()
         killed_ns = observer.now_ns()
         for name in victims:
@@ -141,6 +141,17 @@ class _Kills:
         old = {pids[name] for name in victims} | ({pids["kernel"]} if "zygote" in victims else set())
         recovered_s = self._recover(observer, victims, killed_ns, old, status["push_sequence"])
         self._since_behind.append((victims, recovered_s))
+
+    def _ask(self, meter: LivingMeter, observer: Observer) -> dict[str, Any]:
+        """The status, asked again where the machine was too busy to answer in time; that counts as a failure."""
+        until_ns = observer.now_ns() + GIVE_UP_S * 1e9
+        while True:
+            try:
+                return meter.status()
+            except NotAnswered as fault:
+                self._score.fail("status", str(fault))
+                if observer.now_ns() > until_ns:
+                    raise
 
     def _count_restarts(self, victims: Victims) -> None:
         if {"kernel", "zygote"} & set(victims):
@@ -270,6 +281,7 @@ class _Kills:
             microjoule_at_end=witness.microjoule,
             closest_to_bound_s=round(witness.closest_s, 3),
             answers=observer.answers,
+            machine_late_s_worst=round(observer.late_s, 3),
         )
         for victims, tally in sorted(self._tallies.items()):
             lost_s = max(tally.lost_s, default=None)

@@ -39,7 +39,12 @@ class Sight(NamedTuple):
 
 
 class Observer:
-    """Reads energy and other items through TCP, pseudo-terminal, API and status, one after the other."""
+    """Reads energy and other items through TCP, pseudo-terminal, API and status, one after the other.
+
+    Attributes:
+        answers: good answers by door.
+        late_s: how much longer than asked for a pause of the drill itself took, at worst: what the machine's load is.
+    """
 
     def __init__(self, meter: LivingMeter, witness: EnergyWitness, score: Score, voltage_v: float) -> None:
         self._meter, self._witness, self._score, self._voltage_v = meter, witness, score, voltage_v
@@ -54,6 +59,7 @@ class Observer:
         self._browser = Browser(meter.door("web"))
         self._copied = 0
         self.answers = dict.fromkeys(DOORS, 0)
+        self.late_s = 0.0
 
     def now_ns(self) -> int:
         """Monotonic time."""
@@ -78,8 +84,10 @@ class Observer:
         for name in told:
             self.answers[name] += 1
         self._meter.drain()
+        paused_ns = self._clock.now_ns()
         if self._meter.process_ended_within(PACE_S):
             raise NotAnswered(f"the board itself has ended; it printed:\n{self._meter.output[-2000:]}")
+        self.late_s = max(self.late_s, (self._clock.now_ns() - paused_ns) / 1e9 - PACE_S)
         return Sight(told, told["tcp"] if agreed else None, last)
 
     def _object(self, objections: list[str]) -> None:
