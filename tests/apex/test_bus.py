@@ -147,6 +147,22 @@ def test_a_full_port_holds_messages_back_and_lets_them_go_in_order():
     assert line.partner.bus.unsent == 0
 
 
+def test_room_that_appears_in_between_lets_nothing_overtake():
+    line = Line(depth=8)
+    bus, real, tries = line.partner.bus, line.partner.bus._out.send, []
+
+    def full_at_first(octets):
+        tries.append(octets)
+        return len(tries) > 2 and real(octets)
+
+    bus._out.send = full_at_first
+    for number in range(3):
+        bus.tell(Control.PRESS, number)
+        bus.flush()
+    bus.flush()
+    assert [message.di for pack_ in line.sent() for message in pack_] == [0, 1, 2]
+
+
 def test_asks_under_way_are_bounded():
     line = Line()
     taken = [line.partner.bus.ask(READ, di, b"", lambda reply: None) for di in range(ASKS_UNDER_WAY_MAX + 3)]

@@ -133,6 +133,11 @@ def test_reactive_combination(vector):
     assert units == int(Decimal(vector["combined"]) * 100)
 
 
+def test_where_a_word_both_adds_and_subtracts_adding_wins():
+    assert combined(0x03, [5, 7]) == 5
+    assert combined(0xFF, [1, 10, 100, 1000]) == 1111
+
+
 @given(st.integers(-(2**65), 2**65))
 def test_a_combined_register_fits_its_signed_picture_and_is_cut_towards_zero(value):
     shown = signed_view(value)
@@ -145,18 +150,18 @@ def test_a_combined_register_fits_its_signed_picture_and_is_cut_towards_zero(val
 
 
 def phase(number: int) -> tuple[int, ...]:
-    return tuple((10 * number + register) * CENTI for register in range(1, 7))
+    return tuple((100 * number + register**2) * CENTI for register in range(1, 7))
 
 
 def test_energy_items_of_the_whole_meter_and_of_each_phase():
-    own = [11 * CENTI, 2 * CENTI, 30 * CENTI, 40 * CENTI, 50 * CENTI, 60 * CENTI]
+    own = [11 * CENTI, 2 * CENTI, 30 * CENTI, 40 * CENTI, 50 * CENTI, 80 * CENTI]
     values = energy_items(own, EnergyTotals(1, (*own, *phase(1), *phase(2), *phase(3))))
-    shown = {0x00: 13, 0x01: 11, 0x02: 2, 0x03: 90, 0x04: 90, 0x05: 30, 0x06: 40, 0x07: 50, 0x08: 60}
+    shown = {0x00: 13, 0x01: 11, 0x02: 2, 0x03: 110, 0x04: 90, 0x05: 30, 0x06: 40, 0x07: 50, 0x08: 80}
     for di2, units in shown.items():
         assert values[di2 << 16] == values[di2 << 16 | 0x0100] == units
         assert values[di2 << 16 | 0xFF00] == (units, units)
     for number, base in ((1, 0x15), (2, 0x29), (3, 0x3D)):
-        p, n, q1, q2, q3, q4 = (10 * number + register for register in range(1, 7))
+        p, n, q1, q2, q3, q4 = (100 * number + register**2 for register in range(1, 7))
         expected = (p, n, q1 + q4, q2 + q3, q1, q2, q3, q4)
         assert tuple(values[base + offset << 16] for offset in range(8)) == expected
     assert len(values) == 3 * len(shown) + 3 * 8

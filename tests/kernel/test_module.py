@@ -155,7 +155,8 @@ def test_one_that_does_not_end_is_killed_and_does_not_keep_the_store_waiting():
 
 
 def test_nothing_starts_again_once_the_end_has_begun():
-    bench = Bench({"a": Puppet(), "b": Puppet()})
+    a = Puppet()
+    bench = Bench({"a": a, "b": Puppet()})
     bench.run()
     bench.kill("a")
     bench.clock.advance(0.001)  # its restart is on its way
@@ -164,6 +165,7 @@ def test_nothing_starts_again_once_the_end_has_begun():
     bench.clock.advance(5)
     assert stopped == [1]
     assert bench.host.bodies == {}
+    assert a.births == 1
     bench.module.stop(lambda: stopped.append(2))
     assert stopped == [1, 2]
 

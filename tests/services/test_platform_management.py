@@ -99,6 +99,12 @@ def test_what_is_accepted_is_near_by_and_away_from_midnight(own, seconds, obeyed
             assert timedelta(minutes=5) < since_midnight < timedelta(hours=23, minutes=55)
 
 
+@pytest.mark.parametrize(("own", "received"), [("23:53:00", "23:56:00"), ("00:08:00", "00:04:30")])
+def test_neither_clock_may_stand_near_midnight(own, received):
+    verdict = broadcast_verdict(at(f"2024-03-05 {received}"), at(f"2024-03-05 {own}"), 0, 1)
+    assert verdict is Verdict.NEAR_MIDNIGHT
+
+
 # -- in a meter
 
 
