@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from wattwheel.model.errors import ConfigError, Refused
@@ -79,3 +82,9 @@ def test_an_app_that_crashes_fails_the_test():
 def test_a_name_that_is_taken_is_refused():
     with pytest.raises(ConfigError, match="partition name: found 'energy'"):
         simulated_meter(App("energy", version="2.0.0")).__enter__()
+
+
+def test_the_example_of_the_manual():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "test-an-app.md").read_text()
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    exec(compile(example, "test-an-app.md", "exec"), {})
