@@ -201,6 +201,73 @@ def test_octets_pass_a_pseudo_terminal_as_they_are(loop):
     far.close()
 
 
+def spoiled(cooked):
+    """Sets what a terminal has, or what flow control needs, on an end of a line."""
+
+    def spoil(descriptor):
+        attributes = termios.tcgetattr(descriptor)
+        for place, bits in cooked.items():
+            attributes[place] |= bits
+        termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
+
+    return spoil
+
+
+EVERY_OCTET = bytes(range(256))
+
+
+@pytest.mark.parametrize(
+    "cooked",
+    [
+        {3: termios.ECHO | termios.ICANON | termios.ISIG | termios.IEXTEN, 1: termios.OPOST | termios.ONLCR},
+        {0: termios.IXON | termios.IXOFF},
+        {0: termios.ICRNL | termios.ISTRIP},
+    ],
+    ids=["terminal", "flow control", "translation"],
+)
+def test_what_a_client_set_on_a_pseudo_terminal_spoils_no_reply(loop, cooked):
+    master, slave, path = open_pseudo_terminal()
+    meter = TtyChannel(loop, master, path)
+    spoil = spoiled(cooked)
+    for before_the_question in (True, False):
+        client = os.open(path, os.O_RDWR | os.O_NOCTTY)  # no mode set of his own: he takes the line as he finds it
+        if before_the_question:
+            spoil(client)
+        os.write(client, b"question")
+        asked = bytearray()
+        step_until(loop, lambda asked=asked: asked.extend(meter.read()) or b"question" in asked)
+        if not before_the_question:
+            spoil(client)
+        meter.write(EVERY_OCTET)
+        told = bytearray()
+        while len(told) < len(EVERY_OCTET):
+            told += os.read(client, 999)
+        assert bytes(told) == EVERY_OCTET
+        os.close(client)
+    assert meter.read() == b""  # no echo
+    os.close(master)
+    os.close(slave)
+
+
+def test_raw_mode_keeps_the_parity_check_of_a_line(loop):
+    master, slave, path = open_pseudo_terminal()
+    spoiled({0: termios.INPCK | termios.IGNPAR})(slave)
+    TtyChannel(loop, slave, path).write(b"octets")
+    assert termios.tcgetattr(slave)[0] & (termios.INPCK | termios.IGNPAR) == termios.INPCK | termios.IGNPAR
+    os.close(master)
+    os.close(slave)
+
+
+def test_a_far_end_that_vanishes_is_looked_for(loop):
+    near, far = tcp_pair(loop)
+    connection = near._connection
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 90_000
+    near.close()
+    far.close()
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

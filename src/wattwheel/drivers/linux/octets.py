@@ -7,6 +7,8 @@ import os
 import socket
 import termios
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from wattwheel.drivers.linux.loop import Action, EpollLoop
 from wattwheel.hil.octets import LineSettings, OctetChannel
@@ -15,7 +17,10 @@ from wattwheel.model.errors import ConfigError, DoorUnavailable
 READ_OCTETS_MAX = 65_536
 UNSENT_OCTETS_MAX = 262_144  # what a slow reader may leave with us before its octets are dropped
 ACCEPTS_A_ROUND_MAX = 64
+KEEP_ALIVE_S, KEEP_ALIVE_AGAIN_S, KEEP_ALIVE_TRIES = 60, 10, 3
+"""A far end that has vanished without a word is found out after 90 s, and its place is free again."""
 
+_PARITY_CHECK = termios.INPCK | termios.IGNPAR
 _BAUD = {rate: getattr(termios, f"B{rate}") for rate in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)}
 
 
@@ -107,6 +112,7 @@ class TcpChannel(_Descriptor):
 
     def __init__(self, loop: EpollLoop, connection: socket.socket, name: str) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _watch_over(connection)
         super().__init__(loop, connection.fileno(), name)
         self._connection = connection
         self._recv = connection.recv
@@ -130,15 +136,39 @@ class TcpChannel(_Descriptor):
         self._connection.close()
 
 
+def _watch_over(connection: socket.socket) -> None:
+    """Have the system look whether the far end is still there."""
+    for level, option, value in (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_AGAIN_S),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_TRIES),
+        (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * (KEEP_ALIVE_S + KEEP_ALIVE_AGAIN_S * KEEP_ALIVE_TRIES)),
+    ):
+        connection.setsockopt(level, option, value)
+
+
 class TtyChannel(_Descriptor):
     """A serial line or one end of a pseudo-terminal, in raw mode.
 
-    A pseudo-terminal whose far end nobody holds reads as silent, not as closed: the next opener is served.
+    A pseudo-terminal whose far end nobody holds reads as silent, not as closed: the next opener is served. Whoever
+    opens the far end may set echo, line editing or flow control on it, which would outlive him and spoil every
+    exchange after his: so raw mode is looked after before each reply and after each arrival.
     """
 
     def __init__(self, loop: EpollLoop, descriptor: int, name: str) -> None:
         super().__init__(loop, descriptor, name)
         make_raw(descriptor)
+
+    def write(self, octets: bytes) -> None:
+        """Send `octets` on a raw line."""
+        self._keep_raw()
+        super().write(octets)
+
+    def _keep_raw(self) -> None:
+        with suppress(termios.error):  # a line that is gone shows in reading and writing
+            if not _is_raw(termios.tcgetattr(self._descriptor)):
+                make_raw(self._descriptor)
 
     def read(self) -> bytes:
         """Octets that have arrived, b"" when none have."""
@@ -152,6 +182,8 @@ class TtyChannel(_Descriptor):
             octets = b""
         if not octets:  # hung up: the device was pulled out, or the other half of a pseudo-terminal is gone
             self._fail()
+        else:
+            self._keep_raw()
         return octets
 
     def configure(self, settings: LineSettings) -> None:
@@ -159,10 +191,15 @@ class TtyChannel(_Descriptor):
         configure_line(self._descriptor, settings, self.name)
 
 
+def _is_raw(attributes: list[Any]) -> bool:
+    """Whether a line so set takes and gives octets as they are."""
+    return not (attributes[0] & ~(termios.IGNBRK | _PARITY_CHECK) or attributes[1] or attributes[3])
+
+
 def make_raw(descriptor: int) -> None:
-    """No echo, no line editing, no translation: octets as they are."""
+    """No echo, no line editing, no translation: octets as they are. Rate and parity stay."""
     attributes = termios.tcgetattr(descriptor)
-    attributes[0] = termios.IGNBRK  # input
+    attributes[0] = termios.IGNBRK | attributes[0] & _PARITY_CHECK  # input
     attributes[1] = 0  # output
     attributes[2] |= termios.CLOCAL | termios.CREAD
     attributes[3] = 0  # local
