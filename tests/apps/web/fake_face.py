@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from wattwheel.apps.web.face import WAVEFORM_POINTS, Lcd, PhaseTrace, Waveform
+from wattwheel.apps.web.load import LoadPoint
 from wattwheel.model import catalogue
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 from wattwheel.model.records import Quality, ValueRow
@@ -90,6 +91,9 @@ class FakeFace:
     async def waveform(self) -> Waveform | None:
         self._answer()
         return Waveform(frequency_hz=60.0, phases={phase: self._trace(phase) for phase in self.phases}, at=self._at())
+
+    def load(self) -> list[LoadPoint]:
+        return [LoadPoint(float(age), 40.0 + age) for age in range(59, 0, -1)]
 
     def display(self) -> Lcd | None:
         name = SCREENS[(self.screen + self.seconds // 5) % len(SCREENS)]

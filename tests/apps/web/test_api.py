@@ -216,8 +216,10 @@ def test_a_press_that_is_none_is_refused(body: bytes, status: int) -> None:
     assert face.pressed == []
 
 
-def test_status_display_and_waveform_are_what_the_face_says() -> None:
+def test_status_display_load_and_waveform_are_what_the_face_says() -> None:
     assert get("/api/status").json()["address"] == "202611200001"
     assert get("/api/display").json()["digits"] == "1234.56"
+    load = get("/api/load").json()
+    assert (len(load), load[0]) == (59, {"age_s": 59.0, "kilowatt": 99.0})
     trace = get("/api/waveform").json()["phases"]["b"]
     assert len(trace["voltage_v"]) == len(trace["current_a"]) == 64

@@ -52,6 +52,16 @@ BOXES = """() => [...document.querySelectorAll('section, tr, #clock')]
   .map(e => JSON.stringify(e.getBoundingClientRect()))"""
 CUT_CELLS = """() => [...document.querySelectorAll('td')]
   .filter(e => e.offsetWidth && e.scrollWidth > e.clientWidth + 1).length"""
+FULL_REGISTERS = """() => {
+  for (const e of document.querySelectorAll('.energy [data-di]')) e.textContent = '999999.99';
+  for (const e of document.querySelectorAll('.energy [data-primary]')) e.textContent = '49999999.5';
+}"""
+UNIT_BOX = """unit => {
+  const text = document.querySelector('#lcd text.big');
+  text.textContent = unit;
+  const box = text.getBBox();
+  return [box.x, box.x + box.width];
+}"""
 NO_OVERFLOW = "() => document.documentElement.scrollWidth <= innerWidth"
 
 
@@ -250,6 +260,22 @@ def test_the_load_is_a_line_over_the_seconds(open_page: Any, meter: Meter) -> No
     assert page.evaluate(PIXELS_OF, ["#load canvas", "--accent"])[0] > 20
 
 
+def test_the_load_goes_back_to_before_the_page_was_opened(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    meter.tick()
+    page.wait_for_function(f"() => ({PIXELS_OF})(['#load canvas', '--accent'])[0] > 200")
+
+
+def test_every_unit_of_the_display_stands_clear_of_its_frame_and_of_the_digits(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    meter.tick()
+    expect(page.locator("#lcd text.big")).not_to_have_text("")
+    for unit in ("kvarh", "kWh", "kVAh", "kvar", "Hz"):
+        left, right = page.evaluate(UNIT_BOX, unit)
+        assert left > 432, unit  # the last digit's point ends there
+        assert right < 508, unit
+
+
 def test_old_values_are_marked_and_recover(open_page: Any, meter: Meter) -> None:
     page = open_page()
     meter.do(lambda face: setattr(face, "quality", Quality.STALE))
@@ -344,6 +370,9 @@ def test_no_width_scrolls_sideways_or_moves_while_values_come(open_page: Any, me
         expect(value(page, "00010000")).not_to_have_text(old)
     assert page.evaluate(BOXES) == before
     page.evaluate("() => document.querySelectorAll('td span').forEach(e => { e.textContent = `-${e.textContent}` })")
+    assert page.evaluate(CUT_CELLS) == 0
+    assert page.evaluate(NO_OVERFLOW)
+    page.evaluate(FULL_REGISTERS)
     assert page.evaluate(CUT_CELLS) == 0
     assert page.evaluate(NO_OVERFLOW)
 

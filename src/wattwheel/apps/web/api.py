@@ -83,6 +83,10 @@ class Api:
         """GET /api/display: what the display shows now."""
         return answer(self._face.display())
 
+    async def load(self, request: Request) -> Response:
+        """GET /api/load: total active power of the last minute."""
+        return answer(self._face.load())
+
     async def waveform(self, request: Request) -> Response:
         """GET /api/waveform: the newest cycle of every phase."""
         return answer(await self._face.waveform())

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from wattwheel.apps.web.load import LoadPoint
 from wattwheel.model.records import ValueRow
 
 WAVEFORM_POINTS = 64
@@ -116,6 +117,10 @@ class MeterFace(Protocol):
 
     async def waveform(self) -> Waveform | None:
         """The newest cycle, or None when there is none to show."""
+        ...
+
+    def load(self) -> list[LoadPoint]:
+        """Total active power of the last minute, oldest first."""
         ...
 
     def display(self) -> Lcd | None:

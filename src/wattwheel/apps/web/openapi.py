@@ -9,6 +9,7 @@ import msgspec
 from wattwheel.apps.web.api import Press, Pressed
 from wattwheel.apps.web.face import Lcd, Waveform
 from wattwheel.apps.web.live import EXTRAS
+from wattwheel.apps.web.load import LoadPoint
 from wattwheel.model.records import ValueRow
 
 VERSION = "3.1.0"
@@ -85,6 +86,7 @@ def _get(name: str, summary: str, good: dict[str, Any], faults: dict[str, Any], 
 
 def _paths() -> dict[str, Any]:
     rows = {"type": "array", "items": _ref("ValueRow")}
+    load = {"type": "array", "items": _ref("LoadPoint")}
     events = (
         "Events `values` (data: a list of value rows) once a second; `status`, `display` and `waveform` when asked for."
     )
@@ -110,6 +112,7 @@ def _paths() -> dict[str, Any]:
         ),
         "/api/status": _get("status", "The meter's state", _json(_ref("Status"), "The state."), {}),
         "/api/display": _get("display", "What the display shows", _json(nothing, "The display."), {}),
+        "/api/load": _get("load", "Total active power of the last minute", _json(load, "Oldest first."), {}),
         "/api/waveform": _get("waveform", "One cycle of each phase", _json(no_wave, "The cycle."), _faults(504)),
         "/api/live": _get("live", "Values once a second", stream, _faults(400, 503), extras),
         "/api/press": {"post": press},
@@ -118,7 +121,7 @@ def _paths() -> dict[str, Any]:
 
 def document(version: str) -> dict[str, Any]:
     """The whole document, for the meter software of that version."""
-    types = (ValueRow, Lcd, Waveform, Press, Pressed, Fault)
+    types = (ValueRow, Lcd, LoadPoint, Waveform, Press, Pressed, Fault)
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     return {
         "openapi": VERSION,

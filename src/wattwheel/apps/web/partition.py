@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from wattwheel.apps.web.face import Lcd, PhaseTrace, Waveform
+from wattwheel.apps.web.load import LoadHistory, LoadPoint
 from wattwheel.apps.web.server import WebServer
 from wattwheel.model import core_records
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
-from wattwheel.model.records import Readings, ValueRow
+from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.model.transformer import Ratios, with_primary
 from wattwheel.sdk import App, Meter
 from wattwheel.sdk.meter import PRESS_DI, item_named_or_numbered, reason_of
@@ -42,11 +43,20 @@ class BusFace:
         self._display = meter.sampled(DISPLAY_PORT)
         self._pushed = asyncio.Event()
         self._readings: Readings | None = None
+        self._load = LoadHistory()
+        self._factor = ratios.factor("kW") or 1
         meter.watch_readings(self._take)
 
     def _take(self, meter: Meter, readings: Readings) -> None:
         self._readings = readings
+        self._load.add(readings.at_ns, self._kilowatt(readings))
         self._pushed.set()
+
+    def _kilowatt(self, readings: Readings) -> float | None:
+        if readings.quality is not Quality.VALID or readings.momentary is None:
+            return None
+        milliwatt = readings.momentary.elements[0].active_power_milliwatt
+        return None if milliwatt is None else round(milliwatt * self._factor / 1e6, 6)
 
     async def rows(self, prefix: str) -> list[ValueRow]:
         """See `MeterFace.rows`."""
@@ -112,6 +122,10 @@ class BusFace:
             voltage_angle_deg=angle,
             current_angle_deg=angle - behind if angle is not None and behind is not None else None,
         )
+
+    def load(self) -> list[LoadPoint]:
+        """See `MeterFace.load`."""
+        return self._load.points(self._meter.clock.now_ns())
 
     def display(self) -> Lcd | None:
         """See `MeterFace.display`."""

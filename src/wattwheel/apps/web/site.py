@@ -112,6 +112,7 @@ def app(face: MeterFace, names: Collection[str] = ()) -> Starlette:
         Route("/api/items/{item}", api.item),
         Route("/api/status", api.status),
         Route("/api/display", api.display),
+        Route("/api/load", api.load),
         Route("/api/waveform", api.waveform),
         Route("/api/live", api.live),
         Route("/api/press", api.press, methods=["POST"]),

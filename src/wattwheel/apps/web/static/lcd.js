@@ -89,7 +89,7 @@ export class Lcd {
     this.digits = row(PLACES, 20, 46, 38, 112, 52.5);
     this.code = row(8, 24, 182, 11, 22, 16);
     this.index = row(2, 168, 182, 11, 22, 16);
-    this.unit = draw(svg, "text", { class: "s on big", x: 449, y: 157 });
+    this.unit = draw(svg, "text", { class: "s on big", x: 438, y: 157 });
     this.symbols = new Map();
     draw(svg, "path", { class: "s on", d: "M32.5 6h1v26h-1zM20 18.5h26v1H20z" });
     for (const [name, d] of Object.entries(QUARTERS)) this.symbols.set(name, draw(svg, "path", { class: "s", d }));

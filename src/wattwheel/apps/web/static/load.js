@@ -1,6 +1,7 @@
 // The load of the last sixty seconds, drawn by uPlot (a classic script that has run before this module).
 
 const SECONDS = 60;
+const GAP_S = 3; // a longer silence is no line
 
 export class Load {
   constructor(element) {
@@ -12,16 +13,39 @@ export class Load {
     this.build();
   }
 
+  // What was before this page was opened. Without it the curve begins now.
+  async begin() {
+    try {
+      const answer = await fetch("/api/load");
+      const now = performance.now() / 1000;
+      const before = answer.ok ? await answer.json() : [];
+      const first = this.points[0]?.[0] ?? now;
+      const earlier = before.map(({ age_s, kilowatt }) => [now - age_s, kilowatt]).filter(([at]) => at < first - 0.5);
+      this.show([...earlier, ...this.points]);
+    } catch {
+      // no connection: the stream tells
+    }
+  }
+
   add(kilowatt) {
     const now = performance.now() / 1000;
-    this.points.push([now, typeof kilowatt === "number" ? kilowatt : null]);
-    while (this.points.length && this.points[0][0] < now - SECONDS) this.points.shift();
+    this.show([...this.points, [now, typeof kilowatt === "number" ? kilowatt : null]]);
+  }
+
+  show(points) {
+    const now = points.at(-1)?.[0] ?? 0;
+    this.points = points.filter(([at]) => at >= now - SECONDS);
     this.plot?.setData(this.data());
   }
 
   data() {
     const now = this.points.at(-1)?.[0] ?? 0;
-    return [this.points.map(([at]) => at - now), this.points.map(([, kilowatt]) => kilowatt)];
+    const found = this.points.flatMap(([at, kilowatt], n) => {
+      const point = [at - now, kilowatt];
+      const silence = n > 0 ? at - this.points[n - 1][0] : 0;
+      return silence > GAP_S ? [[at - now - silence / 2, null], point] : [point];
+    });
+    return [found.map(([at]) => at), found.map(([, kilowatt]) => kilowatt)];
   }
 
   size() {

@@ -25,6 +25,7 @@ const scope = new Scope(byId("scope"));
 const phasor = new Phasor(byId("phasor"));
 const load = new Load(byId("load"));
 const disc = new Disc(document.querySelector(".strip"));
+load.begin();
 
 function print(id, text) {
   const element = byId(id);
