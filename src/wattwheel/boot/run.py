@@ -24,6 +24,7 @@ from wattwheel.boot.core_settings import CoreLink, core_settings
 from wattwheel.boot.kernel_process import Doors, run_kernel
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
+from wattwheel.drivers.linux.console import print_line
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
 from wattwheel.drivers.linux.process import call_prctl, name_process
@@ -34,11 +35,12 @@ from wattwheel.model.errors import BadInput, DoorUnavailable
 RESTART_DELAY_NS = 20_000_000
 RESTART_DELAY_NS_MAX = 2_000_000_000
 SHORT_LIFE_NS = 1_000_000_000  # a core that ends sooner is started again later and later
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PR_SET_CHILD_SUBREAPER = 36  # whose own parent ends becomes our child, and is reaped here
 STOP_PATIENCE_NS = 6_000_000_000
 SETUP_FAILED = 2  # exit code of a metering core that could not be set up
 CORE_ERRORS_OCTETS_MAX = 4096
+STANDARD_ERROR = 2
 
 PRELOADED = (
     "wattwheel.services.bus",
@@ -151,7 +153,11 @@ class Board:
         folder, link = self._folder / "metering", self._core_link
         document = core_settings(self._settings, folder, link, self._minute_of_day(), os.getpid())
         command = [sys.executable, "-m", "wattwheel.boot.metering_core", "--settings", "0"]
-        self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
+        try:
+            self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)
+        except OSError as fault:
+            self._again("metering core", self._start_core, f"{fault.strerror}")
+            return
         assert self._core.stdin is not None
         assert self._core.stderr is not None
         with contextlib.suppress(BrokenPipeError):
@@ -189,15 +195,23 @@ class Board:
         here, there = socket.socketpair()
         own_pid = os.getpid()
         doors = Doors(self._devices, self._addresses, self._lines, self._listeners, self._control, there)
-        sys.stdout.flush()
         # A signal for the new process must not fall into the handlers it inherits: until it has its own, it just ends.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as fault:  # no room for another process now: later and later again
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            here.close()
+            there.close()
+            self._board_end = None
+            self._again("kernel", self._start_kernel, f"{fault.strerror}")
+            return
         if pid == 0:
             status = 1
             try:
                 for number in STOP_SIGNALS:
-                    signal.signal(number, signal.SIG_DFL)
+                    if signal.getsignal(number) is not signal.SIG_IGN:  # a meter under nohup stays so as a whole
+                        signal.signal(number, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
                 here.close()
                 self._loop.close()
@@ -271,15 +285,13 @@ class Board:
             self._exit_code = 2
             self._begin_stop()
             return
-        self._again("metering core", self._start_core)
+        why, self._failure = self._failure.strip(), ""
+        self._again("metering core", self._start_core, why)
 
-    def _again(self, what: str, start: Callable[[], None]) -> None:
+    def _again(self, what: str, start: Callable[[], None], why: str = "") -> None:
         if self._is_stopping:
             return
-        why = self._failure.strip() if what == "metering core" else ""
         _log(f"{what} ended; starting it again" + (f" ({why})" if why else ""))
-        if why:
-            self._failure = ""
         now = self._now_ns()
         was_short = now - self._started_ns[what] < SHORT_LIFE_NS
         before = self._delay_ns.get(what, RESTART_DELAY_NS)
@@ -295,10 +307,12 @@ class Board:
         self._loop.on_signal(signal.SIGCHLD, self._reap)
         self._loop.on_signal(signal.SIGINT, self._interrupt)
         self._loop.on_signal(signal.SIGTERM, self._begin_stop)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            self._loop.on_signal(signal.SIGHUP, self._begin_stop)  # the terminal has gone
         self._start_core()
         self._start_kernel()
         self._loop.run(lambda: None)
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the folder may have gone, or be read-only by now
             os.unlink(self._folder / SOCKET_NAME)
         if self._exit_code == 2:
             raise BadInput(self._failure.strip() or "the metering core could not be set up")
@@ -335,8 +349,8 @@ class Board:
 
 
 def _log(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """A line for people. A meter must not end or wait because nobody reads it."""
+    print_line(STANDARD_ERROR, text)
 
 
 def _preload() -> None:

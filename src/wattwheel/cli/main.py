@@ -6,7 +6,6 @@ people to stderr, each one sentence. Only a bug of ours shows a traceback.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from importlib import import_module
 import click
 
 from wattwheel import __version__
+from wattwheel.cli.standard import drop_output, fill_standard_descriptors
 from wattwheel.model.errors import NotAnswered, ProtocolError, Refused, WattwheelError
 
 EXIT_DONE, EXIT_NO, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -58,7 +58,7 @@ def wattwheel() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    _fill_standard_descriptors()
+    fill_standard_descriptors()
     try:
         code = wattwheel.main(arguments, prog_name="wattwheel", standalone_mode=False)
         sys.stdout.flush()
@@ -74,33 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WattwheelError as error:
         return _say(str(error), EXIT_BAD_INPUT)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does; nothing is left to say
-        _drop_output()
+        drop_output()
         return EXIT_NO
     except OSError as error:  # such as a full disk behind our output
-        _drop_output()
+        drop_output()
         return _say(f"{error.filename or 'output'}: {error.strerror}", EXIT_BAD_INPUT)
     return code if isinstance(code, int) else EXIT_DONE
-
-
-def _fill_standard_descriptors() -> None:
-    """Let input, output and errors that the caller has closed lead nowhere.
-
-    Else the next files and sockets opened would get their numbers, and what is printed would go into these.
-    """
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
-            os.set_inheritable(number, True)
-        if getattr(sys, name) is None:
-            stream = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - for the whole life
-            setattr(sys, name, stream)
-
-
-def _drop_output() -> None:
-    """Let what is still buffered for standard output go nowhere: the interpreter would try it again at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(sentence: str, code: int) -> int:

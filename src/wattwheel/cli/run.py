@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from wattwheel.cli.standard import drop_output
+
 
 @click.command(short_help="Boot a meter and run it until Ctrl-C.")
 @click.argument("settings_file", metavar="[METER.toml]", required=False)
@@ -48,4 +50,11 @@ def run(
     settings = load(settings_file, overrides)
     from wattwheel.boot.run import run as boot
 
-    return boot(settings, click.echo)
+    return boot(settings, _say)
+
+
+def _say(text: str) -> None:
+    try:
+        click.echo(text)
+    except OSError:  # nobody reads what we print, as behind `head`; a meter goes on all the same
+        drop_output()
