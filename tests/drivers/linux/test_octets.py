@@ -299,6 +299,17 @@ def test_line_settings_reach_the_driver(settings):
     os.close(slave)
 
 
+@pytest.mark.parametrize("parity", ["E", "O", "N"])
+def test_a_pseudo_terminal_takes_any_settings_each_time_it_is_opened(parity):
+    """The C library refuses to set nothing but a parity that a pseudo-terminal does not have."""
+    master, slave, path = open_pseudo_terminal()
+    for _ in range(3):
+        os.close(open_serial(path, LineSettings(115_200, parity)))
+        configure_line(master, LineSettings(9600, parity), "master")
+    os.close(master)
+    os.close(slave)
+
+
 def test_a_device_that_is_no_line_is_refused(tmp_path):
     with pytest.raises(DoorUnavailable, match="No such file"):
         open_serial(str(tmp_path / "nothing"), LineSettings())

@@ -20,6 +20,8 @@ ACCEPTS_A_ROUND_MAX = 64
 KEEP_ALIVE_S, KEEP_ALIVE_AGAIN_S, KEEP_ALIVE_TRIES = 60, 10, 3
 """A far end that has vanished without a word is found out after 90 s, and its place is free again."""
 
+_PTY_MAJORS = range(136, 144)
+_PTY_MASTER = os.makedev(5, 2)
 _PARITY_CHECK = termios.INPCK | termios.IGNPAR
 _BAUD = {rate: getattr(termios, f"B{rate}") for rate in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)}
 
@@ -214,20 +216,27 @@ def configure_line(descriptor: int, settings: LineSettings, name: str) -> None:
     if settings.parity not in "EON":
         raise ConfigError(f"{name} parity", settings.parity, "E, O or N")
     attributes = termios.tcgetattr(descriptor)
+    has_parity = settings.parity != "N" and not _is_pseudo_terminal(descriptor)
     control = attributes[2] & ~(termios.CSIZE | termios.PARENB | termios.PARODD | termios.CSTOPB)
     control |= termios.CS8 | termios.CLOCAL | termios.CREAD
-    if settings.parity != "N":
+    if has_parity:
         control |= termios.PARENB | (termios.PARODD if settings.parity == "O" else 0)
     if settings.stop_bits == 2:
         control |= termios.CSTOPB
     attributes[2] = control
     # An octet with wrong parity is dropped by the driver: the frame's checksum then fails and nobody answers.
-    attributes[0] = termios.IGNBRK | (termios.INPCK | termios.IGNPAR if settings.parity != "N" else 0)
+    attributes[0] = termios.IGNBRK | (_PARITY_CHECK if has_parity else 0)
     attributes[4] = attributes[5] = _BAUD[settings.baud]
     try:
         termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
     except termios.error as fault:
         raise ConfigError(name, str(settings), f"what the line's driver takes ({fault})") from fault
+
+
+def _is_pseudo_terminal(descriptor: int) -> bool:
+    """Whether this is an end of a pseudo-terminal: it has no parity, and asking for one is refused now and then."""
+    device = os.fstat(descriptor).st_rdev
+    return os.major(device) in _PTY_MAJORS or device == _PTY_MASTER
 
 
 def open_serial(device: str, settings: LineSettings) -> int:
