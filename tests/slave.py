@@ -23,12 +23,18 @@ ITEMS_1997 = {0x9010: bytes.fromhex("78563412")}
 
 
 class Slave:
-    """Serves until closed. `silent` swallows that many requests first; `noise` goes ahead of every reply."""
+    """Serves until closed. `silent` swallows that many requests first, `patience` is how many it takes in all; `noise`
+    goes ahead of every reply."""
 
     def __init__(
-        self, silent: int = 0, noise: bytes = b"", data_octets_max: int = 200, items: dict[int, bytes] = ITEMS
+        self,
+        silent: int = 0,
+        noise: bytes = b"",
+        data_octets_max: int = 200,
+        items: dict[int, bytes] = ITEMS,
+        patience: int = 1000,
     ) -> None:
-        self.silent, self.noise, self.items = silent, noise, items
+        self.silent, self.noise, self.items, self.patience = silent, noise, items, patience
         self.requests: list[Frame] = []
         self._follow_up = FollowUp(data_octets_max)
         self._stop, self._stopped = os.pipe()
@@ -84,7 +90,7 @@ class Slave:
 
     def _reply(self, frame: Frame) -> bytes:
         self.requests.append(frame)
-        if len(self.requests) <= self.silent:
+        if not self.silent < len(self.requests) <= self.patience:
             return b""
         station = Station(ADDRESS)
         if frame.control == 0x13:

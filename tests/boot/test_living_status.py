@@ -66,6 +66,7 @@ def test_the_status_document_on_the_page(meter, page):
     document = page.get("/api/status")
     check_shape(document, CONTRACT)
     own = meter.status()
+    assert set(document) == set(own)
     assert {name: document[name] for name in ("ready", "address", "pids", "web")} == {
         name: own[name] for name in ("ready", "address", "pids", "web")
     }

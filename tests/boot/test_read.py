@@ -1,5 +1,6 @@
 """The head-end, against a meter of a few lines on TCP and on a pseudo-terminal."""
 
+import re
 import socket
 import threading
 
@@ -7,7 +8,7 @@ import pytest
 from tests.slave import ADDRESS, ITEMS, Slave
 
 from wattwheel.boot.read import Door, host_and_port, read_items
-from wattwheel.model.errors import BadInput, ConfigError, DoorUnavailable, NotAnswered, UnknownItem
+from wattwheel.model.errors import BadInput, ConfigError, DoorUnavailable, UnknownItem
 
 
 @pytest.fixture
@@ -88,8 +89,27 @@ def test_noise_before_the_reply(slave):
 
 
 def test_silence_is_told(slave):
-    with pytest.raises(NotAnswered, match="no answer from"):
-        read_items(["voltage_a"], Door(tcp=slave(silent=99).tcp()), ADDRESS, 0.05)
+    reading = read_items(["voltage_a", "9010"], Door(tcp=slave(silent=99).tcp()), ADDRESS, 0.05)
+    assert reading.values == []
+    assert [(error.di, error.error) for error in reading.errors] == [
+        ("02010100", f"no answer from {ADDRESS} to 02010100 after 3 tries"),
+        ("9010", "not asked any more"),
+    ]
+    assert reading.address == ADDRESS
+
+
+def test_what_was_answered_before_the_silence_counts(slave):
+    meter = slave(patience=2)  # 13H and one read
+    reading = read_items(["voltage_a", "00010000", "02030000"], Door(tcp=meter.tcp()), None, 0.05)
+    assert [row.value for row in reading.values] == [230.1]
+    assert [error.di for error in reading.errors] == ["00010000", "02030000"]
+    assert len(meter.requests) == 5  # the silent item three times, the one behind it never
+
+
+def test_an_address_that_nobody_tells_is_none(slave):
+    reading = read_items(["voltage_a"], Door(tcp=slave(silent=99).tcp()), None, 0.05)
+    assert (reading.address, [error.di for error in reading.errors]) == (None, ["02010100"])
+    assert "13H" in reading.errors[0].error
 
 
 def test_a_far_end_that_hangs_up():
@@ -99,9 +119,9 @@ def test_a_far_end_that_hangs_up():
         listener.settimeout(5)
         thread = threading.Thread(target=lambda: listener.accept()[0].close())
         thread.start()
-        with pytest.raises(NotAnswered, match=r"closed|broke"):
-            read_items(["voltage_a"], door, ADDRESS, 5)
+        [error] = read_items(["voltage_a"], door, ADDRESS, 5).errors
         thread.join()
+    assert re.search("closed|broke", error.error)
 
 
 def test_nobody_behind_the_door():

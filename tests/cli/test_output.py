@@ -24,6 +24,15 @@ def test_nothing_prints_nothing(capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_values_have_the_decimals_of_their_picture(capsys):
+    values = {"00010000": 0.0, "02010100": 346.0, "02800002": 59.98, "04000101": "26112106", "FFFFFFFF": 1.5}
+    rows = [ValueRow(di=di, name="n", value=value, unit="", quality=Quality.VALID) for di, value in values.items()]
+    print_value_rows(rows)
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()] == [
+        "0.00", "346.0", "59.98", "26112106", "1.5",
+    ]  # fmt: skip
+
+
 def test_blocks_primary_values_and_quality(capsys):
     inner = ValueRow(
         di="02010100", name="voltage_a", value=230.1, unit="V", quality=Quality.STALE, value_primary=2301.0

@@ -159,6 +159,7 @@ class Operator:
             "address": meter.address,
             **self._doors.addresses,
             "isolation": ISOLATION_LEVEL,
+            "clock": self._context.clock.calendar().isoformat(timespec="seconds").replace("+00:00", "Z"),
             "link": "down" if readings is None else "up" if readings.quality == "valid" else "stale",
             "transformer": {"current_ratio": meter.current_ratio, "voltage_ratio": meter.voltage_ratio},
             "pids": {

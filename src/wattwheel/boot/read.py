@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -25,6 +25,7 @@ TIMEOUT_MIN_S, TIMEOUT_MAX_S = 0.05, 600.0
 RECEIVE_OCTETS_MAX = 65_536
 LINE_BAUDS = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 CHARACTER_BITS = 11  # start, eight data, parity, stop
+NOT_ASKED = "not asked any more"
 
 
 class Door(NamedTuple):
@@ -37,16 +38,16 @@ class Door(NamedTuple):
 
 
 class ReadError(msgspec.Struct, frozen=True):
-    """An item that was not read: its identifier, and what the meter said."""
+    """An item that was not read: its identifier, and what the meter said or did not say."""
 
     di: str
     error: str
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What `read` prints: the meter's address, the values read, the items refused."""
+    """What `read` prints: the meter's address (None: it was not told), the values read, the items that were not."""
 
-    address: str
+    address: str | None
     values: list[ValueRow]
     errors: list[ReadError]
 
@@ -67,8 +68,9 @@ class Channel(Protocol):
 def read_items(texts: Sequence[str], door: Door, address: str | None = None, timeout_s: float = 1.0) -> Reading:
     """Read the items `texts` (identifiers or names) of the meter behind `door`.
 
-    Everything that was asked for is checked before the door is touched. Raises BadInput or UnknownItem for nonsense,
-    DoorUnavailable when there is no such door, NotAnswered when the meter stays silent.
+    A meter that falls silent is asked for nothing more; what it has answered counts. Everything that was asked for is
+    checked before the door is touched. Raises BadInput or UnknownItem for nonsense, DoorUnavailable when there is no
+    such door.
     """
     wanted = [catalogue.find(text) for text in texts]
     asked = "" if address is None else address_from(address)
@@ -77,21 +79,32 @@ def read_items(texts: Sequence[str], door: Door, address: str | None = None, tim
     channel, line_s = _open(door, timeout_s)
     clock = LinuxClock(_NoTimers())
     dialogue = ReadDialogue([Ask(item.di, item.edition) for item in wanted], asked)
+    answers: list[Answer] = []
+    silence = ""
     try:
-        answers = converse(dialogue, channel, clock, timeout_s + line_s)
+        for answer in converse(dialogue, channel, clock, timeout_s + line_s):
+            answers.append(answer)
+    except NotAnswered as error:
+        silence = str(error)
     finally:
         channel.close()
-    return reading(dialogue.address, answers, clock.calendar().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    found = reading(dialogue.address, answers, clock.calendar().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    for item in wanted[len(answers) :]:
+        found.errors.append(ReadError(Ask(item.di, item.edition).text, silence))
+        silence = NOT_ASKED
+    return found
 
 
-def converse(dialogue: ReadDialogue, channel: Channel, clock: Clock, timeout_s: float) -> list[Answer]:
-    """Carry the dialogue out. `timeout_s`: wait for the reply to each request, the time on the line included."""
-    answers: list[Answer] = []
+def converse(dialogue: ReadDialogue, channel: Channel, clock: Clock, timeout_s: float) -> Iterator[Answer]:
+    """Carry the dialogue out. `timeout_s`: wait for the reply to each request, the time on the line included.
+
+    Raises NotAnswered when the meter stays silent.
+    """
     step = dialogue.start()
     while True:
-        answers += step.answers
+        yield from step.answers
         if step.is_done:
-            return answers
+            return
         if step.octets:
             channel.send(step.octets)
         step = _wait(dialogue, channel, clock, timeout_s)
@@ -120,7 +133,7 @@ def reading(address: str, answers: Sequence[Answer], at: str) -> Reading:
             values.append(codec.rows(item, answer.data, at, Quality.VALID))
         except ItemValueError as error:
             errors.append(ReadError(answer.ask.text, str(error)))
-    return Reading(address, values, errors)
+    return Reading(address or None, values, errors)
 
 
 def _open(door: Door, timeout_s: float) -> tuple[Channel, float]:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 import msgspec
 
+from wattwheel.model import catalogue
+from wattwheel.model.errors import ItemValueError, UnknownItem
 from wattwheel.model.records import ValueRow
+from wattwheel.protocols.dlt645 import items as codec
 
 CELL_COLUMNS_MAX = 60
 ABSENT = "-"
@@ -43,14 +46,23 @@ def document_rows(rows: Iterable[Mapping[str, object] | ValueRow]) -> list[Value
     return [row if isinstance(row, ValueRow) else msgspec.convert(row, ValueRow) for row in rows]
 
 
+def _digits(row: ValueRow) -> object:
+    """The value with the decimals of its picture: 0.00 kWh, not 0."""
+    if not isinstance(row.value, float):
+        return "" if isinstance(row.value, list) else row.value
+    try:
+        return f"{row.value:.{codec.decimals(catalogue.find(row.di))}f}"
+    except (UnknownItem, ItemValueError):  # a field of a record: no one picture holds for it
+        return row.value
+
+
 def _value_cells(rows: Iterable[ValueRow], indent: str) -> Iterable[Sequence[object]]:
     for row in rows:
-        is_block = isinstance(row.value, list)
         primary = (
             "" if row.value_primary is msgspec.UNSET else f"primary {_cell(row.value_primary)} {row.unit}".rstrip()
         )
         quality = "" if row.quality == "valid" else row.quality
-        yield f"{indent}{row.di}", row.name, "" if is_block else row.value, row.unit, primary, quality
+        yield f"{indent}{row.di}", row.name, _digits(row), row.unit, primary, quality
         if isinstance(row.value, list):
             yield from _value_cells(row.value, f"{indent}  ")
 

@@ -7,7 +7,7 @@ import click
 
 @click.command(short_help="Read data items of any DL/T 645 meter.")
 @click.argument("items", metavar="ITEM...", nargs=-1, required=True)
-@click.option("--address", metavar="A", help="12 digits; without it the meter is asked for its address (13H).")
+@click.option("--address", metavar="A", help="Up to 12 digits; without it the meter is asked for its address (13H).")
 @click.option("--tcp", metavar="HOST:PORT", help="The meter's TCP door.")
 @click.option("--serial", metavar="DEVICE", help="Serial line or pseudo-terminal that the meter hangs on.")
 @click.option("--baud", metavar="N", type=int, default=2400, show_default=True, help="Rate of the serial line.")
@@ -26,7 +26,7 @@ def read(
 ) -> int:
     """Read ITEMs: identifiers of 8 (2007) or 4 (1997) hex digits, or names as `wattwheel items` lists them.
 
-    Exit code 1 when the meter does not answer, or refuses an item (the others are printed).
+    Exit code 1 when the meter falls silent or refuses an item (what it has answered is printed).
     """
     if (tcp is None) == (serial is None):
         raise click.UsageError("say where the meter is: either --tcp HOST:PORT or --serial DEVICE")
