@@ -194,7 +194,9 @@ def test_a_failing_medium_refuses_the_promised_keeps_the_rest_and_tries_again():
     save(core, "a", 4, {"y": b"after it"})
     save(core, "a", 5, {"y": b"after it"})
     save(core, "b", 1, {"x": b"kept"})
+    assert not core.is_failing
     assert core.turn() == [("a", Refused(3, 5, SaveResult.MEDIUM_FAILED))]
+    assert core.is_failing
     assert core.turn() == []
     assert core.due() == clock.now_ns() + RETRY_NS
     for _ in range(5):
@@ -205,6 +207,7 @@ def test_a_failing_medium_refuses_the_promised_keeps_the_rest_and_tries_again():
     assert core.turn() == [("a", Saved(2)), ("b", Saved(1))]
     assert medium.load("a") == {"x": b"kept too", SEQUENCE_KEY: (2).to_bytes(8, "little")}
     assert core.failures == 6
+    assert not core.is_failing
     assert save(core, "a", 6, {"x": b"on"}, promised=True) == []
     assert core.turn() == [("a", Saved(6))]
 

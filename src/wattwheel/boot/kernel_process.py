@@ -31,6 +31,7 @@ from wattwheel.drivers.linux.process import LinuxProcessHost, die_with_parent, n
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
+from wattwheel.model.core_records import CoreFault
 from wattwheel.model.records import REGISTERS, Readings
 from wattwheel.sdk.meter import PRESS_DI
 
@@ -85,6 +86,14 @@ class KernelPorts:
     def device(self, name: str) -> object:
         """The kernel has no devices."""
         raise KeyError(name)
+
+
+def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
+    """Names of the faults that stand now, from what metering and store publish. Explained in docs/reference/json.md."""
+    metering, store = counters.get("metering", {}), counters.get("store", {})
+    faults = [str(fault.name).lower() for fault in CoreFault if fault & metering.get("core_faults", 0)]
+    faults += ["registers_behind"] if metering.get("behind_microjoule") else []
+    return faults + (["store_write"] if store.get("store_failing") else [])
 
 
 class Operator:
@@ -153,6 +162,7 @@ class Operator:
         if readings is not None:
             energy.update(zip(REGISTERS, readings.totals.microjoule, strict=False))
         meter = self._settings.meter
+        counters = self._module.counters()
         return {
             "ready": self.is_ready,
             "version": __version__,
@@ -174,7 +184,8 @@ class Operator:
             "restarts": {name: partition.restarts for name, partition in self._module.partitions.items()},
             "energy_microjoule": energy,
             "push_sequence": None if readings is None else readings.totals.sequence,
-            "counters": self._module.counters(),
+            "faults": faults_in(counters),
+            "counters": counters,
         }
 
     def serve(self, request: dict[str, Any], reply: Callable[[dict[str, Any]], None]) -> None:

@@ -255,6 +255,7 @@ class MeteringLink:
             "frames_repeated": reader.repeated,
             "messages_incomplete": reader.incomplete,
             "behind_microjoule": self._behind,
+            "core_faults": self._status.faults if self._status is not None else 0,
             **self._counts,
         }
 

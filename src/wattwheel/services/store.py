@@ -118,6 +118,7 @@ class StorePartition:
         counters.set("store_commits", core.commits)
         counters.set("store_commits_promised", core.commits_promised)
         counters.set("store_failures", core.failures)
+        counters.set("store_failing", int(core.is_failing))
         counters.set("store_ignored", core.ignored)
         counters.set("store_refused", core.refused)
         counters.set("store_faults", self._medium.faults)

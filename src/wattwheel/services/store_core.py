@@ -119,6 +119,7 @@ class StoreCore:
         commits: transactions on the medium.
         commits_promised: those of them that could not wait.
         failures: commits and refreshes that the medium refused.
+        is_failing: the medium refused what it was asked last.
         ignored: messages out of step, doubled or malformed.
         refused: transactions answered with `Refused`.
         wear: by client.
@@ -133,6 +134,7 @@ class StoreCore:
         refresh_ns: int = REFRESH_NS,
     ) -> None:
         self.commits = self.commits_promised = self.failures = self.ignored = self.refused = 0
+        self.is_failing = False
         self.wear = {name: Wear() for name in quotas}
         self._medium, self._clock = medium, clock
         self._group_ns, self._refresh_ns = group_ns, refresh_ns
@@ -308,6 +310,7 @@ class StoreCore:
         except StorageError:
             self._failed()
             return [(client.name, reply) for client in waiting for reply in self._give_up(client)]
+        self.is_failing = False
         self.commits += 1
         self.commits_promised += promised
         self._count_wear(changes)
@@ -337,13 +340,16 @@ class StoreCore:
             self._medium.refresh()
         except StorageError:
             self.failures += 1
+            self.is_failing = True
             self._refresh_due_ns = self._clock.now_ns() + RETRY_NS
         else:
+            self.is_failing = False
             self._refresh_due_ns = None
 
     def _failed(self) -> None:
         """The medium did not do what it was asked: whatever waits is tried again after a while."""
         self.failures += 1
+        self.is_failing = True
         self._commit_due_ns = self._not_before_ns = self._clock.now_ns() + RETRY_NS
 
     def _count_wear(self, changes: Iterable[Change]) -> None:

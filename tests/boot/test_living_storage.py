@@ -1,0 +1,83 @@
+"""A living meter whose state folder is hit: metering goes on, the fault is told, energy is never silently zero."""
+
+import contextlib
+import os
+import select
+import shutil
+import signal
+import time
+
+import pytest
+from tests.head_end import HeadEnd
+
+from wattwheel.boot.kernel_process import faults_in
+from wattwheel.model.errors import NotAnswered
+from wattwheel.testing.living import LivingMeter
+
+ENERGY, VOLTAGE = 0x00010000, 0x02010100
+PATIENCE_S, PAUSE_S = 20.0, 0.05
+
+
+def status_where(meter, is_so):
+    due, status = time.perf_counter() + PATIENCE_S, None
+    while time.perf_counter() < due:
+        with contextlib.suppress(NotAnswered):
+            status = meter.status()
+            if is_so(status):
+                return status
+        select.select([], [], [], PAUSE_S)
+    raise AssertionError(f"not so in time: {status}; {meter.output}")
+
+
+@pytest.fixture
+def meter(tmp_path):
+    with LivingMeter("", "--speed", "1000", state=tmp_path / "state") as living:
+        yield living
+        assert living.stop() == 0, living.output
+
+
+@pytest.fixture
+def head_end(meter):
+    end = HeadEnd(meter.door("dlt645"))
+    yield end
+    end.close()
+
+
+def hit_the_core(meter):
+    core = meter.status()["pids"]["metering_core"]
+    os.kill(core, signal.SIGKILL)
+    return lambda status: status["link"] == "up" and status["pids"]["metering_core"] != core
+
+
+def test_all_is_well(meter):
+    assert meter.status()["faults"] == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda ring: ring.write_bytes(bytes(ring.stat().st_size)), lambda ring: ring.unlink()],
+    ids=["zeroed", "missing"],
+)
+def test_lost_registers_are_told_and_what_was_answered_stays(meter, head_end, damage):
+    energy = head_end.read_when_back(ENERGY, lambda value: value > 0.05)
+    damage(meter.state / "metering" / "registers.ring")
+    is_back = hit_the_core(meter)
+    status = status_where(meter, lambda status: is_back(status) and "registers_lost" in status["faults"])
+    assert head_end.read_when_back(ENERGY) >= energy
+    assert status["energy_microjoule"]["import_active"] / 3.6e12 >= energy
+    assert 345 < head_end.read_when_back(VOLTAGE) < 352
+
+
+def test_a_deleted_state_folder_stops_nothing(meter, head_end):
+    energy = head_end.read_when_back(ENERGY, lambda value: value > 0)
+    shutil.rmtree(meter.state)
+    assert head_end.read_when_back(ENERGY, lambda value: value > energy) > energy
+    assert meter.stop() == 0
+    assert "Traceback" not in meter.output
+
+
+def test_names_of_faults():
+    assert faults_in({}) == []
+    counters = {"metering": {"core_faults": 0x05, "behind_microjoule": 7}, "store": {"store_failing": 1}}
+    assert faults_in(counters) == ["memory_write", "registers_lost", "registers_behind", "store_write"]
+    assert faults_in({"metering": {"core_faults": 0, "behind_microjoule": 0}, "store": {"store_failing": 0}}) == []
