@@ -8,6 +8,7 @@ process, zombie, descriptor or socket is left behind, and the energy is there af
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ import msgspec
 from wattwheel.boot.measure import measure
 from wattwheel.boot.settings import MeterSettings
 from wattwheel.drivers.sim.recordings import BUNDLED
-from wattwheel.model.errors import NotAnswered
+from wattwheel.model.errors import NotAnswered, Refused
 from wattwheel.testing.drills import census
 from wattwheel.testing.drills.observer import DOORS, Observer
 from wattwheel.testing.drills.score import Score
@@ -44,10 +45,13 @@ SETTLE_S = 1.5
 LOST_S_MAX = 1.5
 """What a killed metering core may forget, besides the time until it runs again: see `energy-never-lost.md`."""
 
+AGAIN_SHARE, AGAIN_S_MAX = 0.2, 0.4
+"""Share of the kills that are followed by another at most so long after, while the meter is still recovering."""
+
 CENSUS_LOOKS, CENSUS_PAUSE_S = 5, 0.1
 
-OBSERVED_S = 0.5
-"""How exactly lost metering time can be told from outside."""
+OBSERVED_S = 1.0
+"""How exactly lost metering time can be told from outside: a push that waited for its reader looks late itself."""
 
 Victims = tuple[str, ...]
 
@@ -134,13 +138,38 @@ class _Kills:
         victims = self._deck.draw()
         status, pids = self._ask(meter, observer), meter.pids()
         witness.disturbed()
-        killed_ns = observer.now_ns()
         for name in victims:
-            os.kill(pids[name], signal.SIGKILL)
-        self._count_restarts(victims)
+            _kill(pids[name])
+        killed_ns = observer.now_ns()
         old = {pids[name] for name in victims} | ({pids["kernel"]} if "zygote" in victims else set())
+        self._count_restarts(victims)
+        if self._chance.random() < AGAIN_SHARE:
+            again = self._kill_again(meter, old)
+            if again is not None:
+                killed_ns, victims = observer.now_ns(), (*victims, again[0])
+                old |= again[1]
         recovered_s = self._recover(observer, victims, killed_ns, old, status["push_sequence"])
         self._since_behind.append((victims, recovered_s))
+
+    def _kill_again(self, meter: LivingMeter, old: set[int]) -> tuple[str, set[int]] | None:
+        """Kill one more while the meter is still recovering: its name and the pids that have to be replaced.
+
+        None when it cannot be told yet who is there: `old` processes do not count.
+        """
+        name = self._deck.draw()[0]
+        meter.process_ended_within(self._chance.uniform(0.0, AGAIN_S_MAX))
+        try:
+            pids = meter.pids()
+        except (NotAnswered, Refused):
+            return None
+        assert meter.process is not None
+        living = {one.pid for one in census.residents(meter.process.pid) if one.state != "Z"} - old
+        gone = {pids.get(name, 0), pids["kernel"]} if name == "zygote" else {pids.get(name, 0)}
+        if pids["kernel"] not in living or not gone <= living:
+            return None
+        _kill(pids[name])
+        self._count_restarts((name,))
+        return name, gone
 
     def _ask(self, meter: LivingMeter, observer: Observer) -> dict[str, Any]:
         """The status, asked again where the machine was too busy to answer in time; that counts as a failure."""
@@ -294,6 +323,12 @@ class _Kills:
                 not_metered_s_worst=None if lost_s is None else round(max(0.0, lost_s), 3),
                 energy_lost_j_worst=None if lost_s is None else round(max(0.0, lost_s) * joule_per_s),
             )
+
+
+def _kill(pid: int) -> None:
+    """kill -9, of a process that may have died a moment ago with its kernel or zygote."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def _is_whole(status: dict[str, Any], old: set[int]) -> bool:
