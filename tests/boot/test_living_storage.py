@@ -81,3 +81,29 @@ def test_names_of_faults():
     counters = {"metering": {"core_faults": 0x05, "behind_microjoule": 7}, "store": {"store_failing": 1}}
     assert faults_in(counters) == ["memory_write", "registers_lost", "registers_behind", "store_write"]
     assert faults_in({"metering": {"core_faults": 0, "behind_microjoule": 0}, "store": {"store_failing": 0}}) == []
+
+
+def replace_by_folder(ring):
+    ring.unlink()
+    ring.mkdir()
+
+
+def test_a_core_that_finds_no_memory_when_it_is_restarted_meters_without(meter, head_end):
+    energy = head_end.read_when_back(ENERGY, lambda value: value > 0.05)
+    replace_by_folder(meter.state / "metering" / "registers.ring")
+    is_back = hit_the_core(meter)
+    wanted = {"memory_write", "registers_lost"}
+    status_where(meter, lambda status: is_back(status) and wanted <= set(status["faults"]))
+    assert head_end.read_when_back(ENERGY) >= energy
+    assert 345 < head_end.read_when_back(VOLTAGE) < 352
+
+
+def test_a_start_without_a_usable_memory_is_refused(tmp_path):
+    ring = tmp_path / "metering" / "registers.ring"
+    ring.mkdir(parents=True)
+    living = LivingMeter("", state=tmp_path)
+    with pytest.raises(NotAnswered, match="the meter ended with 2"):
+        living.start()
+    assert "registers.ring: Is a directory" in living.output
+    assert "Traceback" not in living.output
+    living.stop()

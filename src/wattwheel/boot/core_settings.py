@@ -41,6 +41,7 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         minute_of_day: local minute of the day at the start, for a simulated house.
         speed: factor on the time of simulated inputs.
         parent_pid: the process that supplies the core with power: it dies with it. 0: nobody does.
+        is_restart: the meter is running already: then a memory that cannot be opened any more does not end metering.
     """
 
     folder: str
@@ -66,10 +67,16 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speed: float = 1.0
     minute_of_day: float = 0.0
     parent_pid: int = 0
+    is_restart: bool = False
 
 
 def core_settings(
-    settings: Settings, folder: Path, link: CoreLink, minute_of_day: float = 0.0, parent_pid: int = 0
+    settings: Settings,
+    folder: Path,
+    link: CoreLink,
+    minute_of_day: float = 0.0,
+    parent_pid: int = 0,
+    is_restart: bool = False,
 ) -> CoreSettings:
     """The part of `settings` that the metering core needs, for a core that keeps its registers in `folder`."""
     meter, calibration, metering = settings.meter, settings.calibration, settings.metering
@@ -97,4 +104,5 @@ def core_settings(
         speed=settings.clock.speed,
         minute_of_day=minute_of_day,
         parent_pid=parent_pid,
+        is_restart=is_restart,
     )

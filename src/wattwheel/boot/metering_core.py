@@ -2,7 +2,7 @@
 
 An interpreter of its own with a storage folder of its own; nothing of the management side is imported. The order of
 the start is part of the design: memory, link, first push of the restored totals, and only then numpy and the samples.
-Exit status: 0 ended in order, 1 the medium failed, 2 the settings or what they name cannot be (one sentence on stderr).
+Exit status: 0 ended in order, 2 the settings, what they name or the medium cannot be (one sentence on stderr).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import TcpChannel, TtyChannel, open_serial
 from wattwheel.drivers.linux.process import die_with_parent, name_process
-from wattwheel.drivers.linux.storage import FileMemory
+from wattwheel.drivers.linux.storage import FileMemory, FrozenMemory
 from wattwheel.hil.octets import LineSettings
 from wattwheel.metrology.device import CoreTiming, MeteringCore
 from wattwheel.metrology.ledger import EnergyLedger
@@ -209,7 +209,7 @@ def run(settings: CoreSettings) -> None:
     loop = EpollLoop()
     clock = LinuxClock(loop)
     folder = Path(settings.folder)
-    memory = FileMemory(folder / RING_NAME, RING_OCTETS)
+    memory = _open_memory(folder / RING_NAME, settings.is_restart)
     marker = folder / MARKER_NAME
     link = ReopeningLink(loop, clock, settings.link)
     link.open_first()
@@ -221,7 +221,7 @@ def run(settings: CoreSettings) -> None:
         ledger,
         CoreIdentity(wattwheel.__version__, sealed_checksum(), PHASES[settings.wiring], 0),
         CoreTiming(push_ns=round(settings.push_seconds * 1e9), sync_ns=round(settings.sync_seconds * 1e9)),
-        was_written=marker.exists() or memory.was_truncated,
+        was_written=marker.exists() or memory.was_truncated or isinstance(memory, FrozenMemory),
         faults=CoreFault.MEMORY_DAMAGED if memory.was_truncated else CoreFault(0),
     )
     loop.on_signal(signal.SIGTERM, loop.stop)
@@ -237,6 +237,19 @@ def run(settings: CoreSettings) -> None:
     link.close()
     memory.close()
     loop.close()
+
+
+def _open_memory(path: Path, is_restart: bool) -> FileMemory | FrozenMemory:
+    """The ring's memory. While the meter runs, one that has become unwritable is read and told as a fault.
+
+    Raises DoorUnavailable or StorageError: at the first start for whatever fails, later when another core holds it.
+    """
+    try:
+        return FileMemory(path, RING_OCTETS)
+    except (DoorUnavailable, StorageError):
+        if not is_restart:
+            raise
+        return FrozenMemory(path, RING_OCTETS)
 
 
 def _mark(marker: Path) -> None:
@@ -261,12 +274,9 @@ def main(arguments: list[str]) -> int:
             die_with_parent(settings.parent_pid)
         name_process("metering")
         run(settings)
-    except (BadInput, DoorUnavailable) as fault:
+    except (BadInput, DoorUnavailable, StorageError) as fault:
         print(f"metering core: {fault}", file=sys.stderr)
         return 2
-    except StorageError as fault:
-        print(f"metering core: {fault}", file=sys.stderr)
-        return 1
     return 0
 
 

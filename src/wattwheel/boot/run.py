@@ -151,7 +151,9 @@ class Board:
             return
         self._started_ns["metering core"] = self._now_ns()
         folder, link = self._folder / "metering", self._core_link
-        document = core_settings(self._settings, folder, link, self._minute_of_day(), os.getpid())
+        document = core_settings(
+            self._settings, folder, link, self._minute_of_day(), os.getpid(), is_restart=self._was_ready
+        )
         command = [sys.executable, "-m", "wattwheel.boot.metering_core", "--settings", "0"]
         try:
             self._core = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wattwheel.drivers.linux import storage
-from wattwheel.drivers.linux.storage import FileMemory
+from wattwheel.drivers.linux.storage import FileMemory, FrozenMemory
 from wattwheel.model.errors import DoorUnavailable, StorageError
 
 WRITER = Path(__file__).with_name("store_writer.py")
@@ -129,3 +129,37 @@ def test_short_writes_are_finished(tmp_path, monkeypatch):
         memory.write(10, b"0123456789")
     assert memory.read(10, 10) == b"0123456789"
     memory.close()
+
+
+def test_a_frozen_memory_gives_what_is_there_and_takes_nothing(tmp_path):
+    path = tmp_path / "ring"
+    memory = FileMemory(path, 64)
+    memory.write(0, b"kept")
+    with pytest.raises(DoorUnavailable, match="in use by another running meter"):
+        FrozenMemory(path, 64)
+    memory.close()
+    frozen = FrozenMemory(path, 64)
+    assert frozen.read(0, 4) == b"kept"
+    for action in (
+        lambda: frozen.write(0, b"new"),
+        frozen.sync,
+        lambda: frozen.read(60, 5),
+        lambda: frozen.read(-1, 1),
+    ):
+        with pytest.raises(StorageError):
+            action()
+    assert path.read_bytes()[:4] == b"kept"
+    with pytest.raises(DoorUnavailable):
+        FileMemory(path, 64)
+    frozen.close()
+    frozen.close()
+    FileMemory(path, 64).close()
+
+
+def test_a_frozen_memory_of_nothing_fails_to_read(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "none", tmp_path / "folder", tmp_path / "no" / "where"):
+        frozen = FrozenMemory(path, 64)
+        with pytest.raises(StorageError, match="0 octets at 0, 4 were asked for"):
+            frozen.read(0, 4)
+        frozen.close()

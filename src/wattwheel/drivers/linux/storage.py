@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from wattwheel.model.errors import DoorUnavailable, StorageError
@@ -156,6 +157,60 @@ class FileMemory:
 
     def _error(self, operation: str, fault: OSError) -> StorageError:
         return StorageError(operation, f"{self._path}: {fault.strerror or fault}")
+
+
+class FrozenMemory:
+    """`hil.storage.Memory` of what can still be read of a file that `FileMemory` cannot open any more.
+
+    Nothing can be written to it. Where nothing can be read either, every read fails. Raises DoorUnavailable when
+    another process holds the file.
+    """
+
+    was_truncated = False
+
+    def __init__(self, path: Path, size: int) -> None:
+        self.size = size
+        self._path = path
+        self._lock = self._hold(path.with_name(path.name + ".lock"))
+        self._octets = b""
+        with suppress(OSError), path.open("rb") as file:
+            self._octets = file.read(size)
+
+    def _hold(self, path: Path) -> int:
+        """The lock file, held, or -1 where it is not to be had."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return -1
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise DoorUnavailable(str(path), "in use by another running meter") from None
+        except OSError:  # a medium that cannot lock: nothing is written to it anyhow
+            pass
+        return descriptor
+
+    def read(self, offset: int, length: int) -> bytes:
+        """See `Memory.read`."""
+        octets = self._octets[offset : offset + length]
+        if offset < 0 or len(octets) != length:
+            raise StorageError("read", f"{self._path}: {len(octets)} octets at {offset}, {length} were asked for")
+        return octets
+
+    def write(self, offset: int, octets: bytes) -> None:
+        """See `Memory.write`. Raises StorageError."""
+        raise StorageError("write", f"{self._path}: cannot be written")
+
+    def sync(self) -> None:
+        """See `Memory.sync`. Raises StorageError."""
+        raise StorageError("sync", f"{self._path}: cannot be written")
+
+    def close(self) -> None:
+        """Give the lock back. Harmless when repeated."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 def _write_all(descriptor: int, octets: bytes, offset: int) -> None:
