@@ -13,6 +13,7 @@ import msgspec
 
 from wattwheel import __version__
 from wattwheel.apex.bus import TO_BUS, BusPort
+from wattwheel.apex.codes import Validity
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.boot.body import run_body
@@ -32,7 +33,7 @@ from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.model.core_records import CoreFault
-from wattwheel.model.records import REGISTERS, Readings
+from wattwheel.model.records import REGISTERS, Quality, Readings
 from wattwheel.sdk.meter import PRESS_DI
 
 STATUS_NS = 1_000_000_000
@@ -148,8 +149,11 @@ class Operator:
 
     def readings(self) -> Readings | None:
         """What the metering service has published last."""
-        message = self._readings.read()[0]
-        return None if message is None else self._decoder.decode(message)
+        message, validity, _age_ns = self._readings.read()
+        if message is None:
+            return None
+        readings = self._decoder.decode(message)
+        return readings if validity is Validity.VALID else msgspec.structs.replace(readings, quality=Quality.STALE)
 
     def _look(self) -> None:
         self.check_ready()

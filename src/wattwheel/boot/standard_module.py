@@ -13,7 +13,7 @@ from wattwheel.apex.messages import Control
 from wattwheel.apex.partition import CLOCK_PORT
 from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
 from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
-from wattwheel.boot.settings import OFF, Settings
+from wattwheel.boot.settings import Settings
 from wattwheel.kernel.config import (
     KERNEL,
     ModuleConfig,
@@ -28,6 +28,7 @@ PARTNERS = ("communication", "metering", "platform", "energy", "display", "web",
 STORE_QUOTAS = {"platform": 65_536, "energy": 262_144}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
 SMALL_OCTETS_MAX = 1024
+READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone silent
 
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
@@ -59,7 +60,7 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
     partitions = [
         _partition("bus", "services.bus:start", _bus_settings(partners), stop_rank=2),
         _partition("store", "services.store:start", _store_settings(settings), ("store",), stop_rank=3),
-        _partition("metering", "services.metering:start", {"meter_address": settings.meter.address}, ("core_link",)),
+        _partition("metering", "services.metering:start", _metering_settings(settings), ("core_link",)),
         _partition("platform", "services.platform_management:start", _platform_settings(settings)),
         _partition(
             "communication",
@@ -68,11 +69,11 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
             (*listeners, *lines),
         ),
         _partition("energy", "apps.energy:start", {}, stop_rank=1),
-        _partition("display", "apps.display:start", {}),
+        _partition("display", "apps.display:start", _display_settings(settings)),
     ]
     if settings.web.enabled:
         partitions.append(_partition("web", "apps.web.partition:start", _web_settings(settings), ("socket:web",)))
-    config = ModuleConfig("meter", tuple(partitions), tuple(_queuing(partners)), tuple(_sampling(partners)))
+    config = ModuleConfig("meter", tuple(partitions), tuple(_queuing(partners)), tuple(_sampling(partners, settings)))
     config.check()
     return config
 
@@ -98,15 +99,17 @@ def _queuing(partners: Iterable[str]) -> Iterable[QueuingChannelConfig]:
         )
 
 
-def _sampling(partners: Sequence[str]) -> Iterable[SamplingChannelConfig]:
+def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingChannelConfig]:
     has_web = "web" in partners
     web = ("web",) if has_web else ()
 
+    refresh_ns = round(READINGS_AGE_PUSHES_MAX * settings.metering.push_seconds * 1e9)
+
     def cell(name: str, source: str, readers: Sequence[str], size: int, calls: tuple[str, ...] = ()) -> Any:
-        ends = tuple(PortEnd(reader, name) for reader in readers)
+        ends = tuple(PortEnd(reader, name, refresh_ns) for reader in readers)
         return SamplingChannelConfig(name, PortEnd(source, name), ends, size, calls)
 
-    yield cell("readings", "metering", ("energy", KERNEL, *web), READINGS_OCTETS_MAX, ("energy", *web))
+    yield cell("readings", "metering", ("energy", "display", KERNEL, *web), READINGS_OCTETS_MAX, ("energy", *web))
     yield cell("snapshot", "energy", ("communication",), SNAPSHOT_OCTETS_MAX)
     yield cell(CLOCK_PORT, "platform", ("metering", "energy", "display", "communication", *web), SMALL_OCTETS_MAX)
     yield cell("panel", "platform", ("display",), SMALL_OCTETS_MAX)
@@ -123,6 +126,10 @@ def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
 
 def _store_settings(settings: Settings) -> dict[str, Any]:
     return {"quotas": STORE_QUOTAS, "group_ns": round(settings.state.commit_seconds * 1e9)}
+
+
+def _metering_settings(settings: Settings) -> dict[str, Any]:
+    return {"meter_address": settings.meter.address, "push_ns": round(settings.metering.push_seconds * 1e9)}
 
 
 def _platform_settings(settings: Settings) -> dict[str, Any]:
@@ -155,14 +162,17 @@ def _communication_settings(settings: Settings, lines: Sequence[str], listeners:
     }
 
 
+def _display_settings(settings: Settings) -> dict[str, Any]:
+    meter = settings.meter
+    return {
+        "interrupted_millivolt": round(1000 * meter.nominal_voltage_v * settings.metering.interruption_share),
+        "starting_microampere": round(1e6 * meter.starting_current_a),
+    }
+
+
 def _web_settings(settings: Settings) -> dict[str, Any]:
     host = settings.web.listen.rsplit(":", 1)[0].strip("[]")
     return {
         "names": [host],
         "ratios": {"current": settings.meter.current_ratio, "voltage": settings.meter.voltage_ratio},
     }
-
-
-def is_off(door: str) -> bool:
-    """Whether a door is switched off."""
-    return door == OFF

@@ -31,7 +31,8 @@ class OctetChannel(Protocol):
 
     @property
     def is_closed(self) -> bool:
-        """True once the far end is gone for good (never for a serial line)."""
+        """True once nothing will ever arrive again (never for a serial line). What is written may still be heard: a far
+        end may have asked its last question and be waiting for the answer."""
 
     def close(self) -> None:
         """Give the channel back. Harmless when repeated."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
+from wattwheel.apex.codes import Validity
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
@@ -53,7 +54,7 @@ class Meter:
         self.has_store = context.has_port(REQUEST_PORT)
         self._store: StoreClient | None = StoreClient.of(context, STORE_BIT) if self.has_store else None
         self._table: dict[int, bytes] = {}
-        self._stale = False
+        self._stale = self._has_shown = False
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
         self._on_press: Callable[[Meter, str, bool], None] | None = None
         self._bus: BusPort | None = None
@@ -77,27 +78,42 @@ class Meter:
     # -- readings ----------------------------------------------------------------------------------------------
 
     def watch_readings(self, action: Callable[[Meter, Readings], None]) -> None:
-        """Call `action` with each new `Readings`."""
+        """Call `action` with each new `Readings`, and once more, as STALE, when their source has gone silent."""
         port = self._context.sampling_destination(READINGS_PORT)
         decoder = msgspec.msgpack.Decoder(Readings)
+        post = self._context.wheel.poster(READINGS_BIT)
+        taken = (0, True)  # version and whether it was given as it is
 
         def take() -> None:
-            message, _validity, _age_ns = port.read()
-            if message is not None:
-                action(self, decoder.decode(message))
+            nonlocal taken
+            version = port.version()
+            message, validity, _age_ns = port.read()
+            is_fresh = validity is Validity.VALID
+            if message is None or taken == (version, is_fresh):
+                return
+            taken = (version, is_fresh)
+            readings = decoder.decode(message)
+            if not is_fresh:
+                readings = msgspec.structs.replace(readings, quality=Quality.STALE)
+            else:
+                self.clock.call_at(self.clock.now_ns() + port.refresh_ns + 1, post)
+            action(self, readings)
 
         self._context.wheel.task(READINGS_BIT, take)
-        port.on_message(self._context.wheel.poster(READINGS_BIT))
+        port.on_message(post)
         self._context.wheel.post(READINGS_BIT)
 
     def readings(self) -> Callable[[], Readings | None]:
-        """A function that gives the newest `Readings`, or None before the first."""
+        """A function that gives the newest `Readings`, or None before the first; STALE when they are too old."""
         port = self._context.sampling_destination(READINGS_PORT)
         decoder = msgspec.msgpack.Decoder(Readings)
 
         def newest() -> Readings | None:
-            message = port.read()[0]
-            return None if message is None else decoder.decode(message)
+            message, validity, _age_ns = port.read()
+            if message is None:
+                return None
+            readings = decoder.decode(message)
+            return readings if validity is Validity.VALID else msgspec.structs.replace(readings, quality=Quality.STALE)
 
         return newest
 
@@ -128,6 +144,7 @@ class Meter:
             except ItemValueError:
                 self.counters.add("values_beyond_picture")
         self._table = table
+        self._has_shown = True
         self._stale = quality is not Quality.VALID
         if self._snapshot is not None:
             self._snapshot.write(msgspec.msgpack.encode(table))
@@ -137,8 +154,8 @@ class Meter:
         assert bus is not None
         if request.control == Control.READ:
             octets = self._table.get(request.di)
-            if octets is None:
-                bus.reply(request, error=ERROR_NO_DATA)
+            if octets is None:  # an APP that has not shown anything yet cannot say that there is nothing
+                bus.reply(request, error=ERROR_NO_DATA if self._has_shown else ERROR_OTHER)
             else:
                 bus.reply(request, octets, quality=_STALE if self._stale else 0)
         elif request.control == Control.LIST:

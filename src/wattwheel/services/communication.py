@@ -120,6 +120,7 @@ class Channel:
         self.slots: deque[Slot] = deque()
         self.heard_ns = 0
         self.is_waiting_for_rest = False
+        self.is_ending = False  # its far end asks nothing more
         self.examined = 0
         self.rejected = dict.fromkeys(REJECTIONS, 0)
         self.dropped = 0
@@ -173,9 +174,9 @@ class Communication:
             octets = channel.octets.read()
             if octets:
                 self.hear(channel, octets)
-            elif channel.octets.is_closed and channel in self._channels:
-                channel.octets.close()
-                self._channels.discard(channel)
+            elif channel.octets.is_closed:
+                channel.is_ending = True
+                self._end_if_answered(channel)
             if channel.octets.dropped != channel.dropped:
                 self._counters.add("octets_dropped", channel.octets.dropped - channel.dropped)
                 channel.dropped = channel.octets.dropped
@@ -269,6 +270,18 @@ class Communication:
         self._conclude_read(channel, di, reply)
         while slots and slots[0]:
             slots.popleft()[0]()
+        if channel.is_ending:
+            self._end_if_answered(channel)
+
+    def _end_if_answered(self, channel: Channel) -> None:
+        """Close a channel whose far end asks nothing more, once its last answer has gone out."""
+        if channel.slots or channel not in self._channels:
+            return
+        self._channels.discard(channel)
+        if channel.delay_ns:
+            self._clock.call_at(self._clock.now_ns() + channel.delay_ns, channel.octets.close)
+        else:
+            channel.octets.close()
 
     def _conclude_read(self, channel: Channel, di: bytes, reply: Message | None) -> None:
         if reply is None:

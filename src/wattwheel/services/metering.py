@@ -20,7 +20,7 @@ from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFOR
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
-from wattwheel.services.metering_link import LOOK_NS, MeteringLink
+from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
 
 CORE_LINK = "core_link"
 READINGS_PORT = "readings"
@@ -35,9 +35,10 @@ FETCHED: dict[int, tuple[Kind, bytes, Callable[[bytes], object]]] = {
 
 
 class MeteringSettings(msgspec.Struct, frozen=True):
-    """Settings of the partition."""
+    """Settings of the partition. `push_ns`: how often the core pushes."""
 
     meter_address: str
+    push_ns: int = PUSH_NS
 
 
 class _Partition:
@@ -46,12 +47,14 @@ class _Partition:
     def __init__(self, context: StartContext) -> None:
         self._channel = cast(OctetChannel, context.device(CORE_LINK))
         readings = context.sampling_source(READINGS_PORT)
+        settings = context.decode_settings(MeteringSettings)
         self._counters = context.counters
         self.link = MeteringLink(
             clock=context.clock,
             send=self._channel.write,
             on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
-            meter_address=context.decode_settings(MeteringSettings).meter_address,
+            meter_address=settings.meter_address,
+            push_ns=settings.push_ns,
         )
         context.wheel.task(LINK_BIT, self._drain)
         context.wheel.task(LOOK_BIT, self._look)

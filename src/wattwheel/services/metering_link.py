@@ -5,8 +5,8 @@ so lost, late, doubled and garbled pushes neither lose nor double energy, and no
 comes back with lower totals (a cut of the supply, a damaged memory) is flagged: its registers are held at the last
 good value until they pass it, one by one, and `behind_microjoule` says by how much they are short.
 
-Supervision: a push is due each second. After three missed ones the last readings are published once more as STALE.
-Requests are answered or given up in bounded time; either side may restart at any instant.
+Supervision: a push is due each second, or as often as the settings say. After three missed ones the last readings are
+published once more as STALE. Requests are answered or given up in bounded time; either side may restart at any instant.
 """
 
 from __future__ import annotations
@@ -81,9 +81,11 @@ class MeteringLink:
         send: Callable[[bytes], None],
         on_readings: Callable[[Readings], None],
         meter_address: str,
+        push_ns: int = PUSH_NS,
     ) -> None:
         self._clock, self._send, self._on_readings = clock, send, on_readings
         self._meter_address = meter_address
+        self._push_ns = push_ns
         self._reader = LinkReader(Side.CORE)
         self._counts: Counter[str] = Counter()
         self._asks: dict[int, _Ask] = {}
@@ -207,7 +209,7 @@ class MeteringLink:
         assert push is not None
         push.is_published = True
         self._quality = quality
-        if self._clock.now_ns() - self._momentary_ns > MISSED_MAX * PUSH_NS and quality is Quality.VALID:
+        if self._clock.now_ns() - self._momentary_ns > MISSED_MAX * self._push_ns and quality is Quality.VALID:
             self._momentary = None
         self._on_readings(
             Readings(
@@ -227,7 +229,7 @@ class MeteringLink:
         push = self._push
         if push is not None and not push.is_published and now - push.taken_ns >= INCOMPLETE_NS:
             self._publish_incomplete()
-        missed = max(0, (now - self._due_from_ns - GRACE_NS) // PUSH_NS)
+        missed = max(0, (now - self._due_from_ns - GRACE_NS) // self._push_ns)
         if missed > self._missed:
             self._counts["pushes_missed"] += missed - self._missed
             self._missed = missed

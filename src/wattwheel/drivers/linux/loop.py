@@ -54,6 +54,11 @@ class EpollLoop:
         if self._writers.pop(descriptor, None) is not None:
             self._set_interest(descriptor, known=True)
 
+    def unwatch_readable(self, descriptor: int) -> None:
+        """Stop looking whether `descriptor` is readable; waiting for room goes on. Harmless when unknown."""
+        if self._readers.pop(descriptor, None) is not None:
+            self._set_interest(descriptor, known=True)
+
     def unwatch(self, descriptor: int) -> None:
         """Forget a descriptor that is about to be closed. Harmless when unknown."""
         if (self._readers.pop(descriptor, None) or self._writers.pop(descriptor, None)) is not None:

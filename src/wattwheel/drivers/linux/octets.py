@@ -35,7 +35,7 @@ class _Descriptor:
         self._loop = loop
         self._descriptor = descriptor
         self._unsent = bytearray()
-        self._is_closed = self._is_given_back = False
+        self._is_closed = self._is_over = self._is_given_back = False
         self._arrival: Action | None = None
         os.set_blocking(descriptor, False)
 
@@ -47,7 +47,7 @@ class _Descriptor:
     @property
     def is_closed(self) -> bool:
         """True once the far end is gone for good."""
-        return self._is_closed
+        return self._is_closed or self._is_over
 
     def write(self, octets: bytes) -> None:
         """Send `octets`; what the kernel does not take now waits, up to `UNSENT_OCTETS_MAX`."""
@@ -121,7 +121,7 @@ class TcpChannel(_Descriptor):
 
     def read(self) -> bytes:
         """Octets that have arrived, b"" when none have or the connection is over."""
-        if self._is_closed:
+        if self._is_closed or self._is_over:
             return b""
         try:
             octets = self._recv(READ_OCTETS_MAX)
@@ -130,8 +130,9 @@ class TcpChannel(_Descriptor):
         except OSError:
             self._fail()
             return b""
-        if not octets:
-            self._is_closed = True
+        if not octets:  # the far end asks nothing more, but may still be waiting for answers
+            self._is_over = True
+            self._loop.unwatch_readable(self._descriptor)
         return octets
 
     def _give_back(self) -> None:
