@@ -8,17 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wattwheel.apps.display import (
-    DIGITS,
     HOLD_S,
     LAMP_TEST_S,
     SCREENS,
     SHOW_S,
     Cycle,
-    Face,
+    DisplaySettings,
     clock_text,
     digits_of,
+    live_symbols,
 )
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.display import LCD_DIGITS, LCD_SYMBOLS, Lcd
+from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
 from wattwheel.testing.world import World
 
 
@@ -89,7 +91,7 @@ def test_a_text_stands_on_the_right(text, digits):
 @given(st.text("0123456789.:-", max_size=12))
 def test_never_more_than_eight_places(text):
     shown = digits_of(text)
-    assert len(shown.replace(".", "").replace(":", "")) == DIGITS
+    assert len(shown.replace(".", "").replace(":", "")) == LCD_DIGITS
 
 
 def test_dates_and_times_as_the_glass_shows_them():
@@ -103,6 +105,40 @@ def test_every_screen_is_an_item_that_can_be_read():
         assert item_2007(di).read
 
 
+def readings(total=(0, 0), a=(0, 0, 0), b=(0, 0, 0), c=(0, 0, 0), quality=Quality.VALID, is_reversed=False):
+    """Total (mW, mvar), phases (mV, uA, mW)."""
+    elements = (
+        ElementReading(active_power_milliwatt=total[0], reactive_power_millivar=total[1]),
+        *(ElementReading(*phase) for phase in (a, b, c)),
+    )
+    return Readings(0, 0.0, quality, EnergyTotals(1, (0,) * 24), Momentary(elements, sequence_reversed=is_reversed))
+
+
+LIVE = (220_000, 5_000_000, 1_100_000)
+LIMITS = DisplaySettings(interrupted_millivolt=11_000, starting_microampere=20_000)
+SYMBOLS = {
+    "all phases, import, lagging": (
+        readings((3, 1), LIVE, LIVE, LIVE), {"ua", "ub", "uc", "ia", "ib", "ic", "quadrant_1"},
+    ),
+    "phase b broken": (readings((3, -1), LIVE, (10_999, 0, 0), LIVE), {"ua", "uc", "ia", "ic", "quadrant_4"}),
+    "no load": (readings((0, 0), *[(220_000, 19_999, 0)] * 3), {"ua", "ub", "uc"}),
+    "c backwards": (
+        readings((1, 0), LIVE, LIVE, (220_000, 20_000, -1)),
+        {"ua", "ub", "uc", "ia", "ib", "ic", "ic_reverse", "quadrant_1"},
+    ),
+    "export, lagging": (readings((-1, 1)), {"quadrant_2"}),
+    "export, leading": (readings((-1, -1)), {"quadrant_3"}),
+    "turned round": (readings(is_reversed=True), {"phase_sequence"}),
+    "stale": (readings((3, 1), LIVE, LIVE, LIVE, Quality.STALE, True), set()),
+    "nothing yet": (None, set()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "symbols"), SYMBOLS.values(), ids=SYMBOLS)
+def test_symbols_say_what_is_true_now(found, symbols):
+    assert set(live_symbols(found, LIMITS)) == symbols <= set(LCD_SYMBOLS)
+
+
 # -- in a meter
 
 
@@ -114,8 +150,8 @@ def world():
     return world
 
 
-def face(world: World) -> Face:
-    return msgspec.json.decode(world.published("display"), type=Face)
+def face(world: World) -> Lcd:
+    return msgspec.json.decode(world.published("display"), type=Lcd)
 
 
 def test_it_shows_what_a_head_end_reads(world):
@@ -132,6 +168,7 @@ def test_it_shows_what_a_head_end_reads(world):
     energy = seen[0x00010000]
     assert energy.title.startswith("current total forward active energy: ")
     assert energy.index == "01"
+    assert {"ua", "ub", "uc", "ia", "ib", "ic", "tariff_1"} <= set(energy.symbols)
 
 
 def test_buttons_reach_it_over_the_bus(world):
@@ -144,6 +181,7 @@ def test_buttons_reach_it_over_the_bus(world):
     assert world.press("both")
     world.advance(0.1)
     assert face(world).digits == "8.8.8.8.8.8.8.8."
+    assert face(world).symbols == LCD_SYMBOLS
     world.advance(LAMP_TEST_S + 1)
     assert face(world).digits != "8.8.8.8.8.8.8.8."
     assert world.press("down", is_long=True)
@@ -168,7 +206,7 @@ def test_a_value_that_nobody_has_is_dashes(world):
         world.advance(1)
         if face(world).di == "02010100":
             break
-    assert face(world).digits == "-" * DIGITS
+    assert face(world).digits == "-" * LCD_DIGITS
     assert face(world).title.endswith(": no value")
 
 

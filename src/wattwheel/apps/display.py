@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.display import LCD_DIGITS, LCD_SYMBOLS, Lcd
+from wattwheel.model.records import Quality, Readings
 from wattwheel.sdk import App, Meter
 
 app = App("display", version="0.1.0")
 start = app.start
 
 DISPLAY_PORT, PANEL_PORT = "display", "panel"
-DIGITS = 8
 SHOW_S, HOLD_S, LAMP_TEST_S = 5, 60, 3
 
 SCREENS = (
@@ -21,20 +22,12 @@ SCREENS = (
 )  # fmt: skip
 """Identifiers in the order in which they are shown."""
 
-LIVE_SYMBOLS = ("ua", "ub", "uc", "ia", "ib", "ic")
-_SYMBOL_ITEMS = (0x02010100, 0x02010200, 0x02010300, 0x02020100, 0x02020200, 0x02020300)
 
+class DisplaySettings(msgspec.Struct, frozen=True):
+    """From where on a phase shows: an interrupted voltage in millivolt, the starting current in microampere."""
 
-class Face(msgspec.Struct):
-    """What the display shows, as it is published (JSON)."""
-
-    digits: str
-    di: str = ""
-    index: str = ""
-    unit: str = ""
-    symbols: list[str] = []
-    lit: bool = False
-    title: str = ""
+    interrupted_millivolt: int = 0
+    starting_microampere: int = 0
 
 
 class Cycle:
@@ -77,7 +70,7 @@ class Cycle:
 def digits_of(text: str) -> str:
     """`text` on eight places, right-aligned; a point takes no place of its own; what does not fit shows as dashes."""
     places = len(text.replace(".", "").replace(":", ""))
-    return "-" * DIGITS if places > DIGITS else " " * (DIGITS - places) + text
+    return "-" * LCD_DIGITS if places > LCD_DIGITS else " " * (LCD_DIGITS - places) + text
 
 
 def clock_text(di: int, text: str) -> str:
@@ -85,6 +78,33 @@ def clock_text(di: int, text: str) -> str:
     if di == 0x04000101:
         return ".".join((text[0:2], text[2:4], text[4:6]))
     return ":".join((text[0:2], text[2:4], text[4:6])) if di == 0x04000102 else text
+
+
+def live_symbols(readings: Readings | None, settings: DisplaySettings) -> list[str]:
+    """Which voltages and currents are there, which currents run backwards, the quadrant, a reversed phase sequence.
+
+    Nothing without valid readings: a symbol that is on must be true now.
+    """
+    if readings is None or readings.quality is not Quality.VALID or readings.momentary is None:
+        return []
+    total, *phases = readings.momentary.elements
+    found = []
+    for letter, phase in zip("abc", phases, strict=True):
+        if (phase.voltage_millivolt or 0) > settings.interrupted_millivolt:
+            found.append(f"u{letter}")
+        if (phase.current_microampere or 0) >= max(1, settings.starting_microampere):
+            found.append(f"i{letter}")
+            if (phase.active_power_milliwatt or 0) < 0:
+                found.append(f"i{letter}_reverse")
+    if total.active_power_milliwatt or total.reactive_power_millivar:
+        found.append(f"quadrant_{_quadrant(total.active_power_milliwatt or 0, total.reactive_power_millivar or 0)}")
+    return [*found, "phase_sequence"] if readings.momentary.sequence_reversed else found
+
+
+def _quadrant(active: int, reactive: int) -> int:
+    if reactive >= 0:
+        return 1 if active >= 0 else 2
+    return 3 if active < 0 else 4
 
 
 @app.on_start
@@ -114,28 +134,42 @@ class _Panel:
         self.cycle = Cycle(len(SCREENS))
         self._publish = meter.publish(DISPLAY_PORT)
         self._panel = meter.sampled(PANEL_PORT)
+        self._readings = meter.readings()
+        self._settings = meter.settings(DisplaySettings)
         self._last = b""
 
     def draw(self) -> None:
         """Ask the owner of the screen's item; what comes back is drawn."""
         if self.cycle.is_lamp_test:
-            self._show(Face("8.8.8.8.8.8.8.8.", title="Every segment"))
+            self._show(Lcd(digits="8." * LCD_DIGITS, symbols=LCD_SYMBOLS, title="Every segment", lit=True))
             return
         di = SCREENS[self.cycle.at]
         self._meter.ask_text(di, lambda text: self._drawn(di, text))
 
     def _drawn(self, di: int, text: str | None) -> None:
         item = item_2007(di)
-        shown = "-" * DIGITS if text is None else digits_of(clock_text(di, text))
+        shown = "-" * LCD_DIGITS if text is None else digits_of(clock_text(di, text))
         title = f"{item.title}: {text} {item.unit}".strip() if text is not None else f"{item.title}: no value"
-        self._show(Face(shown, f"{di:08X}", f"{self.cycle.at + 1:02d}", item.unit, title=title))
+        self._show(
+            Lcd(
+                digits=shown,
+                di=f"{di:08X}",
+                index=f"{self.cycle.at + 1:02d}",
+                unit=item.unit,
+                symbols=tuple(self._symbols()),
+                lit=self.cycle.is_lit,
+                title=title,
+            )
+        )
 
-    def _show(self, face: Face) -> None:
+    def _symbols(self) -> list[str]:
         panel = self._panel()
-        face.symbols = ["tariff_1"]
+        found = ["tariff_1", *live_symbols(self._readings(), self._settings)]
         if panel is not None and msgspec.json.decode(panel, type=dict[str, bool]).get("programming_key"):
-            face.symbols.append("program")
-        face.lit = self.cycle.is_lit
+            found.append("program")
+        return found
+
+    def _show(self, face: Lcd) -> None:
         drawn = msgspec.json.encode(face)
         if drawn != self._last:
             self._last = drawn

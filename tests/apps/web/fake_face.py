@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from wattwheel.apps.web.face import WAVEFORM_POINTS, Lcd, PhaseTrace, Waveform
+from wattwheel.apps.web.face import WAVEFORM_POINTS, PhaseTrace, Waveform
 from wattwheel.apps.web.load import LoadPoint
 from wattwheel.model import catalogue
+from wattwheel.model.display import Lcd
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 from wattwheel.model.records import Quality, ValueRow
 

@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
-from wattwheel.apps.web.face import BUTTONS, Lcd, MeterFace
+from wattwheel.apps.web.face import BUTTONS, MeterFace
 from wattwheel.apps.web.guard import SECURITY_HEADERS, cross_site_fault, fault
 from wattwheel.apps.web.live import EXTRAS, Hub, LiveStream
+from wattwheel.model.display import Lcd
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 
 MAX_ITEM_CHARACTERS = 80

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from wattwheel.apps.web.api import Press, Pressed
-from wattwheel.apps.web.face import Lcd, Waveform
+from wattwheel.apps.web.face import Waveform
 from wattwheel.apps.web.live import EXTRAS
 from wattwheel.apps.web.load import LoadPoint
+from wattwheel.model.display import Lcd
 from wattwheel.model.records import ValueRow
 
 VERSION = "3.1.0"

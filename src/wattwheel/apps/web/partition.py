@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from wattwheel.apps.web.face import Lcd, PhaseTrace, Waveform
+from wattwheel.apps.web.face import PhaseTrace, Waveform
 from wattwheel.apps.web.load import LoadHistory, LoadPoint
 from wattwheel.apps.web.server import WebServer
 from wattwheel.model import core_records
+from wattwheel.model.display import Lcd
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.model.transformer import Ratios, with_primary
