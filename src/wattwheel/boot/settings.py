@@ -175,7 +175,8 @@ class CoreLinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The link between the metering core and the management core.
 
     Attributes:
-        kind: a pseudo-terminal, a serial line or a TCP connection. `run` has the pseudo-terminal only in this version.
+        kind: a pseudo-terminal, a serial line or a TCP connection. With "serial" the metering core at the
+            other end of the line is started there; `run` starts none.
         device: the serial line, for kind "serial" only.
         baud: of the serial line.
         listen: the TCP door of the management core, for kind "tcp" only.

@@ -15,9 +15,6 @@ import msgspec
 PLACES = {"DI0": (0, 0xFF), "DI1": (8, 0xFF), "DI0L": (0, 0xF)}
 """Where a range lies: shift and mask. All ones in the mask's width is the block."""
 
-SETTLEMENT_PERIODS_MAX = 12
-"""Settlement periods a 2007 meter can be asked for, besides the running one."""
-
 RANGE_TEXTS_CACHED_MAX = 64
 """Parsed `range` columns kept; the tables hold some twenty different ones."""
 

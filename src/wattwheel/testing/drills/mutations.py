@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 START, END, WAKE_UP, OFFSET = 0x68, 0x16, 0xFE, 0x33
-READ, FOLLOW, READ_ADDRESS = 0x11, 0x12, 0x13
+READ, READ_ADDRESS = 0x11, 0x13
 ANY, BROADCAST = b"\xaa" * 6, b"\x99" * 6
 FILLER_OCTETS: Final = 267
 """As many octets as the longest frame has: behind them no start waits for its rest any more."""
