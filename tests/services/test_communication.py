@@ -424,11 +424,34 @@ def test_who_hangs_up_while_his_question_is_under_way(world):
     assert answer(world.ask(read(VOLTAGE), world.connect())) == VOLTAGE_ANSWER
 
 
-def test_octets_that_came_before_the_end_are_served(world):
+def test_who_asks_nothing_more_is_answered_before_the_end(world):
+    world.tcp.bring(read(VOLTAGE) + read(TOTAL))
+    world.tcp.hang_up()
+    world.turn()
+    world.tcp._action()  # the end is reported again
+    world.turn()
+    voltage, total = world.asked()
+    assert not world.tcp.is_given_back
+    world.reply(total, ITEMS[TOTAL])
+    world.reply(voltage, ITEMS[VOLTAGE])
+    voltage_frame, total_frame = (octets for _, octets in world.tcp.sent)
+    assert (answer(voltage_frame), answer(total_frame)) == (VOLTAGE_ANSWER, TOTAL_ANSWER)
+    assert world.tcp.is_given_back
+
+
+def test_the_pause_before_an_answer_comes_before_the_end():
+    world = World(tcp={"reply_delay_ns": 20 * MS})
     world.tcp.bring(read(VOLTAGE))
     world.tcp.hang_up()
     world.turn()
-    assert [asked.di for asked in world.asked()] == [VOLTAGE]
+    world.tcp._action()
+    world.turn()
+    (asked,) = world.asked()
+    world.reply(asked, ITEMS[VOLTAGE])
+    assert not world.tcp.is_given_back
+    world.pass_ms(21)
+    assert answer(world.tcp.take()) == VOLTAGE_ANSWER
+    assert world.tcp.is_given_back
 
 
 def test_octets_that_a_channel_dropped_are_counted(world):

@@ -226,3 +226,20 @@ def test_the_same_story_on_both_hosts_has_the_same_answers(tmp_path):
     errors = [error for error, _ in simulated[0]]
     assert errors.count(None) >= 24
     assert set(errors) == {None, 2}
+
+
+def test_readings_go_stale_with_the_service_that_publishes_them():
+    """A metering service that stands still publishes nothing, not even that it is stale: readers see it by the age."""
+    world = World(7)
+    world.await_ready()
+    world.advance(5)
+    body = world.meter.host.bodies["metering"]
+    before = world.read("voltage_a")
+    assert before is not None
+    body.pause()
+    world.advance(6)
+    assert world.ask(0x02010100).error == 0x02
+    assert world.ask(ENERGY).error is None, "the last good totals stay"
+    body.resume()
+    world.advance(3)
+    assert world.read("voltage_a") == before

@@ -355,3 +355,24 @@ def test_an_address_of_the_newer_kind_stands_in_brackets(loop, monkeypatch):
     listener = TcpListener(loop, descriptor, "door")
     assert listener.address == "[::1]:6450"
     listener.close()
+
+
+def test_a_far_end_that_asks_nothing_more_still_hears_its_answer(loop):
+    near, far = tcp_pair(loop)
+    calls = []
+    far.on_arrival(lambda: calls.append(far.read()))
+    near.write(b"the last question")
+    near._connection.shutdown(socket.SHUT_WR)
+    step_until(loop, lambda: far.is_closed)
+    assert b"".join(calls) == b"the last question"
+    calls.clear()
+    for _ in range(10):
+        loop.step(0)
+    assert not calls, "an ended connection does not keep the loop awake"
+    far.write(b"the answer")
+    heard = []
+    near.on_arrival(lambda: heard.append(near.read()))
+    step_until(loop, lambda: heard)
+    assert heard[0] == b"the answer"
+    far.close()
+    near.close()
