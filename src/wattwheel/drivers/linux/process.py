@@ -42,7 +42,6 @@ FORK_FAILED = 71  # exit status of a body that the machine had no room for
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_NAME = 15
-_PR_SET_CHILD_SUBREAPER = 36
 
 RunBody = Callable[["Birth"], None]
 
@@ -77,11 +76,6 @@ def die_with_parent(parent_pid: int) -> None:
     call_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(0)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of every descendant whose own parent ends, and so the one that reaps it."""
-    call_prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def name_process(name: str) -> None:

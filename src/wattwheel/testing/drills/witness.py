@@ -21,7 +21,7 @@ WINDOW_S = 0.2
 """Longest window of the chain, in time of the input (10 cycles at 50 Hz, 12 at 60 Hz)."""
 
 LATE_S = 0.6
-"""Longest time from the last sample in a push to its publication: a tick (0.2 s), the link, a busy machine's scheduler."""
+"""Longest time from the last sample in a push to its publication: a tick (0.2 s), the link, a busy machine."""
 
 TOLERANCE = 2e-4
 """Relative difference between the recording's power and what its samples in whole converter steps give."""
