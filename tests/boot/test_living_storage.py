@@ -107,3 +107,20 @@ def test_a_start_without_a_usable_memory_is_refused(tmp_path):
     assert "registers.ring: Is a directory" in living.output
     assert "Traceback" not in living.output
     living.stop()
+
+
+def test_a_store_that_cannot_be_opened_any_more_says_why_and_the_rest_goes_on(meter, head_end):
+    lock = meter.state / "management" / "store.lock"
+    energy = head_end.read_when_back(ENERGY, lambda value: value > 0)
+    store = meter.status()["pids"]["partitions"]["store"]
+    lock.rename(lock.with_name("aside"))
+    lock.mkdir()
+    os.kill(store, signal.SIGKILL)
+    status_where(meter, lambda status: status["restarts"]["store"] >= 3)
+    assert head_end.read_when_back(ENERGY, lambda value: value > energy) > energy
+    meter.drain()
+    assert "store: error" in meter.output
+    assert "store.lock: Is a directory" in meter.output
+    assert "Traceback" not in meter.output
+    lock.rmdir()
+    status_where(meter, lambda status: status["pids"]["partitions"]["store"])

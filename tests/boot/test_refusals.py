@@ -142,3 +142,15 @@ def test_a_second_instance_on_the_same_state(tmp_path):
         assert meter.pids() == before
         assert meter.stop() == 0
     assert using(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["management/store.lock", "metering/registers.ring", "meter.lock", "control.sock"])
+def test_a_folder_where_a_file_of_the_state_belongs(tmp_path, name):
+    (tmp_path / name).mkdir(parents=True)
+    check_refused(run("--state", tmp_path, *FREE), tmp_path, name, "directory")
+
+
+@pytest.mark.parametrize("name", ["management", "metering"])
+def test_a_file_where_a_folder_of_the_state_belongs(tmp_path, name):
+    (tmp_path / name).touch()
+    check_refused(run("--state", tmp_path, *FREE), tmp_path, name)

@@ -252,7 +252,9 @@ def test_closed_standard_descriptors_change_no_exit_code(closed, arguments, code
     assert (ended.stdout == "") == (1 in closed or code != 0)
 
 
-def test_full_standard_error_changes_no_exit_code():
+@pytest.mark.parametrize("environment", [None, {}], ids=["as it is", "bare, where buffers differ"])
+def test_full_standard_error_changes_no_exit_code(environment):
+    command = [sys.executable, "-m", "wattwheel", "nonsense"]
     with open("/dev/full", "w") as full:
-        ended = subprocess.run([sys.executable, "-m", "wattwheel", "nonsense"], stderr=full, timeout=60)
+        ended = subprocess.run(command, stderr=full, timeout=60, env=environment)
     assert ended.returncode == 2

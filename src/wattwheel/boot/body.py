@@ -25,6 +25,7 @@ from wattwheel.drivers.linux.ports import (
     LinuxSamplingSource,
 )
 from wattwheel.drivers.linux.process import Birth
+from wattwheel.model.errors import BadInput, DoorUnavailable, StorageError
 
 Entry = Callable[[StartContext], None]
 CALENDAR_DEVICE = "calendar"
@@ -122,7 +123,11 @@ def run_body(birth: Birth) -> None:
     context = StartContext(birth.spec, clock, LinuxPorts(birth, loop))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     loop.on_signal(signal.SIGTERM, loop.stop)
-    entry_of(birth.spec.entry)(context)
+    try:
+        entry_of(birth.spec.entry)(context)
+    except (BadInput, DoorUnavailable, StorageError) as fault:  # no bug, so no traceback: a sentence for the log
+        context.report("error", str(fault))
+        raise SystemExit(1) from None
     context.report("normal")
     if context.main is None:
         loop.run(context.wheel.turn)

@@ -39,6 +39,7 @@ from wattwheel.sdk.meter import PRESS_DI
 STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
 STOP_PATIENCE_NS = 5_000_000_000
+STORE_FOLDER = "management"  # in the state folder
 ISOLATION_LEVEL = "L1"  # rlimits and no_new_privs; Landlock, seccomp and namespaces are not applied in this version
 
 
@@ -224,7 +225,7 @@ def run_kernel(
     clock = LinuxClock(loop, origin)
     for name, descriptors in doors.devices.items():
         host.grant_device(name, descriptors)
-    host.grant_device("store", [], str(folder / "management"))
+    host.grant_device("store", [], str(folder / STORE_FOLDER))
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
     config = standard_module(settings, doors.lines, doors.listeners)

@@ -21,14 +21,14 @@ import msgspec
 
 from wattwheel.boot.control import SOCKET_NAME
 from wattwheel.boot.core_settings import CoreLink, core_settings
-from wattwheel.boot.kernel_process import Doors, run_kernel
+from wattwheel.boot.kernel_process import STORE_FOLDER, Doors, run_kernel
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.console import print_line
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
 from wattwheel.drivers.linux.process import call_prctl, name_process
-from wattwheel.drivers.linux.storage import hold, make_folder
+from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
 from wattwheel.model.errors import BadInput, DoorUnavailable
 
@@ -362,15 +362,25 @@ def _preload() -> None:
         importlib.import_module(name)
 
 
+def _check_store(folder: Path) -> None:
+    """Raise DoorUnavailable or StorageError when the management side could not keep anything in `folder`."""
+    make_folder(folder)
+    os.close(hold(folder / STORE_LOCK))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DoorUnavailable(str(folder), "not writable")
+
+
 def run(settings: Settings, say: Callable[[str], None]) -> int:
     """Boot a meter and run it until SIGINT (130) or SIGTERM (0).
 
-    Raises BadInput or DoorUnavailable, before anything has started, for a door, folder or input that cannot be had.
+    Raises BadInput, DoorUnavailable or StorageError, before anything has started, for a door, folder or input that
+    cannot be had.
     """
     folder = settings.state_folder
     make_folder(folder)
     lock = hold(folder / "meter.lock")
     try:
+        _check_store(folder / STORE_FOLDER)
         _preload()
         return Board(settings, folder, say).run()
     finally:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from wattwheel import __version__
-from wattwheel.cli.standard import drop_output, fill_standard_descriptors
+from wattwheel.cli.standard import drop, fill_standard_descriptors
 from wattwheel.model.errors import NotAnswered, ProtocolError, Refused, WattwheelError
 
 EXIT_DONE, EXIT_NO, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
@@ -74,10 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WattwheelError as error:
         return _say(str(error), EXIT_BAD_INPUT)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does; nothing is left to say
-        drop_output()
+        drop(sys.stdout)
         return EXIT_NO
     except OSError as error:  # such as a full disk behind our output
-        drop_output()
+        drop(sys.stdout)
         return _say(f"{error.filename or 'output'}: {error.strerror}", EXIT_BAD_INPUT)
     return code if isinstance(code, int) else EXIT_DONE
 
@@ -87,8 +86,10 @@ def _say(sentence: str, code: int) -> int:
 
 
 def _tell(text: str, code: int) -> int:
-    with suppress(OSError):  # nobody hears it, but the exit code stands
+    try:
         click.echo(text, err=True)
+    except OSError:  # nobody hears it, but the exit code stands
+        drop(sys.stderr)
     return code
 
 

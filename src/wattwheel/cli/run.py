@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
-from wattwheel.cli.standard import drop_output
+from wattwheel.cli.standard import drop
 
 
 @click.command(short_help="Boot a meter and run it until Ctrl-C.")
@@ -57,4 +59,4 @@ def _say(text: str) -> None:
     try:
         click.echo(text)
     except OSError:  # nobody reads what we print, as behind `head`; a meter goes on all the same
-        drop_output()
+        drop(sys.stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 
 def fill_standard_descriptors() -> None:
@@ -22,8 +23,8 @@ def fill_standard_descriptors() -> None:
             setattr(sys, name, stream)
 
 
-def drop_output() -> None:
-    """Let what is still buffered for standard output go nowhere: the interpreter would try it again at its end."""
+def drop(stream: TextIO) -> None:
+    """Let what is still buffered for `stream` go nowhere: the interpreter would try it again at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -461,6 +461,18 @@ def test_a_torn_slot_is_not_a_value_and_the_older_one_serves(loop):
     cell.channel.close()
 
 
+def test_a_reader_that_saw_a_write_before_its_number_does_not_go_back(loop):
+    cell = Cell(loop)
+    for number in (1, 2, 3):
+        cell.source.write(value_of(number))
+    seen = []
+    for number in (1, 2, 3):  # as a slow reader finds it: the slots are ahead of the number
+        cell.source._number[0] = number
+        seen.append(number_in(cell.destination.read().message))
+    assert seen == [3, 3, 3]
+    cell.channel.close()
+
+
 def test_a_concurrent_writer_is_never_seen_in_the_middle_of_a_write(loop):
     cell = Cell(loop)
     writes = 60_000

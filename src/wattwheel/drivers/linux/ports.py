@@ -335,7 +335,9 @@ class LinuxSamplingDestination:
                 return None
             sample = self._slot(number) or self._slot(number - 1)  # the other slot serves while this one is rewritten
             if sample is not None:
-                self._newest = sample
+                # A slot may already hold a write that is not numbered yet; after it, its predecessor is no news.
+                if self._newest is None or sample.written_ns >= self._newest.written_ns:
+                    self._newest = sample
                 break
         return self._newest
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from wattwheel.drivers.linux.storage import hold, make_folder, opening_error, sync_folder
+from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder, opening_error, sync_folder
 from wattwheel.drivers.records import DualRecords
 from wattwheel.drivers.slots import Row, Scan
 from wattwheel.model.errors import DoorUnavailable, StorageDamaged, StorageError
@@ -223,7 +223,7 @@ class SqliteRecords(DualRecords):
 
     def __init__(self, folder: Path) -> None:
         make_folder(folder)
-        self._lock = hold(folder / "store.lock")
+        self._lock = hold(folder / STORE_LOCK)
         try:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise opening_error(folder, PermissionError(13, "not writable"))

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from wattwheel.model.errors import DoorUnavailable, StorageError
 
+STORE_LOCK = "store.lock"
+"""In the folder of the management side's records; whoever writes there holds it."""
+
 REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ELOOP)
 """Errors of opening that a person has to mend; every other one is the medium's."""
 
