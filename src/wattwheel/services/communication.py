@@ -21,10 +21,10 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.hil.octets import Listener, OctetChannel
 from wattwheel.model.catalogue import item_2007
-from wattwheel.model.errors import ItemValueError, LocalProtocolError, UnknownItem
+from wattwheel.model.errors import LocalProtocolError, UnknownItem
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, Station
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, ERR_RATE, Function2007
-from wattwheel.protocols.dlt645.items import decode
+from wattwheel.protocols.dlt645.items import element_widths
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Options, Silence, abnormal_reply
 from wattwheel.protocols.dlt645.session import FollowUp
 
@@ -304,7 +304,7 @@ class Communication:
             self._send(channel, READ_REPLY, di + data)
             return
         try:
-            control, field = channel.follow_up.answer(di, data, _widths(di, data), self._clock.now_ns())
+            control, field = channel.follow_up.answer(di, data, element_widths(di, data), self._clock.now_ns())
         except LocalProtocolError:  # more than the 255 follow-up frames can carry
             self._counters.add("answers_too_long")
             self._refuse_read(channel, di, ERR_OTHER)
@@ -380,15 +380,6 @@ _NOT_HERE_ERRORS = {
     Function2007.OUTPUT: ERR_OTHER,
 }
 """ERR of the functions that are not there yet; the others need a password, and none is valid yet."""
-
-
-def _widths(di: bytes, data: bytes) -> list[int]:
-    """Octets of each element of a long answer, so that none is cut in two."""
-    try:
-        parts = decode(item_2007(int.from_bytes(di, "little")), data).parts
-    except (UnknownItem, ItemValueError):
-        return []
-    return [len(part.raw) for part in parts or ()]
 
 
 def _is_secret(di: bytes) -> bool:

@@ -549,3 +549,17 @@ def test_vectors_decode_to_their_stated_values(request):
                     assert Decimal(leaf.text) == Decimal(stated)
             assert encode(item, decoded) == encode(item, decoded.plain()) == octets
     assert seen == 60
+
+
+@pytest.mark.parametrize(
+    ("di", "octets", "widths"),
+    [
+        (0x0201FF00, 6, [2, 2, 2]),
+        (0x0000FF00, 20, [4] * 5),
+        (0x02010100, 2, []),
+        (0x0201FF00, 5, []),
+        (0xFFFFFFFF, 8, []),
+    ],
+)
+def test_elements_of_a_long_answer(di, octets, widths):
+    assert items.element_widths(di.to_bytes(4, "little"), bytes(octets)) == widths

@@ -15,7 +15,7 @@ import msgspec
 
 from wattwheel.model import catalogue
 from wattwheel.model.catalogue import Item
-from wattwheel.model.errors import ItemValueError
+from wattwheel.model.errors import ItemValueError, UnknownItem
 from wattwheel.model.records import Quality, ValueRow
 from wattwheel.protocols.dlt645 import blocks, pictures
 from wattwheel.protocols.dlt645.pictures import FieldCodec, NumberField, Picture, Plain
@@ -152,6 +152,15 @@ def encode_ints(item: Item, numbers: Iterable[int | None]) -> bytes:
     picture = _picture(item)
     picture.repeats(len(octets), _most(item, picture), where)
     return octets
+
+
+def element_widths(di: bytes, octets: bytes) -> list[int]:
+    """Octets of each element of a 2007 answer (`di` as on the wire), so that none is cut in two; [] for one piece."""
+    try:
+        parts = decode(catalogue.item_2007(int.from_bytes(di, "little")), octets).parts
+    except (UnknownItem, ItemValueError):
+        return []
+    return [len(part.raw) for part in parts or ()]
 
 
 def decimals(item: Item) -> int:
