@@ -19,6 +19,7 @@ from wattwheel.apps.energy import (
     SIGNED_MAX,
     Books,
     Ledger,
+    books_of,
     combined,
     energy_items,
     momentary_items,
@@ -91,6 +92,32 @@ def test_tariffs_keep_their_shares():
     ledger = Ledger(Books([100, 0, 0, 0, 0, 0], [40, 0, 0, 0, 0, 0]))
     ledger.book(totals(150))
     assert ledger.books.tariff_1[0] == 90
+
+
+def test_no_phase_ever_falls():
+    ledger = Ledger()
+    for low in (0, 50, 20, 0):
+        ledger.book(EnergyTotals(1, tuple(range(low, low + 24))))
+    assert ledger.books.highest == list(range(50, 74))
+    assert books_of(msgspec.msgpack.encode(ledger.books)) == ledger.books
+
+
+def test_books_of_the_version_before_are_taken_up():
+    ledger = Ledger(books_of(msgspec.msgpack.encode([[9] * 6, [4] * 6])))
+    ledger.book(totals(10, 9, 9, 9, 9, 9))
+    assert ledger.books.tariff_1 == [5, 4, 4, 4, 4, 4]
+    assert ledger.books.highest[:6] == [10, 9, 9, 9, 9, 9]
+
+
+@given(st.binary(max_size=99))
+def test_any_octets_are_books_or_none(octets):
+    assert books_of(octets) is None
+
+
+@pytest.mark.parametrize("other", [[], [[1], [1]], [[1] * 6, [1] * 5], [[1] * 6] * 2 + [[1] * 23], {"a": 1}, ["", ""]])
+def test_books_of_another_form_are_none(other):
+    assert books_of(msgspec.msgpack.encode(other)) is None
+    assert books_of(None) is None
 
 
 # -- registers as they are shown

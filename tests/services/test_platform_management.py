@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from wattwheel.protocols.dlt645.items import decode
 from wattwheel.services.platform_management import (
     CLOCK_PORT,
     DATE_DI,
+    OFFSET_S_MAX,
     PANEL_PORT,
     PROGRAMMING_KEY_NS,
     SYNC_DIFFERENCE_MAX,
@@ -28,6 +30,7 @@ from wattwheel.services.platform_management import (
     Verdict,
     broadcast_time,
     broadcast_verdict,
+    saved_offset,
 )
 from wattwheel.testing.world import World
 
@@ -103,6 +106,19 @@ def test_what_is_accepted_is_near_by_and_away_from_midnight(own, seconds, obeyed
 def test_neither_clock_may_stand_near_midnight(own, received):
     verdict = broadcast_verdict(at(f"2024-03-05 {received}"), at(f"2024-03-05 {own}"), 0, 1)
     assert verdict is Verdict.NEAR_MIDNIGHT
+
+
+@given(st.binary(max_size=20))
+def test_any_saved_octets_are_an_offset_or_a_value_error(octets):
+    with contextlib.suppress(ValueError):
+        assert abs(saved_offset(octets)) <= timedelta(seconds=OFFSET_S_MAX)
+
+
+@pytest.mark.parametrize("octets", [b"1e300", b"-1e9", b'"1"', b"null", b"", b"\xff", b"nan"])
+def test_an_offset_that_no_clock_could_have_is_none(octets):
+    with pytest.raises(ValueError):
+        saved_offset(octets)
+    assert saved_offset(b"-12.5") == timedelta(seconds=-12.5)
 
 
 # -- in a meter

@@ -27,15 +27,33 @@ ACTIVE_COMBINATION = 0x05  # forward plus reverse (04000601)
 REACTIVE_COMBINATIONS = (0x41, 0x14)  # I + IV, II + III (04000602, 04000603)
 
 PHASE_BASES = {"a": 0x15, "b": 0x29, "c": 0x3D}  # DI2 of the forward active register
+NO_TOTALS = (0,) * 24
 REGISTERS_2007 = ("import_active", "export_active", "reactive_q1", "reactive_q2", "reactive_q3", "reactive_q4")
 _DI2_OF_REGISTER = (0x01, 0x02, 0x05, 0x06, 0x07, 0x08)
 
 
 class Books(msgspec.Struct, array_like=True):
-    """What was booked: `seen`, the core's totals up to which, and `tariff_1`, the shares; both in microjoule."""
+    """What was booked, in microjoule.
+
+    Attributes:
+        seen: the core's totals up to which.
+        tariff_1: the shares.
+        highest: of all registers of all elements, the highest total ever seen: what is shown of a phase never falls.
+    """
 
     seen: list[int]
     tariff_1: list[int]
+    highest: list[int] = []
+
+
+def books_of(saved: bytes | None) -> Books | None:
+    """The books that were saved; None when there are none, or none that this version can read."""
+    try:
+        books = msgspec.msgpack.decode(saved or b"", type=Books)
+    except (ValueError, RecursionError):
+        return None
+    is_ours = len(books.seen) == len(books.tariff_1) == len(REGISTERS_2007)
+    return books if is_ours and len(books.highest) in (0, len(NO_TOTALS)) else None
 
 
 class Ledger:
@@ -55,8 +73,9 @@ class Ledger:
         self.bookings += 1
         newest = totals.microjoule[: len(REGISTERS_2007)]
         if self.books is None:
-            self.books = Books(list(newest), list(newest))
+            self.books = Books(list(newest), list(newest), list(totals.microjoule))
             return
+        self.books.highest = list(map(max, self.books.highest or NO_TOTALS, totals.microjoule))
         for number, (before, now) in enumerate(zip(self.books.seen, newest, strict=True)):
             if now < before:
                 self.fell += 1
@@ -160,7 +179,10 @@ def _value(element: ElementReading, field: str, divisor: int, di2: int) -> int |
 def begin(meter: Meter) -> None:
     """Take up the books where they were saved."""
     saved = meter.saved.get(BOOKS_KEY)
-    meter.memory = Ledger(msgspec.msgpack.decode(saved, type=Books) if saved else None)
+    books = books_of(saved)
+    if saved and books is None:  # of another version: the core's totals are the best there is
+        meter.counters.add("books_unreadable")
+    meter.memory = Ledger(books)
     meter.on_stop(lambda: keep(meter))
 
 
@@ -171,7 +193,8 @@ def book(meter: Meter, readings: Readings) -> None:
     ledger.book(readings.totals)
     assert ledger.books is not None
     values: dict[int, int | bytes | tuple[int | None, ...]] = {}
-    values.update(energy_items(ledger.books.tariff_1, readings.totals))
+    shown = EnergyTotals(readings.totals.sequence, tuple(ledger.books.highest))
+    values.update(energy_items(ledger.books.tariff_1, shown))
     if readings.momentary is not None and readings.quality is Quality.VALID:
         values.update(momentary_items(readings.momentary))
     meter.show(values, readings.quality)

@@ -28,6 +28,7 @@ ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 DATE_DI, TIME_DI, DATE_TIME_DI = 0x04000101, 0x04000102, 0x0400010C
 ADDRESS_DI, METER_NUMBER_DI = 0x04000401, 0x04000402
+OFFSET_S_MAX = 10 * 365 * 86_400
 SYNC_DIFFERENCE_MAX = timedelta(minutes=5)
 MIDNIGHT_GUARD = timedelta(minutes=5)
 
@@ -76,6 +77,14 @@ def _is_near_midnight(time: datetime) -> bool:
     return minutes >= 24 * 60 - MIDNIGHT_GUARD.seconds // 60 or minutes <= MIDNIGHT_GUARD.seconds // 60
 
 
+def saved_offset(octets: bytes) -> timedelta:
+    """The offset that was saved. Raises ValueError for octets that are none, or that no clock could have."""
+    seconds = msgspec.json.decode(octets, type=float)
+    if not abs(seconds) <= OFFSET_S_MAX:
+        raise ValueError(f"offset of {seconds} s")
+    return timedelta(seconds=seconds)
+
+
 class Platform:
     """The service's state and its answers."""
 
@@ -101,12 +110,13 @@ class Platform:
         self._publish_panel()
 
     def _loaded(self, loading: Loading) -> None:
-        offset = loading.records.get(OFFSET_KEY)
-        if offset:
-            self._set_offset(timedelta(seconds=msgspec.json.decode(offset, type=float)))
-        on = loading.records.get(SYNC_KEY)
-        if on:
-            self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
+        try:
+            if offset := loading.records.get(OFFSET_KEY):
+                self._set_offset(saved_offset(offset))
+            if on := loading.records.get(SYNC_KEY):
+                self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
+        except (ValueError, RecursionError):  # of another version: the host's clock is the best there is
+            self._counters.add("clock_unreadable")
 
     def local(self) -> datetime:
         """The meter's standard time, marked as UTC."""
