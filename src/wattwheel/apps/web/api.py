@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ExceptionHandler
 
@@ -144,6 +144,10 @@ async def _not_answered(request: Request, error: Exception) -> Response:
     return fault(504, f"the meter did not answer: {error}")
 
 
+async def _nobody_listens(request: Request, error: Exception) -> Response:
+    return fault(400, "the request ended before its body did")
+
+
 async def _http_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentences = {
@@ -162,6 +166,7 @@ FAULTS: dict[type[Exception], ExceptionHandler] = {
     UnknownItem: _unknown_item,
     Refused: _refused,
     NotAnswered: _not_answered,
+    ClientDisconnect: _nobody_listens,
     HTTPException: _http_fault,
     Exception: _broken,
 }
