@@ -163,3 +163,21 @@ def test_a_frozen_memory_of_nothing_fails_to_read(tmp_path):
         with pytest.raises(StorageError, match="0 octets at 0, 4 were asked for"):
             frozen.read(0, 4)
         frozen.close()
+
+
+def octets_given_to_the_medium() -> int:
+    """What this process has made the medium write, counted by the page."""
+    lines = Path("/proc/self/io").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
+
+
+def test_a_slot_costs_its_page_and_not_the_file(tmp_path):
+    size = 256 * 1024
+    memory = FileMemory(tmp_path / "registers.ring", size)
+    memory.read(0, size)  # as at a start: all slots are looked at
+    memory.sync()
+    before = octets_given_to_the_medium()
+    memory.write(5 * 4096 + 1024, bytes(range(256)) * 4)
+    memory.sync()
+    assert octets_given_to_the_medium() - before <= 4 * 4096  # the page, and what the file system adds
+    memory.close()

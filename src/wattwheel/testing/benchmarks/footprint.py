@@ -17,7 +17,8 @@ from wattwheel.testing.living import LivingMeter
 BOOTS = 5
 TRY_S = 0.02
 GIVE_UP_S = 20.0
-REST_S = 60.0
+REST_S = 180.0
+"""Three commits of the store and nine syncs of the registers, so that none more or less weighs much."""
 DAY_S = 86_400
 PAGE_REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
