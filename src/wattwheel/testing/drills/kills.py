@@ -1,7 +1,7 @@
 """The drill `kills`: kill -9 on any process of a meter while it meters, is read, and keeps its promises about energy.
 
 A real meter plays its bundled recording at 20 x speed. At random instants one process, now and then two at once, is
-killed. A head-end reads through every door all the time. Checked, besides what `witness` says about energy: every door
+killed, until either core has been killed as often as was asked for, and all the others in between. A head-end reads through every door all the time. Checked, besides what `witness` says about energy: every door
 answers again within `DOORS_S_MAX`, the two cores agree again within `AGREE_S_MAX`, nobody else had to be restarted, no
 process, zombie, descriptor or socket is left behind, and the energy is there after an orderly stop and a new start.
 """
@@ -57,7 +57,7 @@ Victims = tuple[str, ...]
 
 
 def drill(times: int, seed: int) -> Score:
-    """Kill `times` times."""
+    """Kill `times` times one of the cores, and everybody else in between."""
     score = Score()
     with tempfile.TemporaryDirectory(prefix="wattwheel-drill-") as folder:
         try:
@@ -109,6 +109,7 @@ class _Kills:
         self._expected: dict[str, int] = {}
         self._behind_s: float | None = None
         self._since_behind: list[tuple[Victims, float]] = []
+        self._killed = dict.fromkeys((*CORES, *PARTITIONS, *HELPERS), 0)
 
     def run(self, times: int) -> None:
         """The whole drill."""
@@ -119,7 +120,7 @@ class _Kills:
                 self._settle(meter, observer)
                 before = self._census(meter, observer)
                 self._settle(meter, observer)
-                for _ in range(times):
+                while sum(self._killed[core] for core in CORES) < times:
                     self._kill_once(meter, observer, witness)
                 self._watch(observer, SETTLE_S)
                 self._note_behind(witness)
@@ -139,7 +140,7 @@ class _Kills:
         status, pids = self._ask(meter, observer), meter.pids()
         witness.disturbed()
         for name in victims:
-            _kill(pids[name])
+            self._kill(name, pids[name])
         killed_ns = observer.now_ns()
         old = {pids[name] for name in victims} | ({pids["kernel"]} if "zygote" in victims else set())
         self._count_restarts(victims)
@@ -167,9 +168,15 @@ class _Kills:
         gone = {pids.get(name, 0), pids["kernel"]} if name == "zygote" else {pids.get(name, 0)}
         if pids["kernel"] not in living or not gone <= living:
             return None
-        _kill(pids[name])
+        self._kill(name, pids[name])
         self._count_restarts((name,))
         return name, gone
+
+    def _kill(self, name: str, pid: int) -> None:
+        """kill -9, of a process that may have died a moment ago with its kernel or zygote."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+            self._killed[name] += 1
 
     def _ask(self, meter: LivingMeter, observer: Observer) -> dict[str, Any]:
         """The status, asked again where the machine was too busy to answer in time; that counts as a failure."""
@@ -303,6 +310,7 @@ class _Kills:
 
     def _add_figures(self, witness: EnergyWitness, observer: Observer) -> None:
         joule_per_s = self._power_w * SPEED
+        self._score.add(what="killed", cores=sum(self._killed[core] for core in CORES), processes=self._killed)
         self._score.add(
             what="energy",
             power_w=round(self._power_w, 3),
@@ -323,12 +331,6 @@ class _Kills:
                 not_metered_s_worst=None if lost_s is None else round(max(0.0, lost_s), 3),
                 energy_lost_j_worst=None if lost_s is None else round(max(0.0, lost_s) * joule_per_s),
             )
-
-
-def _kill(pid: int) -> None:
-    """kill -9, of a process that may have died a moment ago with its kernel or zygote."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
 
 
 def _is_whole(status: dict[str, Any], old: set[int]) -> bool:
