@@ -149,9 +149,9 @@ def test_what_is_no_request_gets_400_and_silence_in_the_log(octets: bytes, caplo
 
 def test_who_leaves_in_the_middle_of_a_body_leaves_nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     async def work(web: WebServer, face: FakeFace, port: int) -> None:
-        head = b"POST /api/press HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(head + b"{")
+        head = b"POST /api/press HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head + b"Content-Length: 9\r\n\r\n{")
         while not web._state.tasks:
             await asyncio.sleep(0)
         writer.close()

@@ -220,8 +220,8 @@ class FrozenMemory:
 def _cache_by_the_page(descriptor: int) -> None:
     """Let the kernel keep the file in single pages. Raises OSError.
 
-    A write makes a whole piece of the cache dirty, and what was filled or read in one go is one piece of up to the whole
-    file: a slot of 1 KiB would then cost 32 KiB of the medium.
+    A write makes a whole piece of the cache dirty, and what was filled or read in one go is one piece, of up to the
+    whole file: a slot of 1 KiB would then cost 32 KiB of the medium.
     """
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_RANDOM)

@@ -1,9 +1,10 @@
 """The drill `kills`: kill -9 on any process of a meter while it meters, is read, and keeps its promises about energy.
 
 A real meter plays its bundled recording at 20 x speed. At random instants one process, now and then two at once, is
-killed, until either core has been killed as often as was asked for, and all the others in between. A head-end reads through every door all the time. Checked, besides what `witness` says about energy: every door
-answers again within `DOORS_S_MAX`, the two cores agree again within `AGREE_S_MAX`, nobody else had to be restarted, no
-process, zombie, descriptor or socket is left behind, and the energy is there after an orderly stop and a new start.
+killed, until either core has been killed as often as was asked for, and all the others in between. A head-end reads
+through every door all the time. Checked, besides what `witness` says about energy: every door answers again within
+`DOORS_S_MAX`, the two cores agree again within `AGREE_S_MAX`, nobody else had to be restarted, no process, zombie,
+descriptor or socket is left behind, and the energy is there after an orderly stop and a new start.
 """
 
 from __future__ import annotations
