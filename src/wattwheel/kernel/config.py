@@ -27,6 +27,12 @@ class PartitionConfig(msgspec.Struct, frozen=True):
         devices: what is granted to it beyond ports.
         stop_rank: partitions of a lower rank end first.
         memory_octets_max: bound of its private memory.
+        identifier: number in the module's configuration; 0: none was given.
+        criticality: LEVEL_A to LEVEL_E, as configured; shown, not acted upon.
+        is_system: a system partition (a service), not an APP.
+        user: group of modules with free access among themselves; between groups only as the table of rights grants.
+        descriptors_max: open descriptors that it may have.
+        isolation_min: least level of isolation (L0..L3) it may be started at.
     """
 
     name: str
@@ -35,6 +41,66 @@ class PartitionConfig(msgspec.Struct, frozen=True):
     devices: tuple[str, ...] = ()
     stop_rank: int = 0
     memory_octets_max: int = 256 * 1024 * 1024
+    identifier: int = 0
+    criticality: str = "LEVEL_A"
+    is_system: bool = False
+    user: str = "meter"
+    descriptors_max: int = 512
+    isolation_min: str = "L0"
+
+
+class WindowConfig(msgspec.Struct, frozen=True):
+    """One window of the major frame, in which `partition` runs and no other windowed one.
+
+    `is_period_start`: a release point of the partition's periodic processes.
+    """
+
+    identifier: int
+    partition: str
+    start_ns: int
+    duration_ns: int
+    is_period_start: bool = False
+
+
+class ScheduleConfig(msgspec.Struct, frozen=True):
+    """The time partition: windows over a major frame that repeats. Partitions without a window run at any time.
+
+    `periods`: for each windowed partition its period and its duration in each period, ns.
+    """
+
+    major_frame_ns: int = 0
+    windows: tuple[WindowConfig, ...] = ()
+    periods: dict[str, tuple[int, int]] = {}
+
+
+class HealthEntry(msgspec.Struct, frozen=True):
+    """One row of a health table: what `error` in `state` is, or what is done about it.
+
+    In the module's own (system) table `level` is MODULE, PARTITION or PROCESS and `code` the standard's error code; in
+    a module or partition table `action` is IGNORE, SHUTDOWN, RESET, or IGNORE, IDLE, WARM_START, COLD_START.
+    """
+
+    state: str
+    error: str
+    level: str = ""
+    code: str = ""
+    action: str = ""
+
+
+class HealthConfig(msgspec.Struct, frozen=True):
+    """The health monitor's tables.
+
+    Attributes:
+        levels: which level an error in a state belongs to.
+        module: actions at module level.
+        partitions: actions at partition level, by partition.
+        restarts_max: starts of a partition within a minute before it is left IDLE; 0: no limit.
+    """
+
+    levels: tuple[HealthEntry, ...] = ()
+    module: tuple[HealthEntry, ...] = ()
+    partitions: dict[str, tuple[HealthEntry, ...]] = {}
+    restarts_max: int = 0
 
 
 class PortEnd(msgspec.Struct, frozen=True):
@@ -66,12 +132,15 @@ class SamplingChannelConfig(msgspec.Struct, frozen=True):
 
 
 class ModuleConfig(msgspec.Struct, frozen=True):
-    """A whole module."""
+    """A whole module. `grants`: (asking, asked) users that may cross the border between groups."""
 
     name: str
     partitions: tuple[PartitionConfig, ...]
     queuing_channels: tuple[QueuingChannelConfig, ...] = ()
     sampling_channels: tuple[SamplingChannelConfig, ...] = ()
+    schedule: ScheduleConfig = ScheduleConfig()
+    health: HealthConfig = HealthConfig()
+    grants: tuple[tuple[str, str], ...] = ()
 
     def ports_of(self, partition: str) -> tuple[list[QueuingPortSpec], list[SamplingPortSpec]]:
         """All ports of `partition`."""
