@@ -1,0 +1,101 @@
+"""Who may write: levels, passwords, the lock after wrong ones, and the programming key (DL/T 645-2007).
+
+Pure. There is no password that a meter does not have: a level without one cannot be passed, nor one with nothing set.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hmac import compare_digest
+
+import msgspec
+
+LEVELS = range(10)
+"""0 is the highest authority; whoever has a level has those of larger numbers too."""
+
+SECURED_LEVELS = (98, 99)
+"""What stands in the level's octet when a security element has enciphered or signed the data."""
+
+PASSWORD_OCTETS = 3
+TRIES_MAX = 3
+PROGRAMMING_KEY = timedelta(minutes=240)
+
+PARAMETER_LEVEL, DEMAND_CLEAR_LEVEL = 4, 4
+METER_CLEAR_LEVEL, EVENT_CLEAR_LEVEL, RELAY_LEVEL = 2, 2, 2
+
+
+class Verdict(StrEnum):
+    """What became of an attempt; the names of the counters."""
+
+    GRANTED = "granted"
+    NO_KEY = "programming_key_not_pressed"
+    TOO_LOW = "level_too_low"
+    LOCKED = "level_locked"
+    WRONG = "password_wrong"
+    UNKNOWN_LEVEL = "level_unknown"
+
+
+class Lock(msgspec.Struct, array_like=True):
+    """Wrong passwords of one level: how many in a row, and the day (YYYY-MM-DD) on which it was locked, "" if not."""
+
+    wrong_in_a_row: int = 0
+    locked_on: str = ""
+
+
+class Authority(msgspec.Struct):
+    """What has to survive a cut of the supply.
+
+    Attributes:
+        passwords: three octets each as on the wire, by level.
+        locks: by level; a level that is missing has had no wrong password.
+        key_pressed_at: when the programming key was pressed last, the meter's local time; None: it is not active.
+    """
+
+    passwords: dict[int, bytes] = {}
+    locks: dict[int, Lock] = {}
+    key_pressed_at: datetime | None = None
+
+
+def key_is_active(authority: Authority, local: datetime) -> bool:
+    """Whether the programming key still counts: time without supply counts too, a clock set back ends it."""
+    pressed = authority.key_pressed_at
+    return pressed is not None and timedelta(0) <= local - pressed < PROGRAMMING_KEY
+
+
+def judge(authority: Authority, level: int, password: bytes, needed: int, local: datetime, key: bool = True) -> Verdict:
+    """Whether `level` with `password` may do what needs level `needed`, at the meter's local time `local`.
+
+    `key`: the programming key has to be active too. Changes the locks in `authority`; whoever calls makes them durable
+    before the answer goes out, so that pulling the plug gives no more tries. An attempt that cannot succeed for
+    another reason than its password is no try.
+    """
+    if key and not key_is_active(authority, local):
+        return Verdict.NO_KEY
+    known = authority.passwords.get(level)
+    if level not in LEVELS or known is None:
+        return Verdict.UNKNOWN_LEVEL
+    if level > needed:
+        return Verdict.TOO_LOW
+    today = local.strftime("%Y-%m-%d")
+    lock = authority.locks.get(level, Lock())
+    if lock.locked_on and lock.locked_on != today:
+        lock = Lock()
+    if lock.locked_on:
+        return Verdict.LOCKED
+    if len(known) == PASSWORD_OCTETS and compare_digest(known, password):
+        authority.locks.pop(level, None)
+        return Verdict.GRANTED
+    wrong = lock.wrong_in_a_row + 1
+    authority.locks[level] = Lock(wrong, today if wrong >= TRIES_MAX else "")
+    return Verdict.WRONG
+
+
+def may_change(level: int, changed: int) -> bool:
+    """Whether `level` may set the password of level `changed` (18H)."""
+    return changed in LEVELS and level <= changed
+
+
+def are_digits(password: bytes) -> bool:
+    """Whether `password` is three octets of BCD, as 18H wants it."""
+    return len(password) == PASSWORD_OCTETS and all(octet >> 4 < 10 and octet & 15 < 10 for octet in password)
