@@ -402,6 +402,8 @@ def test_kills_of_any_partition_in_the_middle_of_its_work_leave_no_question_open
             if victim is not None:
                 victim.kill_within(chance.randrange(20))
         wired.bench.run(chance.choice((0.0, 0.0001, 0.01, 0.1)))
+    for body in wired.bench.host.bodies.values():
+        body.kill_within(None)
     wired.bench.run(5)
     replies = [pair for name in names for pair in wired[name].replies]
     assert len(replies) == asked

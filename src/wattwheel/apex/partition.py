@@ -29,6 +29,8 @@ COUNTERS_PORT = "counters"  # sampling, from every partition to the kernel
 CLOCK_PORT = "clock"  # sampling, from the platform service to whoever reads the calendar
 COUNTERS_MAX = 64
 COUNTERS_PUBLISH_NS = 500_000_000
+HEARTBEAT_NS = 4_000_000_000
+"""Counters are published at least this often, changed or not: the sign that this partition's wheel still turns."""
 
 _S = TypeVar("_S")
 
@@ -133,6 +135,7 @@ class StartContext:
         settings: JSON document of this partition's settings.
         condition: why it starts.
         mode: COLD_START or WARM_START.
+        frame: when this partition runs; None: at any time.
         counters: what it counts, visible in `wattwheel status`.
     """
 
@@ -152,6 +155,9 @@ class StartContext:
         self._publishing = self.sampling_source(COUNTERS_PORT) if COUNTERS_PORT in self._sampling else None
         self._reports = self.queuing_source(KERNEL_PORT) if KERNEL_PORT in self._queuing else None
         self.counters = Counters(self._publish_later)
+        self.frame = spec.frame
+        if self._publishing is not None:
+            self._beat_later()
         if CLOCK_PORT in self._sampling and self._sampling[CLOCK_PORT].direction == "DESTINATION":
             self.clock.follow(self.sampling_destination(CLOCK_PORT))
 
@@ -163,10 +169,26 @@ class StartContext:
         assert self._publishing is not None
         self._publishing.write(self.counters.publish())
 
-    def report(self, what: str, detail: str = "") -> None:
-        """Tell the kernel: `normal` once started, `error` with a reason."""
-        if self._reports is not None:
-            self._reports.send(msgspec.json.encode({"partition": self.name, "what": what, "detail": detail[:500]}))
+    def _beat_later(self) -> None:
+        self.clock.call_at(self.clock.now_ns() + HEARTBEAT_NS, self._beat)
+
+    def _beat(self) -> None:
+        self._publish()
+        self._beat_later()
+
+    def report(self, what: str, detail: str = "", partition: str = "", is_handled: bool = False) -> None:
+        """Tell the kernel: `normal` once started, `error` with a reason, an error of `kernel.health`, or a wish.
+
+        Args:
+            partition: whom it is about; only a system partition may name another than itself.
+            is_handled: the partition's own error handler has taken it.
+        """
+        if self._reports is None:
+            return
+        told: dict[str, object] = {"partition": partition or self.name, "what": what, "detail": detail[:500]}
+        if is_handled:
+            told["is_handled"] = True
+        self._reports.send(msgspec.json.encode(told))
 
     def decode_settings(self, kind: type[_S]) -> _S:
         """The settings as `kind`."""

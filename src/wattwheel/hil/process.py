@@ -9,6 +9,65 @@ import msgspec
 
 from wattwheel.hil.ports import QueuingDestination, QueuingSource, SamplingDestination, SamplingSource
 
+EXIT_APPLICATION_ERROR = 1
+EXIT_NUMERIC_ERROR = 65
+EXIT_STACK_OVERFLOW = 66
+EXIT_MEMORY_VIOLATION = 67
+EXIT_NO_ROOM = 71
+"""Exit statuses by which a body tells the kernel how it failed; the last: the machine had no room to make it.
+
+A host that knows better than the process did (a memory controller killed it) tells the status that fits.
+"""
+
+
+def exit_status(fault: BaseException) -> int:
+    """The exit status of a body that ends by `fault`."""
+    if isinstance(fault, MemoryError):
+        return EXIT_MEMORY_VIOLATION
+    if isinstance(fault, RecursionError):
+        return EXIT_STACK_OVERFLOW
+    if isinstance(fault, ArithmeticError):
+        return EXIT_NUMERIC_ERROR
+    return EXIT_APPLICATION_ERROR
+
+
+class PartitionFrame(msgspec.Struct, frozen=True):
+    """When a windowed partition runs: all that it must know to find its release points with its own clock.
+
+    Attributes:
+        origin_ns: start of the first major frame on the monotonic clock; the others follow without a gap.
+        major_frame_ns: length of a major frame.
+        period_ns: the partition's period.
+        duration_ns: what it may run in each period.
+        windows: start in the major frame and length of each of its windows.
+        releases_ns: where in the major frame its periodic processes are released.
+    """
+
+    origin_ns: int
+    major_frame_ns: int
+    period_ns: int
+    duration_ns: int
+    windows: tuple[tuple[int, int], ...]
+    releases_ns: tuple[int, ...]
+
+    def next_release_ns(self, now_ns: int) -> int:
+        """The first release point after `now_ns`, on the monotonic clock."""
+        frames, offset = divmod(now_ns - self.origin_ns, self.major_frame_ns)
+        begun = self.origin_ns + frames * self.major_frame_ns
+        for release in self.releases_ns:
+            if release > offset:
+                return begun + release
+        return begun + self.major_frame_ns + self.releases_ns[0]
+
+    def window_time_ns(self, since_ns: int, until_ns: int) -> int:
+        """Time of the partition's own windows between two instants: what it could have used, pauses left out."""
+        return self._window_time_to(until_ns) - self._window_time_to(since_ns)
+
+    def _window_time_to(self, instant_ns: int) -> int:
+        frames, offset = divmod(instant_ns - self.origin_ns, self.major_frame_ns)
+        whole = sum(duration for _, duration in self.windows)
+        return frames * whole + sum(min(max(offset - start, 0), duration) for start, duration in self.windows)
+
 
 class QueuingPortSpec(msgspec.Struct, frozen=True):
     """A queuing port of a partition, as the module configuration declares it."""
@@ -40,6 +99,7 @@ class BodySpec(msgspec.Struct, frozen=True):
         devices: names of the devices granted to it; the host knows what they stand for.
         condition: NORMAL_START, PARTITION_RESTART, HM_MODULE_RESTART or HM_PARTITION_RESTART.
         is_warm: WARM_START instead of COLD_START.
+        frame: when it runs; None: at any time.
     """
 
     partition: str
@@ -51,6 +111,7 @@ class BodySpec(msgspec.Struct, frozen=True):
     condition: str = "NORMAL_START"
     is_warm: bool = False
     memory_octets_max: int = 256 * 1024 * 1024
+    frame: PartitionFrame | None = None
 
 
 class Body(Protocol):

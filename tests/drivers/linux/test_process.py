@@ -16,7 +16,13 @@ from wattwheel.drivers.linux import process
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource
 from wattwheel.drivers.linux.process import LinuxProcessHost
-from wattwheel.hil.process import BodySpec, QueuingPortSpec, SamplingPortSpec
+from wattwheel.hil.process import (
+    EXIT_APPLICATION_ERROR,
+    EXIT_MEMORY_VIOLATION,
+    BodySpec,
+    QueuingPortSpec,
+    SamplingPortSpec,
+)
 from wattwheel.model.errors import ConfigError
 
 PATIENCE_S = 30.0
@@ -217,11 +223,14 @@ def test_an_end_by_itself_is_told_with_its_status(kernel, entry, status):
     kernel.until(lambda: kernel.deaths == [status])
 
 
-@pytest.mark.parametrize(("entry", "words"), [("fail", "fails on purpose"), ("memory", "MemoryError")])
-def test_an_exception_is_status_1_and_printed_and_the_host_lives(capfd, entry, words):
+@pytest.mark.parametrize(
+    ("entry", "words", "status"),
+    [("fail", "fails on purpose", EXIT_APPLICATION_ERROR), ("memory", "MemoryError", EXIT_MEMORY_VIOLATION)],
+)
+def test_an_exception_is_told_by_its_status_and_printed_and_the_host_lives(capfd, entry, words, status):
     with contextlib.closing(Kernel()) as kernel:
         kernel.spawn(entry, memory=64 * 1024 * 1024)
-        kernel.until(lambda: kernel.deaths == [1])
+        kernel.until(lambda: kernel.deaths == [status])
         kernel.spawn("echo")
         kernel.until(lambda: kernel.heard == [b"born"])
     assert words in capfd.readouterr().err

@@ -115,7 +115,7 @@ def test_timers_and_news_of_a_dead_body_come_to_nothing():
     assert births == [0, 1]
 
 
-def test_a_crash_ends_the_body_with_status_1_and_is_remembered():
+def test_a_crash_ends_the_body_with_its_status_and_is_remembered():
     def begin(context):
         context.wheel.task(1, lambda: 1 // 0)
         context.wheel.post(1)
@@ -124,7 +124,7 @@ def test_a_crash_ends_the_body_with_status_1_and_is_remembered():
     bench.clock.advance(0.03)
     assert bench.host.crashes[0].partition == "a"
     assert isinstance(bench.host.crashes[0].fault, ZeroDivisionError)
-    assert bench.log[0] == "a: ended with status 1; starting again"
+    assert bench.log[0] == "a: ended with status 65; starting again (NUMERIC_ERROR, PROCESS level)"
 
 
 def test_devices_are_held_by_the_living_body():

@@ -31,14 +31,14 @@ from wattwheel.drivers.linux.ports import (
     QueuingChannel,
     SamplingChannel,
 )
-from wattwheel.hil.process import BodySpec
+from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec, exit_status
 from wattwheel.model.errors import ConfigError
 
 DESCRIPTORS_A_MESSAGE_MAX = 200
 REQUEST_OCTETS_MAX = 200_000
 STANDARD_DESCRIPTORS = 3  # input, output, error
 STOP_LOOKS_MAX = 2000  # looks at a process that was told to stop; it does within microseconds
-FORK_FAILED = 71  # exit status of a body that the machine had no room for
+FORK_FAILED = EXIT_NO_ROOM
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_NAME = 15
@@ -386,7 +386,8 @@ def _be_body(birth: Birth, parent: int, run_body: RunBody) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    except BaseException:
+    except BaseException as fault:
+        status = exit_status(fault)
         traceback.print_exc()
     finally:
         for stream in (sys.stderr, sys.stdout):

@@ -37,6 +37,16 @@ class Watch:
             self._loop.ask_for_round(self)
 
 
+class _Work:
+    """Work that takes time: what is left of it, and since when it is being done."""
+
+    __slots__ = ("done", "left_ns", "since_ns", "stretch")
+
+    def __init__(self, duration_ns: int, done: Action) -> None:
+        self.left_ns, self.done = duration_ns, done
+        self.since_ns = self.stretch = 0
+
+
 class SimLoop:
     """One simulated process as the drivers see it; also its `hil.clock.Clock`.
 
@@ -56,6 +66,7 @@ class SimLoop:
         self._posted: list[Watch] = []
         self._is_round_due = self._is_paused = self._is_ended = False
         self._missed: list[Action] = []
+        self._work: _Work | None = None
         self._at_end: list[Action] = []
 
     def calendar(self) -> datetime:
@@ -89,7 +100,7 @@ class SimLoop:
             self._clock.call_at(self._clock.now_ns() + latency, self._round)
 
     def _round(self) -> None:
-        if self._is_ended or self._is_paused:
+        if self._is_ended or self._is_paused or self._work is not None:
             return
         self._is_round_due = False
         posted, self._posted = self._posted, []
@@ -101,7 +112,7 @@ class SimLoop:
     def _run(self, action: Action) -> None:
         if self._is_ended:
             return
-        if self._is_paused:
+        if self._is_paused or self._work is not None:
             self._missed.append(action)
             return
         try:
@@ -112,6 +123,28 @@ class SimLoop:
             if self.on_crash is None:
                 raise
             self.on_crash(fault)
+
+    def compute(self, duration_ns: int, done: Action) -> None:
+        """Be busy for `duration_ns` of the process's own time, then call `done`. Work takes no time but by this.
+
+        Nothing else of the process runs until then. A pause interrupts it; the rest follows first when it goes on.
+        """
+        assert self._work is None, "a process does one thing at a time"
+        self._work = _Work(duration_ns, done)
+        self._go_on_working(self._work)
+
+    def _go_on_working(self, work: _Work) -> None:
+        work.since_ns = self._clock.now_ns()
+        work.stretch += 1
+        self._clock.call_at(work.since_ns + work.left_ns, partial(self._finish, work, work.stretch))
+
+    def _finish(self, work: _Work, stretch: int) -> None:
+        if self._is_ended or self._is_paused or work is not self._work or stretch != work.stretch:
+            return
+        self._work = None
+        self._run(work.done)
+        if self._work is None:
+            self._catch_up()
 
     def operate(self) -> None:
         """A port or device is about to do something, or has just done it. Raises Killed when the fuse has burnt."""
@@ -126,19 +159,36 @@ class SimLoop:
         return self._is_ended
 
     def pause(self) -> None:
-        """Run nothing until `resume`; nothing is lost."""
+        """Run nothing until `resume`; nothing is lost, work that is interrupted goes on then."""
+        if self._is_paused:
+            return
         self._is_paused = True
+        if self._work is not None:
+            self._work.left_ns -= self._clock.now_ns() - self._work.since_ns
 
     def resume(self) -> None:
         """Go on, with what has become due meanwhile first."""
         if not self._is_paused:
             return
         self._is_paused = False
+        if self._work is not None:
+            self._go_on_working(self._work)
+        else:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Do what became due while nothing ran, in the order in which it did."""
         missed, self._missed = self._missed, []
-        for action in missed:
-            self.call_at(self._clock.now_ns(), action)
+        if missed:
+            self._clock.call_at(self._clock.now_ns(), partial(self._run_all, missed))
         if self._is_round_due:
             self._clock.call_at(self._clock.now_ns(), self._round)
+
+    def _run_all(self, actions: list[Action]) -> None:
+        later, self._missed = self._missed, []
+        for action in actions:
+            self._run(action)
+        self._missed += later
 
     def end(self) -> None:
         """The process is no more: nothing of it runs again, and what it held is given back."""

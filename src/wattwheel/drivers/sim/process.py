@@ -22,7 +22,7 @@ from wattwheel.drivers.sim.ports import (
     SimSamplingDestination,
     SimSamplingSource,
 )
-from wattwheel.hil.process import BodySpec
+from wattwheel.hil.process import BodySpec, exit_status
 from wattwheel.model.errors import ConfigError
 
 SPAWN_NS, SPAWN_NS_MAX = 3_000_000, 8_000_000
@@ -30,7 +30,6 @@ FUNERAL_NS = 200_000
 """From a death to the kernel's hearing of it."""
 
 CRASHES_KEPT_MAX = 100
-CRASHED = 1
 
 
 class Device(Protocol):
@@ -161,7 +160,7 @@ class SimBody:
             self._die(-signal.SIGKILL)
         else:
             self._host.note_crash(self.spec.partition, fault)
-            self._die(CRASHED)
+            self._die(exit_status(fault))
 
     def _die(self, status: int) -> None:
         if self._status is None:
