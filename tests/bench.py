@@ -13,16 +13,20 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.boot.sim_body import body_runner
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.process import SimProcessHost
+from wattwheel.drivers.sim.windows import SimEdgeTimer
 from wattwheel.kernel.config import (
+    HealthConfig,
     ModuleConfig,
     PartitionConfig,
     PortEnd,
     QueuingChannelConfig,
     SamplingChannelConfig,
+    ScheduleConfig,
 )
 from wattwheel.kernel.module import Module
 
 SECOND_NS = 1_000_000_000
+NO_WINDOWS, DEFAULT_HEALTH = ScheduleConfig(), HealthConfig()
 
 Entry = Callable[[StartContext], None]
 
@@ -53,6 +57,9 @@ class Bench:
         settings: dict[str, dict[str, Any]] | None = None,
         seed: int = 0,
         stop_ranks: dict[str, int] | None = None,
+        schedule: ScheduleConfig = NO_WINDOWS,
+        health: HealthConfig = DEFAULT_HEALTH,
+        system: tuple[str, ...] = (),
     ) -> None:
         chance = random.Random(seed)
         self.clock = SimClock(chance=chance)
@@ -63,18 +70,26 @@ class Bench:
                 "tests.bench:Puppet",
                 msgspec.json.encode((settings or {}).get(name, {})),
                 stop_rank=(stop_ranks or {}).get(name, 0),
+                is_system=name in system,
             )
             for name in entries
         )
-        self.config = ModuleConfig("bench", partitions, tuple(queuing), tuple(sampling))
+        self.config = ModuleConfig("bench", partitions, tuple(queuing), tuple(sampling), schedule, health)
         self.config.check()
         self.log: list[str] = []
-        self.module = Module(self.config, self.host.kernel_loop, self.host, self.log.append)
+        self.shutdowns = 0
+        kernel = self.host.kernel_loop
+        self.module = Module(
+            self.config, kernel, self.host, self.log.append, SimEdgeTimer(kernel), on_shutdown=self._shut_down
+        )
         self.normal = 0
         self.module.start(self._normal)
 
     def _normal(self) -> None:
         self.normal += 1
+
+    def _shut_down(self) -> None:
+        self.shutdowns += 1
 
     def run(self, seconds: float = 0.02) -> None:
         """Let time pass; a body that crashed fails the test."""

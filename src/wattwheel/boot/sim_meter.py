@@ -18,6 +18,7 @@ from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.octets import QUIET, SimDoor, SimLine, SimWire, WireFaults
 from wattwheel.drivers.sim.process import Crash, SimBody, SimPorts, SimProcessHost
 from wattwheel.drivers.sim.storage import SimDisk, SimRecords
+from wattwheel.drivers.sim.windows import SimEdgeTimer
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
@@ -104,7 +105,7 @@ class SimMeter:
         host.grant_device(CORE_LINK, SimLine(self.core_link))
         host.grant_device(STORE, SimStore(self.disk))
         self.is_normal = False
-        self.module = Module(self.config, host.kernel_loop, host, self._say)
+        self.module = Module(self.config, host.kernel_loop, host, self._say, SimEdgeTimer(host.kernel_loop))
         queuing, sampling = self.config.ports_of(KERNEL)
         spec = BodySpec(KERNEL, "", b"{}", tuple(queuing), tuple(sampling))
         context = StartContext(spec, host.kernel_loop, SimPorts(host, spec, host.kernel_loop))

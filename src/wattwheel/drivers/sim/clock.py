@@ -44,6 +44,10 @@ class SimClock:
         tie = self._chance.random() if self._chance is not None else 0.0
         heapq.heappush(self._timers, (due_ns, tie, next(self._serial), action))
 
+    def call_first_at(self, due_ns: int, action: Action) -> None:
+        """The same, before anything else that is due at that instant: what the machine itself does."""
+        heapq.heappush(self._timers, (due_ns, -1.0, next(self._serial), action))
+
     def step_calendar(self, seconds: float) -> None:
         """Let the calendar jump, as a clock setting of the host does. Intervals are not touched."""
         self._calendar += timedelta(seconds=seconds)

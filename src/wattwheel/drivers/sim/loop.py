@@ -77,6 +77,10 @@ class SimLoop:
         """Run `action` at `due_ns`, unless the process has ended by then; a paused one runs it when it goes on."""
         self._clock.call_at(due_ns, partial(self._run, action))
 
+    def call_first_at(self, due_ns: int, action: Action) -> None:
+        """The same, before anything else in the world that is due at that instant."""
+        self._clock.call_first_at(due_ns, partial(self._run, action))
+
     def watch(self, is_ready: Callable[[], bool], action: Action) -> Watch:
         """Call `action` in rounds while `is_ready`, each time that the watch is posted or was ready after a round."""
         watch = Watch(self, is_ready, action)
