@@ -1,7 +1,8 @@
 """Talking to a running meter through the control socket in its state folder.
 
-One request and one reply, each one line of JSON: `{"ask": "status"}`, `{"press": "up", "long": false}`. The kernel
-serves the socket; only the owner of the folder can reach it. A reply with the key `refused` says why not.
+One request and one reply, each one line of JSON: `{"ask": "status"}`, `{"press": "up", "long": false}`,
+`{"partition": "display", "mode": "COLD_START"}`. The kernel serves the socket; only the owner of the folder can reach
+it. A reply with the key `refused` says why not.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ def ask_status(state: str | None = None) -> dict[str, Any]:
 def press_button(state: str | None, button: str, is_long: bool) -> None:
     """Press `button` (program, up, down, both) of the meter on `state`. Raises NotAnswered or Refused."""
     ask(_folder(state), {"press": button, "long": is_long})
+
+
+def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
+    """Let `partition` of the meter on `state` be IDLE, or start: COLD_START, WARM_START. NotAnswered, Refused."""
+    ask(_folder(state), {"partition": partition, "mode": mode})
 
 
 def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:

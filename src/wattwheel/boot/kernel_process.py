@@ -13,7 +13,7 @@ import msgspec
 
 from wattwheel import __version__
 from wattwheel.apex.bus import TO_BUS, BusPort
-from wattwheel.apex.codes import Validity
+from wattwheel.apex.codes import OperatingMode, ReturnCode, Validity
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.boot.body import run_body
@@ -29,6 +29,7 @@ from wattwheel.drivers.linux.ports import (
     LinuxSamplingSource,
 )
 from wattwheel.drivers.linux.process import LinuxProcessHost, die_with_parent, name_process
+from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
@@ -39,6 +40,9 @@ from wattwheel.sdk.meter import PRESS_DI
 STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
 STOP_PATIENCE_NS = 5_000_000_000
+HEALTH_ENTRIES_SHOWN_MAX = 20
+SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
+ALLOWED = '{"ask": "status"}, {"press": BUTTON} or {"partition": NAME, "mode": MODE}'
 STORE_FOLDER = "management"  # in the state folder
 ISOLATION_LEVEL = "L1"  # rlimits and no_new_privs; Landlock, seccomp and namespaces are not applied in this version
 
@@ -187,6 +191,9 @@ class Operator:
                 },
             },
             "restarts": {name: partition.restarts for name, partition in self._module.partitions.items()},
+            "modes": self._module.modes(),
+            "windows": self._module.windows(),
+            "health": self._module.health.newest(HEALTH_ENTRIES_SHOWN_MAX),
             "energy_microjoule": energy,
             "push_sequence": None if readings is None else readings.totals.sequence,
             "faults": faults_in(counters),
@@ -207,14 +214,28 @@ class Operator:
             data = f"{button}{'+' if request.get('long') else ''}".encode()
             if not self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied):
                 replied(None)
+        elif isinstance(request.get("partition"), str):
+            reply(self._set_mode(request["partition"], request.get("mode")))
         else:
-            reply({"refused": f'request {request!r}; allowed: {{"ask": "status"}} or {{"press": BUTTON}}'[:500]})
+            reply({"refused": f"request {request!r}; allowed: {ALLOWED}"[:500]})
+
+    def _set_mode(self, partition: str, mode: object) -> dict[str, Any]:
+        wanted = OperatingMode.__members__.get(str(mode))
+        if partition not in self._module.partitions:
+            allowed = ", ".join(self._module.partitions)
+            return {"refused": f"partition {partition[:30]!r}: there is none of that name; allowed: {allowed}"}
+        if wanted is None or wanted is OperatingMode.NORMAL:
+            return {"refused": f"mode {str(mode)[:30]!r}; allowed: IDLE, COLD_START, WARM_START"}
+        code = self._module.set_mode(partition, wanted)
+        if code is ReturnCode.INVALID_MODE:
+            return {"refused": f"partition {partition}: the module is stopping"}
+        return {"partition": partition, "mode": wanted.name, "code": code.name}
 
 
 def run_kernel(
     settings: Settings, folder: Path, doors: Doors, origin: CalendarOrigin, board_pid: int, log: Callable[[str], None]
-) -> None:
-    """The whole life of the kernel process, from just after the fork. Returns when it has stopped in order."""
+) -> int:
+    """The whole life of the kernel process, from just after the fork. Returns its exit status when it has stopped."""
     die_with_parent(board_pid)
     os.setpgid(0, 0)  # a signal to the terminal's group is for the board, which then stops everything in order
     name_process("kernel")
@@ -229,7 +250,18 @@ def run_kernel(
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
     config = standard_module(settings, doors.lines, doors.listeners)
-    module = Module(config, clock, host, log)
+    status = {"exit": 0}
+
+    def shut_down() -> None:
+        status["exit"] = SHUTDOWN_STATUS
+        loop.stop()
+
+    timer = None
+    if config.schedule.windows:  # whoever has no windows pays nothing for them
+        timer = LinuxEdgeTimer(loop)
+        if not take_real_time_priority():
+            log("windows: no real-time priority on this machine; lateness grows with its load")
+    module = Module(config, clock, host, log, timer, shut_down)
     queuing, sampling = config.ports_of(KERNEL)
     spec = BodySpec(KERNEL, "", b"{}", tuple(queuing), tuple(sampling))
     context = StartContext(spec, clock, KernelPorts(host, config))
@@ -250,6 +282,8 @@ def run_kernel(
 
     loop.watch(doors.board.fileno(), hear_board)
     loop.on_signal(signal.SIGTERM, stop)
+    loop.on_signal(signal.SIGPWR, lambda: module.raise_error("POWER_FAIL", "the supply fails"))
     module.start(operator.normal)
     loop.run(context.wheel.turn)
     host.close()
+    return status["exit"]

@@ -21,7 +21,7 @@ import msgspec
 
 from wattwheel.boot.control import SOCKET_NAME
 from wattwheel.boot.core_settings import CoreLink, core_settings
-from wattwheel.boot.kernel_process import STORE_FOLDER, Doors, run_kernel
+from wattwheel.boot.kernel_process import SHUTDOWN_STATUS, STORE_FOLDER, Doors, run_kernel
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.console import print_line
@@ -35,7 +35,7 @@ from wattwheel.model.errors import BadInput, DoorUnavailable
 RESTART_DELAY_NS = 20_000_000
 RESTART_DELAY_NS_MAX = 2_000_000_000
 SHORT_LIFE_NS = 1_000_000_000  # a core that ends sooner is started again later and later
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPWR)
 PR_SET_CHILD_SUBREAPER = 36  # whose own parent ends becomes our child, and is reaped here
 STOP_PATIENCE_NS = 6_000_000_000
 SETUP_FAILED = 2  # exit code of a metering core that could not be set up
@@ -219,8 +219,7 @@ class Board:
                 self._loop.close()
                 if self._core is not None and self._core.stderr is not None:
                     self._core.stderr.close()
-                run_kernel(self._settings, self._folder, doors, self._origin, own_pid, _log)
-                status = 0
+                status = run_kernel(self._settings, self._folder, doors, self._origin, own_pid, _log)
             except BaseException as fault:
                 _log(f"kernel: {fault!r}")
             finally:
@@ -274,6 +273,10 @@ class Board:
                 self._kernel_pid = 0
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(self._family, signal.SIGKILL)
+                if (ended.si_code, ended.si_status) == (os.CLD_EXITED, SHUTDOWN_STATUS):
+                    self._exit_code = SHUTDOWN_STATUS
+                    self._begin_stop()
+                    return
 
     def _bury_core(self, status: int) -> None:
         assert self._core is not None
@@ -309,6 +312,7 @@ class Board:
         self._loop.on_signal(signal.SIGCHLD, self._reap)
         self._loop.on_signal(signal.SIGINT, self._interrupt)
         self._loop.on_signal(signal.SIGTERM, self._begin_stop)
+        self._loop.on_signal(signal.SIGPWR, self._tell_supply_fails)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             self._loop.on_signal(signal.SIGHUP, self._begin_stop)  # the terminal has gone
         self._start_core()
@@ -327,6 +331,11 @@ class Board:
         for name, address in self._addresses.items():
             if address is not None:
                 self._say(f"{name:7} {address}")
+
+    def _tell_supply_fails(self) -> None:
+        """Whoever watches the supply has said so; the kernel's health monitor decides."""
+        if self._kernel_pid:
+            os.kill(self._kernel_pid, signal.SIGPWR)
 
     def _interrupt(self) -> None:
         self._exit_code = self._exit_code or 130

@@ -26,6 +26,7 @@ COMMANDS = {
     "items": "list the register table",
     "status": "ask a running meter how it is",
     "press": "press a button of a running meter",
+    "partition": "stop or start a partition of a running meter",
     "bench": "measure speed and footprint beside the peers",
     "drill": "exercise a meter: kills, noise, restarts",
 }

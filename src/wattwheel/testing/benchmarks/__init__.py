@@ -53,6 +53,12 @@ def _bus() -> list[Result]:
     return measure()
 
 
+def _realtime() -> list[Result]:
+    from wattwheel.testing.benchmarks.realtime import measure
+
+    return measure()
+
+
 GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
     (_codec, ("codec",)),
     (_chain, ("chain", "chain_rate")),
@@ -69,6 +75,7 @@ GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
         ),
     ),
     (_bus, ("bus_rtt", "bus_oneway")),
+    (_realtime, ("realtime_window_start", "realtime_window_overrun")),
     (_boot, ("boot", "boot_page")),
     (_rest, ("memory", "idle_cpu", "written_per_day")),
 )
