@@ -118,6 +118,8 @@ class StorePartition:
         counters.set("store_commits", core.commits)
         counters.set("store_commits_promised", core.commits_promised)
         counters.set("store_failures", core.failures)
+        if core.is_failing and not counters["store_failing"]:
+            self._context.report("storage_failure", "the medium cannot be written")
         counters.set("store_failing", int(core.is_failing))
         counters.set("store_ignored", core.ignored)
         counters.set("store_refused", core.refused)

@@ -90,6 +90,9 @@ class LinuxBody:
         self.pid = pid
         self._action: Callable[[int], None] | None = None
         self._status: int | None = None
+        self._descriptor: int | None = None  # a pidfd: a signal never meets another process that got the number
+        with contextlib.suppress(OSError):
+            self._descriptor = os.pidfd_open(pid)
 
     def on_death(self, action: Callable[[int], None]) -> None:
         """Call `action` with the exit status once the process is gone; at once if it is."""
@@ -100,13 +103,20 @@ class LinuxBody:
     def died(self, status: int) -> None:
         """Note the end. The host calls it."""
         self._status = status
+        self.let_go()
         if self._action is not None:
             self._action(status)
 
+    def let_go(self) -> None:
+        """Give the hold on the process back; it gets no more signals."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
     def _signal(self, number: int) -> None:
-        if self._status is None:
+        if self._descriptor is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+                signal.pidfd_send_signal(self._descriptor, number)
 
     def stop(self) -> None:
         """SIGTERM: the body ends in order."""
@@ -288,6 +298,8 @@ class LinuxProcessHost:
         if self._loop is not None:
             self._loop.unwatch(self._control.fileno())
         self._control.close()
+        for body in self._bodies.values():
+            body.let_go()
         for channel in self._queuing.values():
             channel.close()
         for cell in self._sampling.values():
