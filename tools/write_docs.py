@@ -15,6 +15,8 @@ from tools.licences import dependency_table
 
 from wattwheel.boot.settings_pages import settings_markdown
 from wattwheel.cli.main import COMMANDS, wattwheel
+from wattwheel.kernel import health
+from wattwheel.kernel.config import HealthConfig
 from wattwheel.model import errors
 
 PROJECT = Path(__file__).parents[1]
@@ -95,12 +97,25 @@ def pages() -> str:
     return "".join(parts) + "\n"
 
 
+def health_table() -> str:
+    """What is done about each error where the module's configuration says nothing else."""
+    rows = ["| error | code | level | action in NORMAL | action while it starts |", "|---|---|---|---|---|"]
+    for error, code in health.CODES.items():
+        running, starting = (health.decide(HealthConfig(), "", state, error) for state in _HEALTH_STATES)
+        level = running.level if running.level == starting.level else f"{running.level}; starting: {starting.level}"
+        rows.append(f"| `{error}` | `{code}` | {level} | `{running.action}` | `{starting.action}` |")
+    return "\n".join(rows) + "\n"
+
+
+_HEALTH_STATES = (health.PROCESS_EXECUTION, health.PARTITION_INIT)
+
 PARTS: dict[str, Callable[[], str]] = {
     "pages": pages,
     "settings": settings_markdown,
     "command line": command_line,
     "errors": error_table,
     "dependencies": dependency_table,
+    "health tables": health_table,
 }
 """What a page can have generated into it."""
 

@@ -169,7 +169,7 @@ _WORDS = {
 
 def in_words(error: str, decision: Decision) -> str:
     """What follows an error, for the log; a plain crash and its plain consequence need no more words."""
-    words = _WORDS[decision.action]
+    words = _WORDS.get(decision.action, decision.action)
     return words if error == "CRASH" and decision.level == PARTITION else f"{words} ({error}, {decision.level} level)"
 
 
