@@ -7,7 +7,8 @@ import random
 import pytest
 from tests.bench import Bench, Puppet, queuing, sampling
 
-from wattwheel.drivers.sim.loop import Killed
+from wattwheel.drivers.sim.clock import SimClock
+from wattwheel.drivers.sim.loop import Killed, SimLoop
 from wattwheel.hil.process import BodySpec
 from wattwheel.model.errors import ConfigError
 
@@ -97,6 +98,45 @@ def test_a_paused_body_does_nothing_and_loses_nothing():
     before = len(ticks)
     bench.run(1)
     assert len(ticks) == before + 10
+
+
+def test_what_fell_due_in_a_pause_keeps_its_order_over_a_second_one():
+    clock = SimClock()
+    loop, story, now = SimLoop(clock), [], clock.now_ns()
+
+    def blink():
+        loop.resume()
+        loop.pause()
+
+    loop.pause()
+    loop.call_at(now + 10, lambda: story.append("first"))
+    clock.call_at(now + 20, blink)
+    loop.call_at(now + 20, lambda: story.append("second"))
+    clock.advance(1e-6)
+    assert story == []
+    loop.resume()
+    clock.advance(1e-6)
+    assert story == ["first", "second"]
+
+
+def test_work_takes_time_of_its_own_and_everything_else_waits_for_it():
+    clock = SimClock()
+    loop, story, now = SimLoop(clock), [], clock.now_ns()
+
+    def note(what):
+        return lambda: story.append((what, clock.now_ns() - now))
+
+    loop.compute(100, note("work"))
+    loop.call_at(now + 30, note("timer"))
+    clock.call_at(now + 50, loop.pause)
+    clock.call_at(now + 60, loop.pause)  # once more is no more
+    clock.call_at(now + 80, loop.resume)
+    clock.advance(1e-6)
+    assert story == [("work", 130), ("timer", 130)]
+    loop.compute(100, note("never"))
+    loop.end()
+    clock.advance(1e-6)
+    assert len(story) == 2
 
 
 def test_timers_and_news_of_a_dead_body_come_to_nothing():
