@@ -214,6 +214,7 @@ def test_an_error_of_module_level_is_answered_by_the_modules_table(action):
         assert bench.module.modes() == {"a": "NORMAL", "b": "NORMAL"}
         bench.run(10)  # nobody's patience with the old bodies meets the new ones
         assert (a.births, b.births) == (2, 2)
+        assert not any("did not end" in line for line in bench.log)
         bench.kill("a")
         bench.run(0.1)
         assert a.context.condition is StartCondition.HM_PARTITION_RESTART
