@@ -59,6 +59,12 @@ def _realtime() -> list[Result]:
     return measure()
 
 
+def _realtime_tasks() -> list[Result]:
+    from wattwheel.testing.benchmarks.realtime_tasks import measure
+
+    return measure()
+
+
 GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
     (_codec, ("codec",)),
     (_chain, ("chain", "chain_rate")),
@@ -76,6 +82,7 @@ GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
     ),
     (_bus, ("bus_rtt", "bus_oneway")),
     (_realtime, ("realtime_window_start", "realtime_window_overrun")),
+    (_realtime_tasks, ("realtime_task_switch", "realtime_signal", "realtime_channel")),
     (_boot, ("boot", "boot_page")),
     (_rest, ("memory", "idle_cpu", "written_per_day")),
 )
