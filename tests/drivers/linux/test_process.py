@@ -7,6 +7,8 @@ import gc
 import os
 import select
 import signal
+import subprocess
+import sys
 import time
 import warnings
 
@@ -269,7 +271,7 @@ def test_a_paused_body_stands_still_when_pause_returns(kernel):
     for number in range(50):
         kernel.to_body.send_nowait(b"%d" % number)
         body.pause()
-        assert process._state_of(body.pid) == "T"
+        assert process.stands_still(body.pid)
         body.resume()
         kernel.until(lambda number=number: kernel.heard[-1] == b"%d" % number)
 
@@ -385,3 +387,32 @@ def test_a_machine_without_room_for_a_body_is_a_death_and_not_the_end():
         assert kernel.deaths == [process.FORK_FAILED] * 2
     finally:
         kernel.close()
+
+
+def test_a_body_that_waits_for_our_own_processor_does_not_keep_pause_waiting():
+    """With real-time priority, and on one processor, the body cannot stop by itself before this process sleeps."""
+    program = (
+        "import os, sys, time\n"
+        "from wattwheel.drivers.linux import process\n"
+        "from wattwheel.drivers.linux.windows import take_real_time_priority\n"
+        "cpu = min(os.sched_getaffinity(0))\n"
+        "os.sched_setaffinity(0, {cpu})\n"
+        "readable, writable = os.pipe()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    os.write(writable, b'x')\n"
+        "    while True: pass\n"
+        "body = process.LinuxBody(pid)\n"
+        "os.read(readable, 1)\n"
+        "granted = take_real_time_priority()\n"
+        "looks = []\n"
+        "look = process.stands_still\n"
+        "process.stands_still = lambda pid: looks.append(look(pid)) or looks[-1]\n"
+        "body.pause()\n"
+        "ok = looks[-1] and (not granted or len(looks) == 1)\n"
+        "body.kill()\n"
+        "os.waitpid(pid, 0)\n"
+        "sys.exit(0 if ok else 1)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -130,7 +130,7 @@ class LinuxBody:
         """SIGSTOP. On return the process stands still: another CPU may have been in the middle of it."""
         self._signal(signal.SIGSTOP)
         for _ in range(STOP_LOOKS_MAX):
-            if self._status is not None or _state_of(self.pid) in _STANDING:
+            if self._status is not None or stands_still(self.pid):
                 return
             os.sched_yield()
 
@@ -139,16 +139,29 @@ class LinuxBody:
         self._signal(signal.SIGCONT)
 
 
-_STANDING = ("T", "t", "Z", "X", "")
+_STANDING = ("T", "t", "Z", "X")
 
 
-def _state_of(pid: int) -> str:
-    """State letter of a process as in ps(1), "" when it is gone."""
+_CPU_FIELD = 36  # in /proc/PID/stat, counted from the state behind the name
+_get_cpu = ctypes.CDLL(None).sched_getcpu
+
+
+def stands_still(pid: int) -> bool:
+    """Whether a process that was told to stop runs none of its own instructions any more.
+
+    It has stopped or gone; or it waits for the very CPU that this process has: before it gets there again, and on any
+    other CPU as well, it stops first. Waiting for its state alone would take for ever where this process has real-time
+    priority and the other is waiting for it to sleep.
+    """
+    cpu = _get_cpu()
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
-            return stat.read(512).rpartition(b") ")[2][:1].decode()
+            fields = stat.read(1024).rpartition(b") ")[2].split()
     except (FileNotFoundError, ProcessLookupError):
-        return ""
+        return True
+    if not fields or fields[0].decode() in _STANDING:
+        return True
+    return bool(int(fields[_CPU_FIELD]) == cpu == _get_cpu())
 
 
 class LinuxProcessHost:
