@@ -359,6 +359,15 @@ def test_two_floods_that_alternate_hide_nothing():
     assert [entry["partition"] for entry in log.newest(5)] == ["first", "a", "b"]
 
 
+def test_what_a_partition_says_is_plain_text_in_the_log():
+    bench, a, _ = acting("IGNORE")
+    a.context.report("application_error", "\x1b[2J\nb: fine \u2028é")
+    a.context.report("note", "\x1b[2J\x00")
+    bench.run()
+    assert bench.module.health.newest(1)[0]["detail"] == "?[2J?b: fine ??"
+    assert bench.log == ["a: ?[2J?b: fine ??; noted (APPLICATION_ERROR, PROCESS level)", "a: note ?[2J?"]
+
+
 def test_a_partition_that_never_stops_talking_is_cut_off_for_a_while():
     bench, a, _ = acting("COLD_START")
     for number in range(2 * REPORT_LINES_A_LOOK_MAX):

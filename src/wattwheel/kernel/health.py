@@ -177,6 +177,11 @@ LOG_ENTRIES_MAX = 256
 DETAIL_LENGTH_MAX = 120
 
 
+def plain(text: str) -> str:
+    """What a partition said, fit for a log and a terminal: printable ASCII only, other characters as question marks."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)
+
+
 class HealthLog:
     """The newest decisions. The same one again and again is one entry that counts, so that no flood hides the rest."""
 
@@ -187,7 +192,7 @@ class HealthLog:
     def add(self, at: str, partition: str, error: str, decision: Decision, detail: str) -> bool:
         """Note a decision; `at` is the calendar time. False: it counts up the entry of the one before."""
         self.decisions += 1
-        detail = detail[:DETAIL_LENGTH_MAX]
+        detail = plain(detail[:DETAIL_LENGTH_MAX])
         what = {"partition": partition, "error": error, **decision._asdict(), "detail": detail}
         for entry in list(self._entries)[-2:]:  # two that alternate are a flood as well
             if all(entry[key] == value for key, value in what.items()):

@@ -202,7 +202,7 @@ class Module:
         """A line for people; a partition that never stops talking is cut off for a while."""
         partition.lines += 1
         if partition.lines <= REPORT_LINES_A_LOOK_MAX:
-            self._log(f"{partition.config.name}: {text}")
+            self._log(f"{partition.config.name}: {health.plain(text)}")
 
     def _become_normal(self, partition: Partition) -> None:
         partition.mode = OperatingMode.NORMAL
@@ -338,7 +338,7 @@ class Module:
         at = self._clock.calendar().isoformat(timespec="milliseconds")
         is_new = self.health.add(at, name, error, decision, detail)
         if is_new or decision.action not in (health.IGNORE, health.HANDLED):
-            self._log(f"{name}: {detail}; {health.in_words(error, decision)}")
+            self._log(f"{name}: {health.plain(detail)}; {health.in_words(error, decision)}")
 
     def _look(self) -> None:
         """Look for signs of life: every partition publishes its counters at least once in `HEARTBEAT_NS`.
