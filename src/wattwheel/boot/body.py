@@ -24,7 +24,7 @@ from wattwheel.drivers.linux.ports import (
     LinuxSamplingDestination,
     LinuxSamplingSource,
 )
-from wattwheel.drivers.linux.process import Birth
+from wattwheel.drivers.linux.zygote import Birth
 from wattwheel.model.errors import BadInput, DoorUnavailable, StorageError
 
 Entry = Callable[[StartContext], None]

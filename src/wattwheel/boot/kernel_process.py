@@ -28,7 +28,8 @@ from wattwheel.drivers.linux.ports import (
     LinuxSamplingDestination,
     LinuxSamplingSource,
 )
-from wattwheel.drivers.linux.process import LinuxProcessHost, die_with_parent, name_process
+from wattwheel.drivers.linux.own_process import die_with_parent, name_process
+from wattwheel.drivers.linux.process import LinuxProcessHost
 from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
@@ -250,13 +251,14 @@ def run_kernel(
     os.setpgid(0, 0)  # a signal to the terminal's group is for the board, which then stops everything in order
     name_process("kernel")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    host = LinuxProcessHost(run_body)
+    host = LinuxProcessHost(run_body, log)
     loop = EpollLoop()
     host.attach(loop)
     clock = LinuxClock(loop, origin)
     for name, descriptors in doors.devices.items():
         host.grant_device(name, descriptors)
-    host.grant_device("store", [], str(folder / STORE_FOLDER))
+    store_folder = str(folder / STORE_FOLDER)
+    host.grant_device("store", [], store_folder, store_folder)
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
     config = standard_module(settings, doors.lines, doors.listeners)

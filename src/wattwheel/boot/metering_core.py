@@ -23,7 +23,7 @@ from wattwheel.boot.core_settings import CoreLink, CoreSettings
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import TcpChannel, TtyChannel, open_serial
-from wattwheel.drivers.linux.process import die_with_parent, name_process
+from wattwheel.drivers.linux.own_process import die_with_parent, name_process
 from wattwheel.drivers.linux.storage import FileMemory, FrozenMemory
 from wattwheel.hil.octets import LineSettings
 from wattwheel.metrology.device import CoreTiming, MeteringCore

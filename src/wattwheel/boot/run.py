@@ -24,10 +24,10 @@ from wattwheel.boot.core_settings import CoreLink, core_settings
 from wattwheel.boot.kernel_process import SHUTDOWN_STATUS, STORE_FOLDER, Doors, run_kernel
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
-from wattwheel.drivers.linux.console import print_line
+from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
-from wattwheel.drivers.linux.process import call_prctl, name_process
+from wattwheel.drivers.linux.own_process import call_prctl, name_process
 from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
 from wattwheel.model.errors import BadInput, DoorUnavailable
@@ -40,7 +40,6 @@ PR_SET_CHILD_SUBREAPER = 36  # whose own parent ends becomes our child, and is r
 STOP_PATIENCE_NS = 6_000_000_000
 SETUP_FAILED = 2  # exit code of a metering core that could not be set up
 CORE_ERRORS_OCTETS_MAX = 4096
-STANDARD_ERROR = 2
 
 PRELOADED = (
     "wattwheel.services.bus",

@@ -100,6 +100,9 @@ class BodySpec(msgspec.Struct, frozen=True):
         condition: NORMAL_START, PARTITION_RESTART, HM_MODULE_RESTART or HM_PARTITION_RESTART.
         is_warm: WARM_START instead of COLD_START.
         frame: when it runs; None: at any time.
+        memory_octets_max: bound of its private memory.
+        descriptors_max: bound of its open descriptors.
+        niceness: how far behind the others it stands for the processor, 0 to 19.
     """
 
     partition: str
@@ -112,6 +115,8 @@ class BodySpec(msgspec.Struct, frozen=True):
     is_warm: bool = False
     memory_octets_max: int = 256 * 1024 * 1024
     frame: PartitionFrame | None = None
+    descriptors_max: int = 512
+    niceness: int = 0
 
 
 class Body(Protocol):

@@ -32,6 +32,7 @@ class PartitionConfig(msgspec.Struct, frozen=True):
         is_system: a system partition (a service), not an APP.
         user: group of modules with free access among themselves; between groups only as the table of rights grants.
         descriptors_max: open descriptors that it may have.
+        niceness: how far behind the others it stands for the processor, 0 to 19.
         isolation_min: least level of isolation (L0..L3) it may be started at.
     """
 
@@ -46,6 +47,7 @@ class PartitionConfig(msgspec.Struct, frozen=True):
     is_system: bool = False
     user: str = "meter"
     descriptors_max: int = 512
+    niceness: int = 0
     isolation_min: str = "L0"
 
 

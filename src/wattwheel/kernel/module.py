@@ -100,6 +100,8 @@ class Module:
             sampling_ports=(*sampling, SamplingPortSpec(COUNTERS_PORT, "SOURCE", counters, COUNTERS_OCTETS_MAX, 0)),
             devices=config.devices,
             memory_octets_max=config.memory_octets_max,
+            descriptors_max=config.descriptors_max,
+            niceness=config.niceness,
         )
         partition = Partition(config, spec)
         self.partitions[config.name] = partition

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 
+STANDARD_ERROR = 2
 LINE_OCTETS_MAX = select.PIPE_BUF
 """A pipe that is ready takes so many octets at once; the rest of a longer line is cut off."""
 

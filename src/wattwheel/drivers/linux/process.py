@@ -9,19 +9,17 @@ behind when the kernel is killed.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import gc
 import os
-import resource
 import signal
 import socket
-import sys
-import traceback
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from wattwheel.drivers.linux import sandbox
+from wattwheel.drivers.linux.body_log import BodyLog
+from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.ports import (
     LinuxQueuingDestination,
@@ -31,56 +29,16 @@ from wattwheel.drivers.linux.ports import (
     QueuingChannel,
     SamplingChannel,
 )
-from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec, exit_status
+from wattwheel.drivers.linux.zygote import DESCRIPTORS_A_MESSAGE_MAX, Birth, Report, RunBody, be_zygote
+from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec
 from wattwheel.model.errors import ConfigError
 
-DESCRIPTORS_A_MESSAGE_MAX = 200
-REQUEST_OCTETS_MAX = 200_000
-STANDARD_DESCRIPTORS = 3  # input, output, error
 STOP_LOOKS_MAX = 2000  # looks at a process that was told to stop; it does within microseconds
 FORK_FAILED = EXIT_NO_ROOM
-_PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
-_PR_SET_NAME = 15
-
-RunBody = Callable[["Birth"], None]
 
 
-class Birth(msgspec.Struct):
-    """What a new process gets: its specification, and descriptors by role.
-
-    `descriptors`: `port:<name>` for ports; `device:<name>` for devices that are descriptors. `arguments`: what
-    else a device needs, a JSON-like value by device name.
-    """
-
-    spec: BodySpec
-    roles: list[tuple[str, int]]  # role and how many of the descriptors, in order, belong to it
-    arguments: dict[str, Any]
-    descriptors: dict[str, list[int]] = {}
-
-
-class _Report(msgspec.Struct):
-    """From the zygote: the pid of a new body (`status` None; pid 0: it could not be made), or how a body ended."""
-
-    pid: int
-    status: int | None = None
-
-
-def call_prctl(option: int, argument: int | bytes) -> None:
-    """prctl(2) of the C library; a refusal is ignored, since each use only narrows what a process may do."""
-    ctypes.CDLL(None).prctl(option, argument, 0, 0, 0)
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Ask the kernel to kill this process with its parent; end at once if that parent has gone already."""
-    call_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        os._exit(0)
-
-
-def name_process(name: str) -> None:
-    """Show `name` in the process list."""
-    call_prctl(_PR_SET_NAME, f"ww-{name}"[:15].encode())
+def _to_standard_error(text: str) -> None:
+    print_line(STANDARD_ERROR, text)
 
 
 class LinuxBody:
@@ -164,26 +122,45 @@ def stands_still(pid: int) -> bool:
     return bool(int(fields[_CPU_FIELD]) == cpu == _get_cpu())
 
 
-class LinuxProcessHost:
-    """`hil.process.ProcessHost` of processes. Make it before anything else is opened: it forks the zygote."""
+class _Device(NamedTuple):
+    """What a device is for the body that names it: descriptors, an argument, and a folder that it may write to."""
 
-    def __init__(self, run_body: RunBody) -> None:
+    descriptors: list[int]
+    argument: Any
+    folder: str | None
+
+
+class LinuxProcessHost:
+    """`hil.process.ProcessHost` of processes. Make it before anything else is opened: it forks the zygote.
+
+    Attributes:
+        offer: what the machine offers for the walls of bodies.
+        common_arguments: what every body is told, by name.
+    """
+
+    def __init__(
+        self, run_body: RunBody, log: Callable[[str], None] = _to_standard_error, offer: sandbox.Offer | None = None
+    ) -> None:
+        """`log` gets what bodies print. `offer`: what to use of the machine, None for all that it has."""
+        self.offer = sandbox.probe() if offer is None else offer
+        self._body_log = BodyLog(log)
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             try:
                 here.close()
-                _be_zygote(there, parent, run_body)
+                be_zygote(there, self._body_log.write_end, parent, run_body)
             finally:  # whatever happens, the child must not go on as a second kernel
                 os._exit(1)
         there.close()
+        self._body_log.let_go_of_write_end()
         self.zygote_pid = pid
         self._control = here
         self._loop: EpollLoop | None = None
         self._queuing: dict[str, QueuingChannel] = {}
         self._sampling: dict[str, SamplingChannel] = {}
-        self._devices: dict[str, tuple[list[int], Any]] = {}
+        self._devices: dict[str, _Device] = {}
         self._bodies: dict[int, LinuxBody] = {}
         self._early: dict[int, int] = {}
         self.common_arguments: dict[str, Any] = {}
@@ -192,10 +169,13 @@ class LinuxProcessHost:
         """Use `loop` from now on."""
         self._loop = loop
         loop.watch(self._control.fileno(), self._hear_once)
+        self._body_log.attach(loop)
 
-    def grant_device(self, name: str, descriptors: list[int], argument: Any = None) -> None:
-        """Let bodies that name the device `name` have these descriptors and this argument."""
-        self._devices[name] = (descriptors, argument)
+    def grant_device(
+        self, name: str, descriptors: list[int], argument: Any = None, folder: str | None = None
+    ) -> None:
+        """Let bodies that name the device `name` have these descriptors, this argument, and write to `folder`."""
+        self._devices[name] = _Device(descriptors, argument, folder)
 
     def queuing_channel(self, name: str, max_message_size: int, depth: int) -> None:
         """Create the queuing channel `name`."""
@@ -256,9 +236,9 @@ class LinuxProcessHost:
         for device in spec.devices:
             if device not in self._devices:
                 raise ConfigError(f"partition {spec.partition} device", device, ", ".join(self._devices) or "none")
-            descriptors, arguments[device] = self._devices[device]
-            roles.append((f"device:{device}", descriptors))
-        birth = Birth(spec, [(role, len(ends)) for role, ends in roles], arguments)
+            arguments[device] = self._devices[device].argument
+            roles.append((f"device:{device}", self._devices[device].descriptors))
+        birth = Birth(spec, [(role, len(ends)) for role, ends in roles], arguments, self._wall(spec))
         self._send(msgspec.msgpack.encode(birth), [end for _, ends in roles for end in ends])
         pid = self._await_pid()
         body = LinuxBody(pid)
@@ -269,6 +249,17 @@ class LinuxProcessHost:
         if pid in self._early:
             self._note_death(pid, self._early.pop(pid))
         return body
+
+    def _wall(self, spec: BodySpec) -> sandbox.Wall:
+        devices = [self._devices[device] for device in spec.devices]
+        return sandbox.Wall(
+            offer=self.offer,
+            memory_octets_max=spec.memory_octets_max,
+            descriptors_max=spec.descriptors_max,
+            folders=tuple(device.folder for device in devices if device.folder is not None),
+            has_wires=any(device.descriptors for device in devices),
+            niceness=spec.niceness,
+        )
 
     def _send(self, octets: bytes, descriptors: list[int]) -> None:
         chunks = [
@@ -286,11 +277,11 @@ class LinuxProcessHost:
                 return report.pid
             self._note_death(report.pid, report.status)
 
-    def _hear(self) -> _Report:
+    def _hear(self) -> Report:
         octets = self._control.recv(1024)
         if not octets:
             raise SystemExit("the zygote is gone; the module cannot go on")
-        return msgspec.msgpack.decode(octets, type=_Report)
+        return msgspec.msgpack.decode(octets, type=Report)
 
     def _hear_once(self) -> None:
         report = self._hear()
@@ -311,6 +302,7 @@ class LinuxProcessHost:
         if self._loop is not None:
             self._loop.unwatch(self._control.fileno())
         self._control.close()
+        self._body_log.close()
         for body in self._bodies.values():
             body.let_go()
         for channel in self._queuing.values():
@@ -320,102 +312,3 @@ class LinuxProcessHost:
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.zygote_pid, signal.SIGKILL)
             os.waitpid(self.zygote_pid, 0)
-
-
-def _be_zygote(control: socket.socket, parent: int, run_body: RunBody) -> None:
-    """Serve spawn requests until the kernel is gone. Never returns."""
-    die_with_parent(parent)
-    name_process("zygote")
-    _let_go_of_all_but(control.fileno())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the kernel decides
-    gc.collect()
-    gc.freeze()
-    loop = EpollLoop()
-
-    def reap() -> None:
-        while True:
-            try:
-                pid, wait_status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            _report(control, _Report(pid, os.waitstatus_to_exitcode(wait_status)))
-
-    def serve() -> None:
-        birth = _receive(control)
-        if birth is None:
-            os._exit(0)
-        own = os.getpid()
-        try:
-            pid = os.fork()
-        except OSError:  # no room for another process now: the kernel tries again, later and later
-            pid = -1
-        if pid == 0:
-            control.close()
-            loop.close()
-            _be_body(birth, own, run_body)
-        for ends in birth.descriptors.values():
-            for end in ends:
-                os.close(end)
-        _report(control, _Report(max(pid, 0)))
-
-    loop.on_signal(signal.SIGCHLD, reap)
-    loop.watch(control.fileno(), serve)
-    loop.run(lambda: None)
-
-
-def _let_go_of_all_but(kept: int) -> None:
-    """Close every descriptor behind standard error but `kept`.
-
-    The kernel was born holding every door and the lock of the state folder; a body gets what it was granted, and the
-    objects that stand for the rest are never touched again, since every process of this family ends by `os._exit`.
-    """
-    above = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    os.closerange(STANDARD_DESCRIPTORS, kept)
-    os.closerange(kept + 1, above)
-
-
-def _report(control: socket.socket, report: _Report) -> None:
-    try:
-        control.send(msgspec.msgpack.encode(report))
-    except OSError:
-        os._exit(0)
-
-
-def _receive(control: socket.socket) -> Birth | None:
-    octets, descriptors, _flags, _address = socket.recv_fds(control, REQUEST_OCTETS_MAX, DESCRIPTORS_A_MESSAGE_MAX)
-    if not octets:
-        return None
-    for _ in range(octets[0] - 1):
-        descriptors += socket.recv_fds(control, 16, DESCRIPTORS_A_MESSAGE_MAX)[1]
-    birth = msgspec.msgpack.decode(octets[1:], type=Birth)
-    at = 0
-    for role, number in birth.roles:
-        birth.descriptors[role] = list(descriptors[at : at + number])
-        at += number
-    return birth
-
-
-def _be_body(birth: Birth, parent: int, run_body: RunBody) -> None:
-    """The body's whole life. Never returns."""
-    status = 1
-    try:
-        die_with_parent(parent)
-        call_prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        name_process(birth.spec.partition)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        resource.setrlimit(resource.RLIMIT_DATA, (birth.spec.memory_octets_max,) * 2)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        run_body(birth)
-        status = 0
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1
-    except BaseException as fault:
-        status = exit_status(fault)
-        traceback.print_exc()
-    finally:
-        for stream in (sys.stderr, sys.stdout):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        os._exit(status)

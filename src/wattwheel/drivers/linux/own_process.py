@@ -1,0 +1,27 @@
+"""What a process says of itself to the kernel: its name, and whom it will not outlive."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
+
+
+def call_prctl(option: int, argument: int | bytes) -> None:
+    """prctl(2) of the C library; a refusal is ignored, since each use only narrows what a process may do."""
+    ctypes.CDLL(None).prctl(option, argument, 0, 0, 0)
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask the kernel to kill this process with its parent; end at once if that parent has gone already."""
+    call_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        os._exit(0)
+
+
+def name_process(name: str) -> None:
+    """Show `name` in the process list."""
+    call_prctl(_PR_SET_NAME, f"ww-{name}"[:15].encode())

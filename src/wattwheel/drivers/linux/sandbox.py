@@ -1,0 +1,148 @@
+"""The wall around a partition's process: what the machine offers, what it is called, and how it is put up.
+
+Put up from inside, after the fork and before the partition's first line; nothing of it can be taken down again.
+Levels: L0 nothing, L1 resource limits, L2 limits, Landlock and a system-call filter. Namespaces and control groups (L3)
+are not used in this version.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import resource
+import sys
+import sysconfig
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from wattwheel.drivers.linux import landlock, seccomp
+
+LEVELS = ("L0", "L1", "L2", "L3")
+_CAPABILITY_VERSION = 0x20080522
+_SET_NO_NEW_PRIVILEGES = 38
+_DAC_OVERRIDE = 1 << 1
+"""What root needs to keep writing to a folder that is another's."""
+
+SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+FILE_OCTETS_MAX = 1 << 30
+"""Largest file of a partition that has a folder; the others cannot make any."""
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What this machine lets an ordinary process do to itself.
+
+    Attributes:
+        landlock: ABI, 0 for none.
+        seccomp: whether it takes system-call filters.
+    """
+
+    landlock: int
+    seccomp: bool
+
+    @property
+    def level(self) -> str:
+        """Name of the isolation that this makes."""
+        return "L2" if self.landlock and self.seccomp else "L1"
+
+    @property
+    def reasons(self) -> list[str]:
+        """What the level rests on, and what is missing for more."""
+        return [
+            "resource limits, no new privileges",
+            f"Landlock ABI {self.landlock}" if self.landlock else "no Landlock: the kernel does not offer it",
+            "system-call filter" if self.seccomp else f"no system-call filter on this kernel or {platform.machine()}",
+            "namespaces and control groups are not used in this version",
+        ]
+
+
+def probe() -> Offer:
+    """Ask the kernel. Changes nothing."""
+    return Offer(landlock.version(), seccomp.is_available())
+
+
+class Wall(msgspec.Struct, frozen=True):
+    """How one partition is walled in.
+
+    Attributes:
+        offer: what to use.
+        memory_octets_max: bound of private memory, and of what the address space may grow by.
+        descriptors_max: bound of open descriptors.
+        folders: what it may write to.
+        has_wires: it was granted sockets or lines of the outside, which it may shut down.
+        niceness: how far behind the others it stands for the processor.
+    """
+
+    offer: Offer
+    memory_octets_max: int
+    descriptors_max: int
+    folders: tuple[str, ...] = ()
+    has_wires: bool = False
+    niceness: int = 0
+
+
+@lru_cache(maxsize=1)
+def code_folders() -> tuple[str, ...]:
+    """Where this interpreter, its packages and their shared libraries lie: what a late import has to read."""
+    paths = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    paths |= {str(Path(__file__).parents[2]), *SHARED_LIBRARIES, *(path for path in sys.path if path.endswith(".zip"))}
+    return tuple(sorted(path for path in paths if path))
+
+
+def put_up(wall: Wall) -> None:
+    """Wall this process in. Raises OSError where the machine does not keep what it offered."""
+    _limit(wall)
+    _call_prctl(_SET_NO_NEW_PRIVILEGES)
+    if wall.niceness:
+        os.nice(wall.niceness)
+    if wall.offer.landlock:
+        landlock.restrict(code_folders(), wall.folders)
+    _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
+    if wall.offer.seccomp:
+        also = [] if wall.has_wires else ["shutdown"]
+        also += [] if wall.folders else ["fchmod", "fchown", "truncate"]
+        seccomp.install(seccomp.program(platform.machine(), os.getpid(), tuple(also)))
+
+
+def _limit(wall: Wall) -> None:
+    size_now = int(Path("/proc/self/statm").read_bytes().split()[0]) * resource.getpagesize()
+    for limit, bound in (
+        (resource.RLIMIT_DATA, wall.memory_octets_max),
+        (resource.RLIMIT_AS, size_now + wall.memory_octets_max),  # shared anonymous memory is no "data"
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, FILE_OCTETS_MAX if wall.folders else 0),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_NOFILE, wall.descriptors_max),
+    ):
+        hard = resource.getrlimit(limit)[1]
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(limit, (bound, bound))
+
+
+def _call_prctl(option: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).prctl(option, 1, 0, 0, 0):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+class _CapabilityHead(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapabilityData(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def _drop_capabilities(kept: int) -> None:
+    """Give up what root has beyond others, but `kept`, where it is there to be kept."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    head = _CapabilityHead(_CAPABILITY_VERSION, 0)
+    data = (_CapabilityData * 2)()
+    if libc.capget(ctypes.byref(head), data):
+        raise OSError(ctypes.get_errno(), "capget")
+    left = kept & data[0].permitted
+    data = (_CapabilityData * 2)(_CapabilityData(left, left, 0), _CapabilityData(0, 0, 0))
+    if libc.capset(ctypes.byref(head), data):
+        raise OSError(ctypes.get_errno(), "capset")
