@@ -22,14 +22,15 @@ from wattwheel.boot.settings import Settings
 from wattwheel.boot.standard_module import standard_module
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.own_process import die_with_parent, name_process
 from wattwheel.drivers.linux.ports import (
     LinuxQueuingDestination,
     LinuxQueuingSource,
     LinuxSamplingDestination,
     LinuxSamplingSource,
 )
-from wattwheel.drivers.linux.own_process import die_with_parent, name_process
 from wattwheel.drivers.linux.process import LinuxProcessHost
+from wattwheel.drivers.linux.sandbox import Offer
 from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
@@ -45,7 +46,6 @@ HEALTH_ENTRIES_SHOWN_MAX = 20
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = '{"ask": "status"}, {"press": BUTTON} or {"partition": NAME, "mode": MODE}'
 STORE_FOLDER = "management"  # in the state folder
-ISOLATION_LEVEL = "L1"  # rlimits and no_new_privs; Landlock, seccomp and namespaces are not applied in this version
 
 
 class Doors(NamedTuple):
@@ -124,10 +124,12 @@ class Operator:
         doors: Doors,
         core_pid: Callable[[], int],
         log: Callable[[str], None],
+        offer: Offer,
     ) -> None:
         self._context, self._module, self._settings, self._doors = context, module, settings, doors
         self._log = log
         self._core_pid = core_pid
+        self._offer = offer
         self._readings = context.sampling_destination("readings")
         self._display = context.sampling_destination("display")
         self._status = context.sampling_source("status")
@@ -188,7 +190,8 @@ class Operator:
             "version": __version__,
             "address": meter.address,
             **self._doors.addresses,
-            "isolation": ISOLATION_LEVEL,
+            "isolation": self._offer.level,
+            "isolation_reasons": self._offer.reasons,
             "clock": self._context.clock.calendar().isoformat(timespec="seconds").replace("+00:00", "Z"),
             "link": "down" if readings is None else "up" if readings.quality == "valid" else "stale",
             "transformer": {"current_ratio": meter.current_ratio, "voltage_ratio": meter.voltage_ratio},
@@ -278,7 +281,7 @@ def run_kernel(
     spec = BodySpec(KERNEL, "", b"{}", tuple(queuing), tuple(sampling))
     context = StartContext(spec, clock, KernelPorts(host, config))
     core = {"pid": 0}
-    operator = Operator(context, module, settings, doors, lambda: core["pid"], log)
+    operator = Operator(context, module, settings, doors, lambda: core["pid"], log, host.offer)
     ControlDoor(loop, clock, doors.control, operator.serve)
 
     def hear_board() -> None:

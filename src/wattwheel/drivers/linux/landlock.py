@@ -44,9 +44,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
     """
     abi = version()
     rights = _RIGHTS.get(abi, _RIGHTS_NEWEST)
-    attributes = _Attributes(
-        rights, _NETWORK if abi >= _NETWORK_FROM else 0, _SCOPE if abi >= _SCOPE_FROM else 0
-    )
+    attributes = _Attributes(rights, _NETWORK if abi >= _NETWORK_FROM else 0, _SCOPE if abi >= _SCOPE_FROM else 0)
     size = 24 if abi >= _SCOPE_FROM else 16 if abi >= _NETWORK_FROM else 8
     ruleset = _call(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     try:

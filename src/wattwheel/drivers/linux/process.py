@@ -171,9 +171,7 @@ class LinuxProcessHost:
         loop.watch(self._control.fileno(), self._hear_once)
         self._body_log.attach(loop)
 
-    def grant_device(
-        self, name: str, descriptors: list[int], argument: Any = None, folder: str | None = None
-    ) -> None:
+    def grant_device(self, name: str, descriptors: list[int], argument: Any = None, folder: str | None = None) -> None:
         """Let bodies that name the device `name` have these descriptors, this argument, and write to `folder`."""
         self._devices[name] = _Device(descriptors, argument, folder)
 

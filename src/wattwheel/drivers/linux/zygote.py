@@ -120,6 +120,7 @@ def _take_standard_descriptors(log: int) -> None:
 
 
 def tell(control: socket.socket, report: Report) -> None:
+    """Send `report` to the kernel; end with it where it has gone."""
     try:
         control.send(msgspec.msgpack.encode(report))
     except OSError:
