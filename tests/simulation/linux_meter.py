@@ -39,7 +39,7 @@ class LinuxMeter:
         master, slave, path = open_pseudo_terminal()
         self.host.grant_device(DOOR, [listener.fileno()])
         self.host.grant_device("core_link", [master])
-        self.host.grant_device("store", [], str(folder))
+        self.host.grant_device("store", [], str(folder), str(folder))
         self._listener, self._master = listener, master
         self._core = TtyChannel(self.loop, slave, path)
         self._core.on_arrival(lambda: self._core.read())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import ctypes
 import os
 import select
 import signal
@@ -29,6 +30,7 @@ from wattwheel.model.errors import ConfigError
 
 PATIENCE_S = 30.0
 SIZE, DEPTH = 2000, 16
+PR_GET_NAME = 16
 
 
 def live(birth):
@@ -57,10 +59,10 @@ def serve(birth, answer):
 
 def tell_self(birth):
     def answer(message):
-        with open("/proc/self/comm", encoding="ascii") as comm:
-            name = comm.read().strip()
+        name = ctypes.create_string_buffer(16)
+        ctypes.CDLL(None).prctl(PR_GET_NAME, name)
         grants = sorted(f"{role} {len(ends)}" for role, ends in birth.descriptors.items())
-        return "|".join([name, str(os.getppid()), str(birth.arguments), *grants]).encode()
+        return "|".join([name.value.decode(), str(os.getppid()), str(birth.arguments), *grants]).encode()
 
     serve(birth, answer)
 

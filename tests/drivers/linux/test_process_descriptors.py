@@ -13,13 +13,19 @@ from wattwheel.hil.process import BodySpec
 
 
 def tell_descriptors(birth):
-    """A body that writes the names of what it holds into the pipe it was granted, and ends."""
+    """A body that writes what it holds into the pipe it was granted, and ends."""
     pipe = birth.descriptors["device:pipe"][0]
     held = []
-    for name in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # the descriptor of the listing itself
-            held += [os.readlink(f"/proc/self/fd/{name}")] if int(name) > 2 else []
+    for descriptor in range(3, os.sysconf("SC_OPEN_MAX")):
+        with contextlib.suppress(OSError):
+            held.append(identity(descriptor))
     os.write(pipe, "\n".join(held).encode())
+
+
+def identity(descriptor):
+    """What tells one open object from another."""
+    found = os.fstat(descriptor)
+    return f"{found.st_dev}:{found.st_ino}"
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def door():
 
 
 def test_a_body_holds_no_door_that_it_was_not_granted(door):
-    name = os.readlink(f"/proc/self/fd/{door.fileno()}")
+    name = identity(door.fileno())
     near, far = os.pipe()
     os.set_inheritable(door.fileno(), True)
     host = LinuxProcessHost(tell_descriptors)

@@ -254,6 +254,7 @@ class LinuxProcessHost:
             offer=self.offer,
             memory_octets_max=spec.memory_octets_max,
             descriptors_max=spec.descriptors_max,
+            code=sandbox.code_of(spec.entry) if spec.entry else (),
             folders=tuple(device.folder for device in devices if device.folder is not None),
             has_wires=any(device.descriptors for device in devices),
             niceness=spec.niceness,

@@ -8,6 +8,7 @@ are not used in this version.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import platform
 import resource
@@ -27,6 +28,7 @@ _DAC_OVERRIDE = 1 << 1
 """What root needs to keep writing to a folder that is another's."""
 
 SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+ENTRIES_KNOWN_MAX = 64
 FILE_OCTETS_MAX = 1 << 30
 """Largest file of a partition that has a folder; the others cannot make any."""
 
@@ -70,6 +72,7 @@ class Wall(msgspec.Struct, frozen=True):
         offer: what to use.
         memory_octets_max: bound of private memory, and of what the address space may grow by.
         descriptors_max: bound of open descriptors.
+        code: where the partition's own code lies, if not with ours.
         folders: what it may write to.
         has_wires: it was granted sockets or lines of the outside, which it may shut down.
         niceness: how far behind the others it stands for the processor.
@@ -78,6 +81,7 @@ class Wall(msgspec.Struct, frozen=True):
     offer: Offer
     memory_octets_max: int
     descriptors_max: int
+    code: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     has_wires: bool = False
     niceness: int = 0
@@ -91,6 +95,18 @@ def code_folders() -> tuple[str, ...]:
     return tuple(sorted(path for path in paths if path))
 
 
+@lru_cache(maxsize=ENTRIES_KNOWN_MAX)
+def code_of(entry: str) -> tuple[str, ...]:
+    """Where the top-level package or module of an entry `package.module:function` lies; nothing of it is run."""
+    try:
+        found = importlib.util.find_spec(entry.partition(":")[0].partition(".")[0])
+    except (ImportError, ValueError):  # the body itself will say so
+        return ()
+    if found is None:
+        return ()
+    return tuple(found.submodule_search_locations or ([found.origin] if found.has_location and found.origin else []))
+
+
 def put_up(wall: Wall) -> None:
     """Wall this process in. Raises OSError where the machine does not keep what it offered."""
     _limit(wall)
@@ -98,7 +114,7 @@ def put_up(wall: Wall) -> None:
     if wall.niceness:
         os.nice(wall.niceness)
     if wall.offer.landlock:
-        landlock.restrict(code_folders(), wall.folders)
+        landlock.restrict((*code_folders(), *wall.code), wall.folders)
     _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
     if wall.offer.seccomp:
         also = [] if wall.has_wires else ["shutdown"]
