@@ -43,10 +43,11 @@ class LivingModule:
             self.host = LinuxProcessHost(run_body)
         self.loop = EpollLoop()
         self.host.attach(self.loop)
+        self.host.grant_device("folder", [], None, str(path.parent))
         config = ModuleConfig(
             "living",
             (
-                PartitionConfig("odd", f"tests.boot.hang_entries:{entry}", msgspec.json.encode(str(path))),
+                PartitionConfig("odd", f"tests.boot.hang_entries:{entry}", msgspec.json.encode(str(path)), ("folder",)),
                 PartitionConfig("calm", "tests.boot.hang_entries:calm"),
             ),
         )

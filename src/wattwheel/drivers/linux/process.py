@@ -9,6 +9,7 @@ behind when the kernel is killed.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
