@@ -37,7 +37,7 @@ def version() -> int:
 
 
 def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
-    """Leave this process, for good, only what lies beneath these paths; what does not exist is passed over.
+    """Leave this process, for good, only what lies beneath these paths; those it cannot find are passed over.
 
     Also no TCP to bind or connect, no abstract Unix socket and no signal to outside, as far as the kernel's ABI goes.
     Raises OSError.
@@ -59,7 +59,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
 def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         parent = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return
     try:
         is_folder = stat.S_ISDIR(os.fstat(parent).st_mode)
