@@ -133,7 +133,7 @@ def test_no_other_process(victim):
     assert tried(lambda: os.setpriority(os.PRIO_PROCESS, pid, 19)) == "EPERM"
     assert tried(lambda: os.sched_setaffinity(pid, {0})) == "EPERM"
     assert tried(os.fork) == "EPERM"
-    assert tried(lambda: os.posix_spawn("/bin/true", ["true"], {})) in ("EPERM", "EACCES", "ENOSYS")
+    assert tried(lambda: os.posix_spawn("/bin/true", ["true"], {})) != GOT_THROUGH
     assert tried(threading.Thread(target=int).start) == "RuntimeError"
     assert tried(os.setsid) == "EPERM"
     assert tried(lambda: os.setpgid(0, 0)) == "EPERM"

@@ -5,8 +5,13 @@ ends held by the module, the queue itself when a partition dies) and two counter
 the source only, and `consumed`, written by the destination only. Their difference is the number of messages under way,
 so the exact depth costs no system call. The source counts after sending, the destination after taking; each kill
 between the two leaves a difference of one, which heals: the destination, finding the queue empty, adopts the `sent`
-that it read before it looked; a new source is preceded by `repair`. A full source raises a flag in its page; the
-destination then writes an eventfd.
+that it read before it looked; a new source is preceded by `repair`. A full source counts its wish for room in its own
+page; a destination that sees a new wish writes an eventfd.
+
+Neither side trusts the other. Each has only its own page to write; the far one, and a reader's cell, come as read-only
+descriptors, which a process without /proc cannot open anew. Pages and cells cannot be cut or grown. What a partition
+forges in its own page makes its own channel look full, empty or long, no more: a `sent` that is further ahead than the
+queue is deep is not believed.
 
 A sampling channel is a memfd with two slots. The writer fills the older slot and then publishes its number. A reader
 checks the slot's checksum, so that neither a torn write nor memory ordering can pass for a value.
@@ -17,6 +22,8 @@ interpreter copies in one piece; `struct` would move them octet by octet.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import mmap
 import os
 import socket
@@ -49,8 +56,10 @@ class QueuingChannel:
         _make_room(self.source, name, max_message_size, depth)
         self.source.shutdown(socket.SHUT_RD)
         self.destination.shutdown(socket.SHUT_WR)
-        self.source_page = _page(f"{name}.sent")
-        self.destination_page = _page(f"{name}.consumed")
+        self.source_page = _memory(f"{name}.sent", _PAGE)
+        self.destination_page = _memory(f"{name}.consumed", _PAGE)
+        self._source_page_read_only = _read_only(self.source_page)
+        self._destination_page_read_only = _read_only(self.destination_page)
         self.space = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def descriptors(self) -> list[int]:
@@ -59,11 +68,11 @@ class QueuingChannel:
 
     def source_descriptors(self) -> list[int]:
         """What a body needs to send."""
-        return [self.source.fileno(), self.source_page, self.destination_page, self.space]
+        return [self.source.fileno(), self.source_page, self._destination_page_read_only, self.space]
 
     def destination_descriptors(self) -> list[int]:
         """What a body needs to receive."""
-        return [self.destination.fileno(), self.source_page, self.destination_page, self.space]
+        return [self.destination.fileno(), self._source_page_read_only, self.destination_page, self.space]
 
     def length(self) -> int:
         """Messages under way, by the counters."""
@@ -96,7 +105,8 @@ class QueuingChannel:
         """Give the descriptors back."""
         self.source.close()
         self.destination.close()
-        for descriptor in (self.source_page, self.destination_page, self.space):
+        pages = (self.source_page, self.destination_page)
+        for descriptor in (*pages, self._source_page_read_only, self._destination_page_read_only, self.space):
             os.close(descriptor)
 
 
@@ -113,10 +123,23 @@ def _make_room(source: socket.socket, name: str, size: int, depth: int) -> None:
         raise ConfigError(f"channel {name}", f"depth {depth} x size {size}", allowed)
 
 
-def _page(name: str) -> int:
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC)
-    os.ftruncate(descriptor, _PAGE)
+def _memory(name: str, octets: int) -> int:
+    """Shared memory of a size that nobody can change: a reader of a page that was cut away would die."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, octets)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
     return descriptor
+
+
+def _read_only(descriptor: int) -> int:
+    """Another descriptor of the same memory, to read only."""
+    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _ring(descriptor: int) -> None:
+    """Write an eventfd; one that somebody has filled to the brim rings already."""
+    with contextlib.suppress(BlockingIOError):
+        os.eventfd_write(descriptor, 1)
 
 
 def _count(page: int) -> int:
@@ -145,13 +168,13 @@ class LinuxQueuingSource:
         assert 0 < len(message) <= self.max_message_size, f"{len(message)} octets"
         own = self._own
         if own[0] - self._other[0] >= self.depth:
-            own[1] = 1
-            if own[0] - self._other[0] >= self.depth:  # looked again after the flag was up
+            own[1] += 1
+            if own[0] - self._other[0] >= self.depth:  # looked again after the wish was told
                 self._await_space()
                 return False
         try:
             self._send(message, socket.MSG_DONTWAIT)
-        except BlockingIOError:
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):  # the far end may have shut its side down
             self._await_space()
             return False
         own[0] += 1
@@ -203,8 +226,8 @@ class LinuxQueuingDestination:
         socket_fd, other_page, own_page, self._space = descriptors
         self._socket = socket.socket(fileno=socket_fd if owned else os.dup(socket_fd))
         self._descriptor = self._socket.fileno()
-        self._other_map = mmap.mmap(other_page, _PAGE)
-        self._other = memoryview(self._other_map).cast("Q")
+        self._other = memoryview(mmap.mmap(other_page, _PAGE, prot=mmap.PROT_READ)).cast("Q")
+        self._wishes_heard = 0
         self._own = memoryview(mmap.mmap(own_page, _PAGE)).cast("Q")
         self._recv = self._socket.recv
 
@@ -228,7 +251,7 @@ class LinuxQueuingDestination:
         try:
             return self._recv(self.max_message_size, _PEEK) or None
         except BlockingIOError:
-            if self._own[0] < sent:
+            if self._own[0] < sent <= self._own[0] + self.depth:
                 self._own[0] = sent
                 self._wake_source()
             return None
@@ -241,12 +264,12 @@ class LinuxQueuingDestination:
         """Let go of the message that `peek_nowait` returned last."""
         self._recv(_TAKE_OCTETS, socket.MSG_DONTWAIT)
         self._own[0] += 1
-        if self._other[1]:
+        if self._other[1] != self._wishes_heard:
             self._wake_source()
 
     def _wake_source(self) -> None:
-        self._other[1] = 0
-        os.eventfd_write(self._space, 1)
+        self._wishes_heard = self._other[1]
+        _ring(self._space)
 
     def on_arrival(self, action: Callable[[], None]) -> None:
         """Call `action` while messages wait."""
@@ -267,8 +290,8 @@ class SamplingChannel:
 
     def __init__(self, name: str, max_message_size: int, destinations: tuple[str, ...]) -> None:
         self.name, self.max_message_size = name, max_message_size
-        self.cell = os.memfd_create(name, os.MFD_CLOEXEC)
-        os.ftruncate(self.cell, _VERSION_OCTETS + 2 * (_SAMPLE_HEADER.size + max_message_size))
+        self.cell = _memory(name, _VERSION_OCTETS + 2 * (_SAMPLE_HEADER.size + max_message_size))
+        self._cell_read_only = _read_only(self.cell)
         self.arrivals = {owner: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for owner in destinations}
 
     def source_descriptors(self) -> list[int]:
@@ -277,11 +300,12 @@ class SamplingChannel:
 
     def destination_descriptors(self, owner: str) -> list[int]:
         """What a reader needs."""
-        return [self.cell, *([self.arrivals[owner]] if owner in self.arrivals else [])]
+        return [self._cell_read_only, *([self.arrivals[owner]] if owner in self.arrivals else [])]
 
     def close(self) -> None:
         """Give the descriptors back."""
         os.close(self.cell)
+        os.close(self._cell_read_only)
         for descriptor in self.arrivals.values():
             os.close(descriptor)
 
@@ -308,7 +332,7 @@ class LinuxSamplingSource:
         _SAMPLE_HEADER.pack_into(cell, at, number, written_ns, len(message), checksum)
         self._number[0] = number
         for descriptor in self._arrivals:
-            os.eventfd_write(descriptor, 1)
+            _ring(descriptor)
 
 
 class LinuxSamplingDestination:
