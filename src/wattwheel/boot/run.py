@@ -30,6 +30,7 @@ from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseu
 from wattwheel.drivers.linux.own_process import call_prctl, name_process
 from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
+from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import BadInput, DoorUnavailable
 
 RESTART_DELAY_NS = 20_000_000
@@ -49,8 +50,11 @@ PRELOADED = (
     "wattwheel.services.store",
     "wattwheel.apps.energy",
     "wattwheel.apps.display",
+    "wattwheel.drivers.linux.sqlite_records",
 )
 """What every partition shares; imported once, before the first fork."""
+
+ANY_DI = 0x0001_0000
 
 
 class Board:
@@ -368,6 +372,7 @@ def _preload() -> None:
 
     for name in PRELOADED:
         importlib.import_module(name)
+    item_2007(ANY_DI)  # the register table: read once, shared by all
 
 
 def _check_store(folder: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Iterable
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR, _TRUNCATE, _IOCTL_DEVICE = 1, 2, 4, 8, 1 << 14, 1 << 15
@@ -32,7 +34,7 @@ class _Beneath(ctypes.Structure):
 
 def version() -> int:
     """The kernel's Landlock ABI; 0 where there is none."""
-    found = ctypes.CDLL(None, use_errno=True).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
+    found = _libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)
     return max(0, int(found))
 
 
@@ -70,8 +72,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 
 def _call(number: int, *arguments: object) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    found = libc.syscall(number, *arguments)
+    found = _libc.syscall(number, *arguments)
     if found < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

@@ -21,6 +21,8 @@ import msgspec
 
 from wattwheel.drivers.linux import landlock, seccomp
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
 LEVELS = ("L0", "L1", "L2", "L3")
 _CAPABILITY_VERSION = 0x20080522
 _SET_NO_NEW_PRIVILEGES = 38
@@ -107,6 +109,16 @@ def code_of(entry: str) -> tuple[str, ...]:
     return tuple(found.submodule_search_locations or ([found.origin] if found.has_location and found.origin else []))
 
 
+def prepare() -> None:
+    """Have ready, before bodies are forked, what all of them need: it is then shared and costs none of them time."""
+    code_folders()
+    for has_wires in (False, True) if seccomp.is_available() else ():
+        for has_folder in (False, True):
+            seccomp.program(platform.machine(), os.getpid(), _also(has_wires, has_folder))
+    landlock.version()
+    _permitted()
+
+
 def put_up(wall: Wall) -> None:
     """Wall this process in. Raises OSError where the machine does not keep what it offered."""
     _limit(wall)
@@ -117,9 +129,13 @@ def put_up(wall: Wall) -> None:
         landlock.restrict((*code_folders(), *wall.code), wall.folders)
     _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
     if wall.offer.seccomp:
-        also = [] if wall.has_wires else ["shutdown"]
-        also += [] if wall.folders else ["fchmod", "fchown", "truncate"]
-        seccomp.install(seccomp.program(platform.machine(), os.getpid(), tuple(also)))
+        also = _also(wall.has_wires, bool(wall.folders))
+        seccomp.install(seccomp.program(platform.machine(), os.getpid(), also))
+
+
+def _also(has_wires: bool, has_folder: bool) -> tuple[str, ...]:
+    """What is refused besides, of `seccomp.OPTIONAL`."""
+    return (*(() if has_wires else ("shutdown",)), *(() if has_folder else ("fchmod", "fchown", "truncate")))
 
 
 def _limit(wall: Wall) -> None:
@@ -138,7 +154,7 @@ def _limit(wall: Wall) -> None:
 
 
 def _call_prctl(option: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, 1, 0, 0, 0):
+    if _libc.prctl(option, 1, 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
 
@@ -151,14 +167,17 @@ class _CapabilityData(ctypes.Structure):
     _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
 
 
+def _permitted() -> int:
+    """The lower half of this process's permitted capabilities."""
+    data = (_CapabilityData * 2)()
+    if _libc.capget(ctypes.byref(_CapabilityHead(_CAPABILITY_VERSION, 0)), data):
+        raise OSError(ctypes.get_errno(), "capget")
+    return int(data[0].permitted)
+
+
 def _drop_capabilities(kept: int) -> None:
     """Give up what root has beyond others, but `kept`, where it is there to be kept."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    head = _CapabilityHead(_CAPABILITY_VERSION, 0)
-    data = (_CapabilityData * 2)()
-    if libc.capget(ctypes.byref(head), data):
-        raise OSError(ctypes.get_errno(), "capget")
-    left = kept & data[0].permitted
+    left = kept & _permitted()
     data = (_CapabilityData * 2)(_CapabilityData(left, left, 0), _CapabilityData(0, 0, 0))
-    if libc.capset(ctypes.byref(head), data):
+    if _libc.capset(ctypes.byref(_CapabilityHead(_CAPABILITY_VERSION, 0)), data):
         raise OSError(ctypes.get_errno(), "capset")

@@ -13,7 +13,10 @@ import os
 import platform
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 _ALLOW, _KILL_PROCESS, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -21,6 +24,9 @@ _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _SET_SECCOMP, _MODE_FILTER = 22, 2
 _INSTRUCTION = struct.Struct("<HBBI")
 _AF_UNIX = 1
+PATTERNS_MAX = 8
+"""Different filters kept ready; there are four."""
+
 _YOUNGEST = 463
 """The first number that this table does not know: setxattrat and all that came after it."""
 
@@ -168,32 +174,39 @@ class _Look(NamedTuple):
     allowed: tuple[int, ...] = ()
 
 
-def _looks(own_pid: int) -> Mapping[str, _Look]:
-    return {
-        "kill": _Look((62, 129), 0, allowed=(own_pid,)),
-        "tgkill": _Look((234, 131), 0, allowed=(own_pid,)),
-        "prlimit64": _Look((302, 261), 0, allowed=(0, own_pid)),
-        "socketpair": _Look((53, 199), 0, allowed=(_AF_UNIX,)),
-        # who gets the signals of a descriptor: F_SETSIG, F_SETOWN, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP
-        "fcntl": _Look((72, 25), 1, refused=(10, 8, 15)),
-        # typing into a terminal: TIOCSTI, TIOCLINUX
-        "ioctl": _Look((16, 29), 1, refused=(0x8901, 0x8902, 0x5412, 0x541C)),
-        # outliving the parent, being looked at: PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_PTRACER
-        "prctl": _Look((157, 167), 0, refused=(1, 4, 0x59616D61)),
-    }
+_OWN_PID = 0x7E57_A1D0
+"""Stands for the process's own number until it is known: no such process, value or address."""
+
+_LOOKS: Mapping[str, _Look] = {
+    "kill": _Look((62, 129), 0, allowed=(_OWN_PID,)),
+    "tgkill": _Look((234, 131), 0, allowed=(_OWN_PID,)),
+    "prlimit64": _Look((302, 261), 0, allowed=(0, _OWN_PID)),
+    "socketpair": _Look((53, 199), 0, allowed=(_AF_UNIX,)),
+    # who gets the signals of a descriptor: F_SETSIG, F_SETOWN, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP
+    "fcntl": _Look((72, 25), 1, refused=(10, 8, 15)),
+    # typing into a terminal: TIOCSTI, TIOCLINUX
+    "ioctl": _Look((16, 29), 1, refused=(0x8901, 0x8902, 0x5412, 0x541C)),
+    # outliving the parent, being looked at: PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_PTRACER
+    "prctl": _Look((157, 167), 0, refused=(1, 4, 0x59616D61)),
+}
 
 
 def is_available() -> bool:
     """Whether this kernel takes filters and this machine is in the table."""
     if platform.machine() not in ARCHITECTURES:
         return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    refused = libc.prctl(_SET_SECCOMP, _MODE_FILTER, None, 0, 0)  # no program: EFAULT where filters are known
+    refused = _libc.prctl(_SET_SECCOMP, _MODE_FILTER, None, 0, 0)  # no program: EFAULT where filters are known
     return bool(refused == -1 and ctypes.get_errno() == errno.EFAULT)
 
 
 def program(machine: str, own_pid: int, also: tuple[str, ...] = ()) -> bytes:
     """The filter for `machine` (a key of `ARCHITECTURES`). `also`: further names, in `OPTIONAL`, to refuse."""
+    return _pattern(machine, also).replace(_OWN_PID.to_bytes(4, "little"), own_pid.to_bytes(4, "little"))
+
+
+@lru_cache(maxsize=PATTERNS_MAX)
+def _pattern(machine: str, also: tuple[str, ...]) -> bytes:
+    """The filter with `_OWN_PID` in it: made once, before bodies are forked."""
     own = ARCHITECTURES[machine]
     code = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
@@ -211,7 +224,7 @@ def program(machine: str, own_pid: int, also: tuple[str, ...] = ()) -> bytes:
         if number is not None:
             assert number < _YOUNGEST, name
             code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
-    for look in _looks(own_pid).values():
+    for look in _LOOKS.values():
         code += _looked(look, own.column)
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
@@ -249,7 +262,6 @@ def install(octets: bytes) -> None:
     """
     held = ctypes.create_string_buffer(octets, len(octets))
     filter_program = _Program(len(octets) // _INSTRUCTION.size, ctypes.cast(held, ctypes.c_void_p))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filter_program), 0, 0):
+    if _libc.prctl(_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filter_program), 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

@@ -58,6 +58,7 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     name_process("zygote")
     _let_go_of_all_but(control.fileno(), log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the kernel decides
+    sandbox.prepare()
     gc.collect()
     gc.freeze()
     loop = EpollLoop()
