@@ -164,61 +164,11 @@ class ModuleConfig(msgspec.Struct, frozen=True):
         return queuing, sampling
 
     def check(self) -> None:
-        """Raise ConfigError unless names are unique, ends exist, sizes and depths lie within their bounds."""
-        names = [partition.name for partition in self.partitions]
-        _check_names(names)
-        for partition in self.partitions:
-            if not all(partition.entry.partition(":")):
-                raise ConfigError(f"partition {partition.name} entry", partition.entry, "package.module:function")
-        ends = [*names, KERNEL]
-        channels = [channel.name for channel in self.queuing_channels] + [cell.name for cell in self.sampling_channels]
-        for name in channels:
-            if channels.count(name) > 1:
-                raise ConfigError("channel name", name, "each name once")
-        for channel in self.queuing_channels:
-            _check_ends(channel.name, (channel.source, channel.destination), ends)
-            if not 1 <= channel.depth <= DEPTH_MAX:
-                raise ConfigError(f"channel {channel.name} depth", channel.depth, f"1 to {DEPTH_MAX}")
-            _check_size(channel.name, channel.max_message_size)
-        for cell in self.sampling_channels:
-            _check_ends(cell.name, (cell.source, *cell.destinations), ends)
-            _check_size(cell.name, cell.max_message_size)
-            readers = [end.partition for end in cell.destinations]
-            for called in cell.arrival_calls:
-                if called not in readers:
-                    raise ConfigError(f"channel {cell.name} arrival_calls", called, ", ".join(readers) or "none")
-        for name in ends:
-            self._check_ports(name)
+        """Raise ConfigError for the first rule of `kernel.module_rules` that the module breaks."""
+        from wattwheel.kernel.module_rules import problems_of  # which looks at this module
 
-    def _check_ports(self, partition: str) -> None:
-        queuing, sampling = self.ports_of(partition)
-        ports = [*(port.name for port in queuing), *(port.name for port in sampling)]
-        if len(ports) > PORTS_A_PARTITION_MAX:
-            raise ConfigError(f"partition {partition}", f"{len(ports)} ports", f"at most {PORTS_A_PARTITION_MAX}")
-        for port in ports:
-            if ports.count(port) > 1:
-                raise ConfigError(f"partition {partition}", f"port {port} twice", "each port in one channel")
-            if port in RESERVED_PORTS:
-                raise ConfigError(f"partition {partition}", f"port {port}", "a name the kernel does not use")
-
-
-def _check_names(names: list[str]) -> None:
-    if not 1 <= len(names) <= PARTITIONS_MAX:
-        raise ConfigError("partitions", len(names), f"1 to {PARTITIONS_MAX}")
-    for name in names:
-        if not 1 <= len(name) <= NAME_LENGTH_MAX or names.count(name) > 1 or name == KERNEL:
-            raise ConfigError("partition name", name, f"unique, 1 to {NAME_LENGTH_MAX} characters, not {KERNEL}")
-
-
-def _check_ends(channel: str, ends: tuple[PortEnd, ...], names: list[str]) -> None:
-    for end in ends:
-        if end.partition not in names:
-            raise ConfigError(f"channel {channel}", f"partition {end.partition}", ", ".join(names))
-
-
-def _check_size(channel: str, size: int) -> None:
-    if not 1 <= size <= MESSAGE_OCTETS_MAX:
-        raise ConfigError(f"channel {channel} max_message_size", size, f"1 to {MESSAGE_OCTETS_MAX}")
+        for problem in problems_of(self):
+            raise ConfigError(problem.where, problem.found, problem.allowed)
 
 
 def restart_delay_ns(deaths_in_window: int, first_ns: int = 10_000_000, max_ns: int = 2_000_000_000) -> int:

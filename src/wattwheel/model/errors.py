@@ -3,6 +3,7 @@
     WattwheelError
     +-- BadInput (ValueError)              a person or a file asked for something impossible; exit code 2
     |   +-- ConfigError                    a configuration file: where, what was found, what is allowed
+    |   |   +-- ModuleConfigError          a module configuration file: everything that is wrong in it
     |   +-- RecordingError                 a recording that cannot be read or metered
     |   +-- UnknownItem (LookupError)      no such data item
     +-- ProtocolError (ValueError)         a frame broke the protocol
@@ -20,6 +21,8 @@ Own bugs are assertions and stop the partition; the world's faults are these exc
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 class WattwheelError(Exception):
@@ -44,6 +47,24 @@ class ConfigError(BadInput):
         self.file, self.where, self.found, self.allowed = file, where, found, allowed
         place = f"{file}: {where}" if file else where
         super().__init__(f"{place}: found {found!r}; allowed: {allowed}")
+
+
+class ModuleConfigError(ConfigError):
+    """A module configuration file that is refused; its text has one line for each fault.
+
+    Attributes:
+        faults: what is wrong, by line; the error's own fields are those of the first.
+        left_out: how many more there are.
+    """
+
+    def __init__(self, faults: Sequence[ConfigError], left_out: int = 0) -> None:
+        first = faults[0]
+        super().__init__(first.where, first.found, first.allowed, first.file)
+        self.faults, self.left_out = tuple(faults), left_out
+        lines = [str(fault) for fault in faults]
+        if left_out:
+            lines.append(f"and {left_out} more")
+        self.args = ("\n".join(lines),)
 
 
 class RecordingError(BadInput):
