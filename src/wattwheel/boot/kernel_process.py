@@ -19,7 +19,6 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.settings import Settings
-from wattwheel.boot.standard_module import standard_module
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
@@ -54,14 +53,14 @@ class Doors(NamedTuple):
     Attributes:
         devices: name -> descriptors, granted to the partitions that name them.
         addresses: what `status` prints: dlt645, serial, web.
+        module: the partitions, ports and channels to start.
         control: listening Unix socket of the operator's door.
         board: socket to the board; one JSON line out when ready.
     """
 
     devices: dict[str, list[int]]
     addresses: dict[str, str | None]
-    lines: tuple[str, ...]
-    listeners: tuple[str, ...]
+    module: ModuleConfig
     control: socket.socket
     board: socket.socket
 
@@ -131,8 +130,7 @@ class Operator:
         self._core_pid = core_pid
         self._offer = offer
         self._readings = context.sampling_destination("readings")
-        self._display = context.sampling_destination("display")
-        self._status = context.sampling_source("status")
+        self._status = context.sampling_source("status") if context.has_port("status") else None
         self._bus = BusPort(context) if context.has_port(TO_BUS) else None
         self._decoder = msgspec.msgpack.Decoder(Readings)
         self._is_normal = False
@@ -175,7 +173,8 @@ class Operator:
 
     def _look(self) -> None:
         self.check_ready()
-        self._status.write(bounded(self.document(), self._status.max_message_size))
+        if self._status is not None:
+            self._status.write(bounded(self.document(), self._status.max_message_size))
 
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""
@@ -264,7 +263,7 @@ def run_kernel(
     host.grant_device("store", [], store_folder, store_folder)
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
-    config = standard_module(settings, doors.lines, doors.listeners)
+    config = doors.module
     status = {"exit": 0}
 
     def shut_down() -> None:

@@ -22,6 +22,7 @@ import msgspec
 from wattwheel.boot.control import SOCKET_NAME
 from wattwheel.boot.core_settings import CoreLink, core_settings
 from wattwheel.boot.kernel_process import SHUTDOWN_STATUS, STORE_FOLDER, Doors, run_kernel
+from wattwheel.boot.module_file import CORE_LINK, LINE, LISTENER, PAGE_SOCKET, module_of
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
@@ -31,6 +32,7 @@ from wattwheel.drivers.linux.own_process import call_prctl, name_process
 from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
 from wattwheel.model.catalogue import item_2007
+from wattwheel.kernel.config import ModuleConfig
 from wattwheel.model.errors import BadInput, DoorUnavailable
 
 RESTART_DELAY_NS = 20_000_000
@@ -60,8 +62,8 @@ ANY_DI = 0x0001_0000
 class Board:
     """Doors, the two cores, and the order to stop."""
 
-    def __init__(self, settings: Settings, folder: Path, say: Callable[[str], None]) -> None:
-        self._settings, self._folder, self._say = settings, folder, say
+    def __init__(self, settings: Settings, module: ModuleConfig, folder: Path, say: Callable[[str], None]) -> None:
+        self._settings, self._module, self._folder, self._say = settings, module, folder, say
         self._loop = EpollLoop()
         self._kernel_pid = 0  # 0 while it does not live
         self._family = 0  # process group of the kernel and all that it has started, 0 once none of them is left
@@ -84,16 +86,12 @@ class Board:
         self._devices: dict[str, list[int]] = {}
         self._addresses: dict[str, str | None] = {"dlt645": None, "serial": None, "web": None}
         self._kept: list[socket.socket | int] = []
-        listeners, lines = [], []
         if own.dlt645.listen != OFF:
-            self._addresses["dlt645"] = self._listen("listener:tcp", own.dlt645.listen, "DL/T 645 door")
-            listeners.append("listener:tcp")
+            self._addresses["dlt645"] = self._listen(LISTENER, own.dlt645.listen, "DL/T 645 door")
         if own.serial.device != OFF:
             self._open_line()
-            lines.append("line:serial")
         if own.web.enabled:
-            self._addresses["web"] = f"http://{self._listen('socket:web', own.web.listen, 'page door')}"
-        self._listeners, self._lines = tuple(listeners), tuple(lines)
+            self._addresses["web"] = f"http://{self._listen(PAGE_SOCKET, own.web.listen, 'page door')}"
         self._open_core_link()
         self._open_control()
 
@@ -114,7 +112,7 @@ class Board:
         else:
             master, path = open_serial(own.device, line), own.device
         self._kept.append(master)
-        self._devices["line:serial"] = [master]
+        self._devices[LINE] = [master]
         self._addresses["serial"] = path
 
     def _open_core_link(self) -> None:
@@ -124,12 +122,12 @@ class Board:
             master, slave, path = open_pseudo_terminal()
             self._kept += [master, slave]
             self._core_link = CoreLink("pty", path)
-            self._devices["core_link"] = [master]
+            self._devices[CORE_LINK] = [master]
         elif own.kind == "serial":  # the metering core sits at the far end of the line, with a supply of its own
-            self._devices["core_link"] = [open_serial(own.device, LineSettings(own.baud))]
+            self._devices[CORE_LINK] = [open_serial(own.device, LineSettings(own.baud))]
             self._core_link = None
         else:
-            address = self._listen("core_link", own.listen, "core link door")
+            address = self._listen(CORE_LINK, own.listen, "core link door")
             self._core_link = CoreLink("tcp", address=address)
 
     def _open_control(self) -> None:
@@ -199,7 +197,7 @@ class Board:
             self._board_end.close()
         here, there = socket.socketpair()
         own_pid = os.getpid()
-        doors = Doors(self._devices, self._addresses, self._lines, self._listeners, self._control, there)
+        doors = Doors(self._devices, self._addresses, self._module, self._control, there)
         # A signal for the new process must not fall into the handlers it inherits: until it has its own, it just ends.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
@@ -393,8 +391,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
     make_folder(folder)
     lock = hold(folder / "meter.lock")
     try:
+        module = module_of(settings)
         _check_store(folder / STORE_FOLDER)
         _preload()
-        return Board(settings, folder, say).run()
+        return Board(settings, module, folder, say).run()
     finally:
         os.close(lock)

@@ -238,7 +238,8 @@ class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The module configuration: partitions, ports, channels.
 
     Attributes:
-        file: an XML module configuration; empty for the built-in module. Files are not read in this version.
+        file: an XML module configuration such as `wattwheel module` prints; empty for the built-in module. A relative
+            name counts from the folder of the settings file.
     """
 
     file: str = ""
@@ -308,6 +309,9 @@ def load(path: str | Path | None = None, overrides: Sequence[Override] = ()) -> 
     source = Source(str(path) if path is not None else None, TomlLines(text), said_as)
     settings: Settings = build(Settings, table, source)
     _check_together(settings, source)
+    if path is not None and settings.module.file:
+        file = str(Path(path).parent / Path(settings.module.file).expanduser())
+        return msgspec.structs.replace(settings, module=ModuleSettings(file))
     return settings
 
 
@@ -367,9 +371,6 @@ def _check_together(settings: Settings, source: Source) -> None:
     web = settings.web.listen
     if settings.web.enabled and web == settings.dlt645.listen and not web.endswith(":0"):
         raise source.refusal(("web", "listen"), web, "another port than [dlt645] listen")
-    if settings.module.file:
-        allowed = "an empty text: this version runs its built-in module and reads no XML configuration"
-        raise source.refusal(("module", "file"), settings.module.file, allowed)
 
 
 def _check_calibration(settings: Settings, source: Source) -> None:

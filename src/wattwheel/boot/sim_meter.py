@@ -9,10 +9,10 @@ from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.boot.body import Entry
+from wattwheel.boot.module_file import CORE_LINK, LINE, LISTENER, STORE, module_of
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.sim_body import body_runner
 from wattwheel.boot.sim_core import Load, SimCore
-from wattwheel.boot.standard_module import standard_module
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.octets import QUIET, SimDoor, SimLine, SimWire, WireFaults
@@ -25,7 +25,7 @@ from wattwheel.kernel.module import Module
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming
 from wattwheel.sdk.meter import PRESS_DI
 
-DOOR, LINE, CORE_LINK, STORE = "listener:tcp", "line:serial", "core_link", "store"
+DOOR = LISTENER
 KERNEL_RESTART_NS = 100_000_000
 LOG_LINES_MAX = 10_000
 
@@ -81,7 +81,7 @@ class SimMeter:
         self.kernel_starts = 0
         self._chance = chance
         self._run_body = body_runner(entries)
-        config = standard_module(settings, (LINE,), (DOOR,))
+        config = module_of(settings, (LINE,), (DOOR,))
         self.config = adapt(config) if adapt is not None else config
         self._crashes: list[Crash] = []
         self._is_kernel_up = self._has_power = False

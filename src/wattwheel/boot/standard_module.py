@@ -54,34 +54,57 @@ RIGHTS: dict[str, tuple[int, ...]] = {
 """What each partner may ask of others. Default: nothing."""
 
 
+SERVICES = "services."
+"""What an entry of the platform's own side begins with."""
+
+
 def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequence[str]) -> ModuleConfig:
     """The module of a meter with `settings`; `lines` and `listeners`: devices of the communication service."""
-    partners = [name for name in PARTNERS if name != "web" or settings.web.enabled]
-    partitions = [
-        _partition("bus", "services.bus:start", _bus_settings(partners), stop_rank=2),
-        _partition("store", "services.store:start", _store_settings(settings), ("store",), stop_rank=3),
-        _partition("metering", "services.metering:start", _metering_settings(settings), ("core_link",)),
-        _partition("platform", "services.platform_management:start", _platform_settings(settings)),
-        _partition(
-            "communication",
-            "services.communication:start",
-            _communication_settings(settings, lines, listeners),
-            (*listeners, *lines),
-        ),
-        _partition("energy", "apps.energy:start", {}, stop_rank=1),
-        _partition("display", "apps.display:start", _display_settings(settings)),
+    partners = _partners(settings)
+    told = told_by_settings(settings, lines, listeners)
+    parts: list[tuple[str, str, tuple[str, ...], int]] = [
+        ("bus", "services.bus:start", (), 2),
+        ("store", "services.store:start", ("store",), 3),
+        ("metering", "services.metering:start", ("core_link",), 0),
+        ("platform", "services.platform_management:start", (), 0),
+        ("communication", "services.communication:start", (*listeners, *lines), 0),
+        ("energy", "apps.energy:start", (), 1),
+        ("display", "apps.display:start", (), 0),
     ]
     if settings.web.enabled:
-        partitions.append(_partition("web", "apps.web.partition:start", _web_settings(settings), ("socket:web",)))
+        parts.append(("web", "apps.web.partition:start", ("socket:web",), 0))
+    own = {"bus": _bus_settings(partners), "store": {"quotas": STORE_QUOTAS}}
+    partitions = [
+        PartitionConfig(
+            name,
+            f"wattwheel.{entry}",
+            msgspec.json.encode({**told.get(name, {}), **own.get(name, {})}),
+            devices,
+            stop_rank,
+            identifier=identifier,
+            is_system=entry.startswith(SERVICES),
+        )
+        for identifier, (name, entry, devices, stop_rank) in enumerate(parts, 1)
+    ]
     config = ModuleConfig("meter", tuple(partitions), tuple(_queuing(partners)), tuple(_sampling(partners, settings)))
     config.check()
     return config
 
 
-def _partition(
-    name: str, entry: str, settings: dict[str, Any], devices: tuple[str, ...] = (), stop_rank: int = 0
-) -> PartitionConfig:
-    return PartitionConfig(name, f"wattwheel.{entry}", msgspec.json.encode(settings), devices, stop_rank)
+def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the meter's settings, and no module configuration, tell the partitions of the standard module, by name."""
+    told = {
+        "store": {"group_ns": round(settings.state.commit_seconds * 1e9)},
+        "metering": _metering_settings(settings),
+        "platform": _platform_settings(settings),
+        "communication": _communication_settings(settings, lines, listeners),
+        "display": _display_settings(settings),
+    }
+    return told | ({"web": _web_settings(settings)} if settings.web.enabled else {})
+
+
+def _partners(settings: Settings) -> list[str]:
+    return [name for name in PARTNERS if name != "web" or settings.web.enabled]
 
 
 def _queuing(partners: Iterable[str]) -> Iterable[QueuingChannelConfig]:
@@ -114,7 +137,8 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell(CLOCK_PORT, "platform", ("metering", "energy", "display", "communication", *web), SMALL_OCTETS_MAX)
     yield cell("panel", "platform", ("display",), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
-    yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
+    if has_web:
+        yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
 
 
 def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
@@ -122,10 +146,6 @@ def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
         {"control": control, "prefix": prefix, "owner": owner} for control, prefix, owner in ROUTES if owner in partners
     ]
     return {"partners": partners, "routes": routes, "rights": {name: RIGHTS.get(name, ()) for name in partners}}
-
-
-def _store_settings(settings: Settings) -> dict[str, Any]:
-    return {"quotas": STORE_QUOTAS, "group_ns": round(settings.state.commit_seconds * 1e9)}
 
 
 def _metering_settings(settings: Settings) -> dict[str, Any]:

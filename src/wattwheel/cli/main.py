@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "ask a running meter how it is",
     "press": "press a button of a running meter",
     "partition": "stop or start a partition of a running meter",
+    "module": "print and check the module configuration of a meter",
     "bench": "measure speed and footprint beside the peers",
     "drill": "exercise a meter: kills, noise, restarts",
 }

@@ -74,7 +74,7 @@ def read_module(octets: bytes, file: str | None = None, offer: Offer | None = No
         reader = _Reader(document)
         config = reader.module()
         reader.check(config)
-        if offer is not None:
+        if offer is not None and not reader.faults:
             reader.check_offer(config, offer)
         faults = reader.faults
         if not faults:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,8 @@ from wattwheel.kernel.module_xml import NAMESPACE, POWER_FAIL, POWER_FAILURE, PR
 DEFAULT = PartitionConfig("default", "default:default")
 DEFAULT_REFRESH_NS = PortEnd("", "").refresh_ns
 NO_SETTINGS = b"{}"
+JSON_LINE_OCTETS_MAX = 90  # longer values are written one part a line
+JSON_DEPTH_MAX = 8  # deeper ones in one line, whatever their length
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -192,9 +195,25 @@ def _seconds(time_ns: int) -> str:
 
 def _json(octets: bytes) -> str:
     """JSON that people can read, its characters that XML does not know written as JSON's own escapes."""
-    text = msgspec.json.format(octets, indent=2).decode()
+    text = _json_lines(msgspec.json.decode(octets), 0)
     text = _NOT_XML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return _escaped(text).replace("\r", "&#13;")
+
+
+def _json_lines(value: Any, depth: int) -> str:
+    """`value` in one line where that is short, else a line for each of its parts."""
+    encoded = msgspec.json.encode(value)
+    if not value or not isinstance(value, dict | list) or depth > JSON_DEPTH_MAX:
+        return encoded.decode()
+    if len(encoded) <= JSON_LINE_OCTETS_MAX and depth:
+        return msgspec.json.format(encoded, indent=0).decode()
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    inner, outer = "\n" + "  " * (depth + 1), "\n" + "  " * depth
+    if isinstance(value, dict):
+        parts = [f"{msgspec.json.encode(key).decode()}: {_json_lines(own, depth + 1)}" for key, own in value.items()]
+    else:
+        parts = [_json_lines(own, depth + 1) for own in value]
+    return f"{opening}{inner}{f',{inner}'.join(parts)}{outer}{closing}"
 
 
 def _escaped(text: str) -> str:
