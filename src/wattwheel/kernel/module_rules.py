@@ -174,7 +174,7 @@ def _channel_problems(config: ModuleConfig) -> Iterator[Problem]:
         yield from _end_problems(about, where, (cell.source, *cell.destinations), names)
         if not cell.destinations:
             yield Problem(about, where, "no destination", "one source and at least one destination")
-        for end in cell.destinations:
+        for end in (cell.source, *cell.destinations):
             yield from _outside(about, f"{where} refresh_ns of {end.partition}", end.refresh_ns, 1, TIME_NS_MAX)
         readers = [end.partition for end in cell.destinations]
         for called in cell.arrival_calls:
