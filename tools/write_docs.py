@@ -17,6 +17,8 @@ from wattwheel.boot.settings_pages import settings_markdown
 from wattwheel.cli.main import COMMANDS, wattwheel
 from wattwheel.kernel import health
 from wattwheel.kernel.config import HealthConfig
+from wattwheel.kernel.module_xml import module_schema
+from wattwheel.kernel.xml_schema import Element
 from wattwheel.model import errors
 
 PROJECT = Path(__file__).parents[1]
@@ -76,6 +78,43 @@ def error_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def module_elements() -> str:
+    """A section for each element of the module configuration, from the shipped schema."""
+    parts: list[str] = []
+    seen: list[Element] = []
+
+    def describe(element: Element, within: str) -> None:
+        if element in seen:  # the same in another place
+            return
+        seen.append(element)
+        parts.append(f"\n### {element.name}{within}\n\n{element.text}\n")
+        if element.places:
+            parts.append(f"\nHolds {_held(element)}.\n")
+        if element.attributes:
+            rows = (
+                f"| `{own.name}` | {'required' if own.is_required else f'`{own.default}`' if own.default else ''} "
+                f"| {own.type.in_words()} | {own.text} |\n"
+                for own in element.attributes.values()
+            )
+            parts.append("\n| attribute | default | allowed | what it is |\n|---|---|---|---|\n" + "".join(rows))
+        for place in element.places:
+            describe(place.element, f" of {element.name}")
+
+    describe(module_schema(), "")
+    return "".join(parts) + "\n"
+
+
+def _held(element: Element) -> str:
+    if element.is_choice:
+        names = [f"`{place.element.name}`" for place in element.places]
+        return f"{', '.join(names)} in any order" if element.choice_most is None else f"one of {', '.join(names)}"
+    counts = {(1, 1): "", (0, 1): " (at most one)"}
+    return ", ".join(
+        f"`{place.element.name}`" + counts.get((place.least, place.most), f" ({place.least} to {place.most or 'many'})")
+        for place in element.places
+    ) + (", in this order" if len(element.places) > 1 else "")
+
+
 KINDS = {
     "tutorials": "Tutorials take you by the hand",
     "how-to": "How-to pages solve one task",
@@ -116,6 +155,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": error_table,
     "dependencies": dependency_table,
     "health tables": health_table,
+    "module elements": module_elements,
 }
 """What a page can have generated into it."""
 

@@ -62,7 +62,13 @@ BAD_TOML = {
     "a core link that is not there": ('[core_link]\nkind = "serial"\ndevice = "/dev/absent"\n', ["/dev/absent"]),
     "a serial line that is not there": ('[serial]\ndevice = "/dev/absent"\n', ["/dev/absent"]),
     "a file for a serial line": (f'[serial]\ndevice = "{__file__}"\n', ["serial device"]),
-    "a module file": ('[module]\nfile = "module.xml"\n', ["line 2", "built-in"]),
+    "no module file": ('[module]\nfile = "absent.xml"\n', ["absent.xml", "module configuration"]),
+    "a folder for a module file": ('[module]\nfile = "."\n', ["module configuration"]),
+    "a module file without end": ('[module]\nfile = "/dev/zero"\n', ["/dev/zero: whole file", "a shorter file"]),
+    "a module file that is none": (
+        f'[module]\nfile = "{__file__}"\n',
+        [Path(__file__).name, "line 1", "well-formed XML"],
+    ),
 }
 
 

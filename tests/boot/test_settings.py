@@ -145,7 +145,6 @@ REFUSED = {
         "127.0.0.1:6450",
         "another port",
     ),
-    "module file": ('[module]\nfile = "m.xml"', "line 2, [module] file", "m.xml", "built-in module"),
     "bad syntax": ("[meter]\n\naddress 5", "line 3, column 9", "address 5", "TOML"),
     "cut short": ('[meter]\naddress = """', "end of document", None, "TOML"),
     "the same key twice": ("[web]\nenabled = true\nenabled = true", "line 3", None, "TOML"),

@@ -268,7 +268,8 @@ REFUSED = {
     ),
     "kernel to kernel": (
         "</Connection_Table>",
-        '<Channel ChannelIdentifier="3" ChannelName="self"><Source><Pseudo_Partition Name="kernel" Procedure="a"/></Source>'
+        '<Channel ChannelIdentifier="3" ChannelName="self">'
+        '<Source><Pseudo_Partition Name="kernel" Procedure="a"/></Source>'
         '<Destination><Pseudo_Partition Name="kernel" Procedure="b"/></Destination></Channel></Connection_Table>',
         "an end at a partition",
     ),

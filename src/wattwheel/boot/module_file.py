@@ -6,12 +6,14 @@ told what the settings say, and the file's own JSON beats that key by key; a pri
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from wattwheel.boot.added_apps import AddedApp, with_apps
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.boot.standard_module import standard_module, told_by_settings
 from wattwheel.kernel.config import ModuleConfig, PartitionConfig
@@ -57,12 +59,17 @@ def _octets_of(path: Path) -> bytes:
     from wattwheel.kernel.xml_tree import DOCUMENT_OCTETS_MAX
 
     try:
-        with path.open("rb") as file:
-            return file.read(DOCUMENT_OCTETS_MAX + 1)  # one more tells the reader that it is too long
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            return file.read(DOCUMENT_OCTETS_MAX + 1) or b""  # one more tells the reader that it is too long
     except OSError as error:
         raise BadInput(
             f"{path}: cannot read the module configuration: {error.strerror}; give [module] file an XML file or none"
         ) from None
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A FIFO that nobody writes to must not hold up the start."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _with_settings(
@@ -85,12 +92,14 @@ def _with_settings(
     return msgspec.structs.replace(config, partitions=tuple(map(told, config.partitions)))
 
 
-def module_document(settings: Settings) -> bytes:
-    """The module of a meter with `settings` as XML, without what the settings tell it anyway."""
+def module_document(settings: Settings, apps: Sequence[AddedApp] = ()) -> bytes:
+    """The module of a meter with `settings`, and `apps` in it, as XML, without what the settings tell it anyway."""
     from wattwheel.kernel.module_xml_write import write_module
 
     lines, listeners = lines_of(settings), listeners_of(settings)
     config = module_of(settings)
+    if apps:
+        config = with_apps(config, apps)
     known = told_by_settings(settings, lines, listeners)
     standard = {own.name: own.entry for own in standard_module(settings, lines, listeners).partitions}
 

@@ -31,8 +31,8 @@ from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseu
 from wattwheel.drivers.linux.own_process import call_prctl, name_process
 from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
-from wattwheel.model.catalogue import item_2007
 from wattwheel.kernel.config import ModuleConfig
+from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import BadInput, DoorUnavailable
 
 RESTART_DELAY_NS = 20_000_000
@@ -387,11 +387,11 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
     Raises BadInput, DoorUnavailable or StorageError, before anything has started, for a door, folder or input that
     cannot be had.
     """
+    module = module_of(settings)
     folder = settings.state_folder
     make_folder(folder)
     lock = hold(folder / "meter.lock")
     try:
-        module = module_of(settings)
         _check_store(folder / STORE_FOLDER)
         _preload()
         return Board(settings, module, folder, say).run()

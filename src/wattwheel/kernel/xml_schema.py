@@ -24,7 +24,7 @@ _BLANKS = " \t\r\n"
 
 
 class SimpleType(NamedTuple):
-    """What the text of an attribute may be: a base of the standard and its limits."""
+    """What the text of an attribute may be: a base of the standard and its limits. A pattern comes with `words`."""
 
     base: str
     values: tuple[str, ...] = ()
@@ -34,6 +34,7 @@ class SimpleType(NamedTuple):
     length_min: int = 0
     length_max: int | None = None
     fraction_digits: int | None = None
+    words: str = ""
 
     def allows(self, text: str) -> bool:
         """Whether `text` is of this type."""
@@ -62,6 +63,8 @@ class SimpleType(NamedTuple):
 
     def in_words(self) -> str:
         """What is allowed, for people."""
+        if self.words:
+            return self.words
         if self.base == "boolean":
             return "true or false"
         if self.values:
@@ -70,8 +73,6 @@ class SimpleType(NamedTuple):
             kind = "whole number" if self.base == "integer" else "number"
             digits = f", up to {self.fraction_digits} decimals" if self.fraction_digits is not None else ""
             return f"a {kind} from {self.least:f} to {self.most:f}{digits}"
-        if self.pattern:
-            return f"a text of the pattern {self.pattern}"
         return f"{self.length_min} to {self.length_max} characters" if self.length_max else "a text"
 
 
@@ -178,7 +179,7 @@ class SchemaReader:
     def _simple(self, name: str) -> SimpleType:
         if name in ("xs:string", "xs:boolean"):
             return SimpleType(name.removeprefix("xs:"))
-        (restriction,) = self._types[name].children
+        (restriction,) = self._types[name].named("xs:restriction")
         values: dict[str, list[str]] = {}
         for facet in restriction.children:
             values.setdefault(facet.name.removeprefix("xs:"), []).append(facet.attributes["value"])
@@ -196,8 +197,10 @@ class SchemaReader:
             length_min=int(one("minLength") or 0),
             length_max=int(length) if (length := one("maxLength")) is not None else None,
             fraction_digits=int(digits) if digits is not None else None,
+            words=_documentation(self._types[name]),
         )
         assert not values, f"{name}: {values}"
+        assert bool(made.pattern) <= bool(made.words), f"{name}: a pattern tells people nothing"
         assert made.base in ("string", "integer", "decimal"), made.base
         return made
 

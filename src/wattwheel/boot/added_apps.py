@@ -1,0 +1,96 @@
+"""APPs beside those of the standard module: a partition each, joined to bus, store, readings and clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from wattwheel.apex import messages
+from wattwheel.apex.bus import FROM_BUS, TO_BUS
+from wattwheel.apex.messages import Control
+from wattwheel.apex.partition import CLOCK_PORT
+from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
+from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
+from wattwheel.kernel.config import ModuleConfig, PartitionConfig, PortEnd, QueuingChannelConfig, SamplingChannelConfig
+from wattwheel.sdk.meter import READINGS_PORT
+
+APP_QUOTA_OCTETS = 65_536
+APP_RIGHTS = (Control.READ, Control.LIST)
+"""What an added APP may ask of others."""
+
+
+class AddedApp(NamedTuple):
+    """An APP to add.
+
+    Attributes:
+        name: of its partition.
+        entry: `package.module:function`.
+        owns: identifier prefixes in hex whose reads it answers.
+    """
+
+    name: str
+    entry: str
+    owns: tuple[str, ...] = ()
+
+
+def with_apps(config: ModuleConfig, apps: Sequence[AddedApp]) -> ModuleConfig:
+    """`config` and a partition for each of `apps`, joined to bus, store, readings and clock. Raises ConfigError."""
+    names = [app.name for app in apps]
+    queuing = [*config.queuing_channels, *(channel for name in names for channel in _channels_of(name))]
+    cells = [
+        msgspec.structs.replace(
+            cell,
+            destinations=(*cell.destinations, *(_reader(cell, name) for name in names)),
+            arrival_calls=(*cell.arrival_calls, *(names if cell.name == READINGS_PORT else ())),
+        )
+        if cell.name in (READINGS_PORT, CLOCK_PORT)
+        else cell
+        for cell in config.sampling_channels
+    ]
+
+    def join_bus(settings: dict[str, Any]) -> None:
+        settings["partners"] = [*settings.get("partners", ()), *names]
+        settings["routes"] = [
+            *settings.get("routes", ()),
+            *({"control": Control.READ, "prefix": prefix, "owner": app.name} for app in apps for prefix in app.owns),
+        ]
+        settings["rights"] = settings.get("rights", {}) | dict.fromkeys(names, APP_RIGHTS)
+
+    def join_store(settings: dict[str, Any]) -> None:
+        settings["quotas"] = settings.get("quotas", {}) | dict.fromkeys(names, APP_QUOTA_OCTETS)
+
+    joined = {"bus": join_bus, "store": join_store}
+    first = 1 + max((own.identifier for own in config.partitions), default=0)
+    adapted = msgspec.structs.replace(
+        config,
+        partitions=(
+            *(_with_settings(own, joined[own.name]) if own.name in joined else own for own in config.partitions),
+            *(PartitionConfig(app.name, app.entry, identifier=number) for number, app in enumerate(apps, first)),
+        ),
+        queuing_channels=tuple(queuing),
+        sampling_channels=tuple(cells),
+    )
+    adapted.check()
+    return adapted
+
+
+def _reader(cell: SamplingChannelConfig, name: str) -> PortEnd:
+    """A port of partition `name` that reads `cell`, as patient as the readers there are."""
+    return PortEnd(name, cell.name, *(end.refresh_ns for end in cell.destinations[:1]))
+
+
+def _with_settings(partition: PartitionConfig, join: Callable[[dict[str, Any]], None]) -> PartitionConfig:
+    settings = msgspec.json.decode(partition.settings)
+    join(settings)
+    return msgspec.structs.replace(partition, settings=msgspec.json.encode(settings))
+
+
+def _channels_of(name: str) -> Iterator[QueuingChannelConfig]:
+    size, depth = messages.PORT_MESSAGE_OCTETS_MAX, messages.PORT_DEPTH
+    yield QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), PortEnd("bus", f"from_{name}"), size, depth)
+    yield QueuingChannelConfig(f"bus>{name}", PortEnd("bus", f"to_{name}"), PortEnd(name, FROM_BUS), size, depth)
+    store = MESSAGE_OCTETS_MAX, STORE_DEPTH
+    yield QueuingChannelConfig(f"{name}>store", PortEnd(name, REQUEST_PORT), PortEnd("store", f"from_{name}"), *store)
+    yield QueuingChannelConfig(f"store>{name}", PortEnd("store", f"to_{name}"), PortEnd(name, REPLY_PORT), *store)
