@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,9 +32,17 @@ class LivingMeter:
         settings: text of the TOML file; its doors are replaced by free ones.
         arguments: further words for the command line.
         state: a folder to use and keep; without it a new one that is removed at the end.
+        become: what its first process does between fork and exec, to be somebody else.
     """
 
-    def __init__(self, settings: str = "", *arguments: str, state: Path | None = None) -> None:
+    def __init__(
+        self,
+        settings: str = "",
+        *arguments: str,
+        state: Path | None = None,
+        become: Callable[[], None] | None = None,
+    ) -> None:
+        self._become = become
         self._settings = settings
         self.arguments = arguments
         self._is_ours = state is None
@@ -66,6 +74,7 @@ class LivingMeter:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=self._become,
             env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         )
 

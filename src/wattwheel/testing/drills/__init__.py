@@ -30,6 +30,12 @@ def _fuzz(times: int, seed: int) -> Score:
     return drill(times, seed)
 
 
+def _hostile(times: int, seed: int) -> Score:
+    from wattwheel.testing.drills.hostile import drill
+
+    return drill(times, seed)
+
+
 class Drill(NamedTuple):
     """A drill and how often it does what it does when nobody says."""
 
@@ -37,8 +43,8 @@ class Drill(NamedTuple):
     times: int
 
 
-DRILLS = {"kills": Drill(_kills, 200), "fuzz": Drill(_fuzz, 10_000_000)}
-"""By name. `times` counts kills, and octets sent on each type of channel."""
+DRILLS = {"kills": Drill(_kills, 200), "fuzz": Drill(_fuzz, 10_000_000), "hostile": Drill(_hostile, 1)}
+"""By name. `times` counts kills of cores, octets sent on each type of channel, and goes through all attempts."""
 
 
 def run(name: str, times: int | None = None, seed: int | None = None) -> dict[str, Any]:
