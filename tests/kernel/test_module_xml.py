@@ -105,6 +105,20 @@ def test_partitions_without_a_number_get_the_lowest_free_ones():
     assert read_module(write_module(config)) == numbered(config)
 
 
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (SamplingChannelConfig("c", PortEnd("x", "c"), ()), "at least one destination"),
+        (SamplingChannelConfig("c", PortEnd("kernel", "c"), (PortEnd("kernel", "d"),)), "an end at a partition"),
+    ],
+)
+def test_a_channel_that_the_standard_has_no_words_for(cell, words):
+    config = ModuleConfig("m", (PartitionConfig("x", "a:b"),), sampling_channels=(cell,))
+    config.check()
+    with pytest.raises(ConfigError, match=words):
+        write_module(config)
+
+
 @given(modules())
 @settings(max_examples=60, deadline=None)
 def test_any_module_comes_back_the_same(config):

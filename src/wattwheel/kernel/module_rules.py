@@ -172,8 +172,6 @@ def _channel_problems(config: ModuleConfig) -> Iterator[Problem]:
     for place, cell in enumerate(config.sampling_channels):
         about, where = ("sampling", place), f"channel {cell.name}"
         yield from _end_problems(about, where, (cell.source, *cell.destinations), names)
-        if not cell.destinations:
-            yield Problem(about, where, "no destination", "one source and at least one destination")
         for end in (cell.source, *cell.destinations):
             yield from _outside(about, f"{where} refresh_ns of {end.partition}", end.refresh_ns, 1, TIME_NS_MAX)
         readers = [end.partition for end in cell.destinations]
@@ -188,8 +186,6 @@ def _end_problems(about: About, where: str, ends: Sequence[PortEnd], names: Sequ
             yield Problem(about, where, f"partition {end.partition}", ", ".join((*names, KERNEL)))
         if not _is_name(end.port):
             yield Problem(about, f"{where} port of {end.partition}", end.port, _name_words())
-    if all(end.partition == KERNEL for end in ends):
-        yield Problem(about, where, f"ends at the {KERNEL} only", "an end at a partition")
 
 
 def _port_problems(config: ModuleConfig) -> Iterator[Problem]:

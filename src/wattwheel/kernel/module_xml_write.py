@@ -20,6 +20,7 @@ from wattwheel.kernel.config import (
 )
 from wattwheel.kernel.module_rules import ANY
 from wattwheel.kernel.module_xml import NAMESPACE, POWER_FAIL, POWER_FAILURE, PREFIX, ROOT
+from wattwheel.model.errors import ConfigError
 
 DEFAULT = PartitionConfig("default", "default:default")
 DEFAULT_REFRESH_NS = PortEnd("", "").refresh_ns
@@ -34,8 +35,18 @@ Channel = QueuingChannelConfig | SamplingChannelConfig
 
 
 def write_module(config: ModuleConfig) -> bytes:
-    """`config` as a document, UTF-8, one element a line. Partitions without an identifier get one."""
+    """`config` as a document, UTF-8, one element a line. Partitions without an identifier get one.
+
+    Raises ConfigError for a module that breaks a rule, or has a channel that the standard knows no words for.
+    """
     config.check()
+    for cell in config.sampling_channels:
+        if not cell.destinations:
+            raise ConfigError(f"channel {cell.name}", "no destination", "one source and at least one destination")
+    channels: list[Channel] = [*config.queuing_channels, *config.sampling_channels]
+    for channel in channels:
+        if all(end.partition == KERNEL for end in (channel.source, *_destinations(channel))):
+            raise ConfigError(f"channel {channel.name}", f"ends at the {KERNEL} only", "an end at a partition")
     return "".join(_document(numbered(config))).encode()
 
 
@@ -164,8 +175,7 @@ def _connections(config: ModuleConfig, numbers: dict[str, int]) -> Iterator[str]
     yield _open(1, "Connection_Table", {})
     for identifier, channel in enumerate(channels, 1):
         yield _open(2, "Channel", {"ChannelIdentifier": identifier, "ChannelName": channel.name})
-        destinations = channel.destinations if isinstance(channel, SamplingChannelConfig) else (channel.destination,)
-        for role, end in (("Source", channel.source), *(("Destination", end) for end in destinations)):
+        for role, end in (("Source", channel.source), *(("Destination", end) for end in _destinations(channel))):
             is_called = role == "Destination" and end.partition in getattr(channel, "arrival_calls", ())
             yield _open(3, role, {})
             if end.partition == KERNEL:
@@ -178,6 +188,10 @@ def _connections(config: ModuleConfig, numbers: dict[str, int]) -> Iterator[str]
             yield _close(3, role)
         yield _close(2, "Channel")
     yield _close(1, "Connection_Table")
+
+
+def _destinations(channel: Channel) -> tuple[PortEnd, ...]:
+    return channel.destinations if isinstance(channel, SamplingChannelConfig) else (channel.destination,)
 
 
 def _unless(value: object, default: object) -> object:
