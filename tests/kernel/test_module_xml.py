@@ -171,7 +171,13 @@ REFUSED = {
         "found '2 elements'; allowed: one of Standard_Partition, Pseudo_Partition",
     ),
     "text": ('<Process Name="main"', 'main <Process Name="main"', "Partition: found 'main'; allowed: no text"),
-    "order": ("</ww:Grants>", "</ww:Grants><Connection_Table/>", "found '2 Connection_Table'; allowed: 0 to 1"),
+    "twice": ("</ww:Grants>", "</ww:Grants><Connection_Table/>", "found '2 Connection_Table'; allowed: 0 to 1"),
+    "order": (
+        "<System_HM_Table>",
+        "<Connection_Table/><System_HM_Table>",
+        "found 'System_HM_Table after Connection_Table'; allowed: the order System_HM_Table, Module_HM_Table",
+    ),
+    "a name too short": ('RegionName="heap"', 'RegionName=""', "RegionName: found ''; allowed: 1 to 64 characters"),
     # names and numbers
     "name twice": (
         'PartitionName="reader"',

@@ -42,7 +42,7 @@ def changed(chance):
     for _ in range(chance.randint(1, 3)):
         nodes = list(root.iter())
         node, other = chance.choice(nodes), chance.choice(nodes)
-        what = chance.randrange(7)
+        what = chance.randrange(8)
         if what <= 2 and node.attrib:
             node.attrib[chance.choice(list(node.attrib))] = chance.choice(VALUES)
         elif what == 3 and node.attrib:
@@ -55,6 +55,8 @@ def changed(chance):
             node.getparent().remove(node)
         elif what == 6 and node is not root and other is not node and node not in other.iterancestors():
             other.append(etree.fromstring(etree.tostring(node)))
+        elif what == 7 and len(node):
+            node.append(node[0])  # which moves it behind the others
     etree.cleanup_namespaces(root, top_nsmap={"ww": NAMESPACE})
     return etree.tostring(root)
 
