@@ -28,10 +28,11 @@ from wattwheel.kernel.module_rules import (
     PARTITION_ACTIONS,
 )
 
+LETTERS = st.characters(codec="utf-8", exclude_categories=("C", "Z"), include_characters=" ")
+
 
 def names(length_max=30):
-    letters = st.characters(codec="utf-8").filter(str.isprintable)
-    return st.text(letters, min_size=1, max_size=length_max).filter(lambda text: text == text.strip())
+    return st.text(LETTERS, min_size=1, max_size=length_max).map(str.strip).filter(bool)
 
 
 def unique_names(number, length_max=30):

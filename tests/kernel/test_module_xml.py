@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.kernel.modules import modules
 
@@ -120,7 +120,7 @@ def test_a_channel_that_the_standard_has_no_words_for(cell, words):
 
 
 @given(modules())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_module_comes_back_the_same(config):
     assert read_module(write_module(config)) == config
 

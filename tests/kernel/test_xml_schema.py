@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from lxml import etree
 from tests.kernel.modules import modules
 
@@ -74,7 +74,7 @@ def test_our_checks_agree_with_a_whole_implementation(seed):
 
 
 @given(modules())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_is_valid(config):
     octets = write_module(config)
     assert WHOLE.validate(etree.fromstring(octets)), WHOLE.error_log
