@@ -4,7 +4,7 @@ import pytest
 
 from wattwheel.model.errors import BadInput
 from wattwheel.testing import drills
-from wattwheel.testing.drills import fuzz, kills
+from wattwheel.testing.drills import fuzz, hostile, hostile_partition, kills
 from wattwheel.testing.drills.score import FAILURES_TOLD_MAX, Score
 
 KILLS = 6
@@ -65,9 +65,32 @@ def _other(value):
     return value + 1 if isinstance(value, int | float) else value
 
 
+def test_hostile(monkeypatch):
+    monkeypatch.setattr(hostile, "READS_A_ROUND", 40)
+    document = drills.run("hostile", 1, 1)
+    assert document["ok"], document
+    assert set(document) == KEYS
+    assert document["level"] == "L2"
+    rows = hostile.rows(document)
+    assert [row["attempt"] for row in rows] == list(hostile_partition.ATTEMPTS[1:])
+    assert all(row["outcome"] in ("EACCES", "EPERM", "EAGAIN", "EMFILE", "ETIME", "refused by the bus") for row in rows)
+    user = next(row for row in document["details"] if row["what"] == "user")
+    assert user["user"] != 0
+    assert next(row for row in document["details"] if row["what"] == "level")["not_run"] == ["L0", "L1", "L3"]
+
+
+def test_hostile_fails_where_the_wall_is_down(monkeypatch):
+    monkeypatch.setattr(hostile, "READS_A_ROUND", 4)
+    monkeypatch.setattr(hostile, "ATTEMPTS", ("harmless", "read_files"))
+    monkeypatch.setattr(hostile, "GOT_THROUGH", "EACCES")  # as if the way to the file were free
+    document = drills.run("hostile", 1, 1)
+    assert not document["ok"]
+    assert document["details"][0] == {"failed": "the wall", "found": "read_files: got through"}
+
+
 def test_an_unknown_drill():
-    with pytest.raises(BadInput, match=r"hostile: no such drill; allowed: kills, fuzz"):
-        drills.run("hostile")
+    with pytest.raises(BadInput, match=r"earthquake: no such drill; allowed: kills, fuzz, hostile"):
+        drills.run("earthquake")
 
 
 def test_the_defaults_of_the_contract(monkeypatch):

@@ -17,6 +17,9 @@ from wattwheel.kernel.config import ModuleConfig, PartitionConfig, PortEnd, Queu
 from wattwheel.sdk.meter import READINGS_PORT
 
 APP_QUOTA_OCTETS = 65_536
+APP_NICENESS = 10
+"""An added APP that computes without end must not keep the meter's own partitions waiting."""
+
 APP_RIGHTS = (Control.READ, Control.LIST)
 """What an added APP may ask of others."""
 
@@ -67,7 +70,10 @@ def with_apps(config: ModuleConfig, apps: Sequence[AddedApp]) -> ModuleConfig:
         config,
         partitions=(
             *(_with_settings(own, joined[own.name]) if own.name in joined else own for own in config.partitions),
-            *(PartitionConfig(app.name, app.entry, identifier=number) for number, app in enumerate(apps, first)),
+            *(
+                PartitionConfig(app.name, app.entry, identifier=number, niceness=APP_NICENESS)
+                for number, app in enumerate(apps, first)
+            ),
         ),
         queuing_channels=tuple(queuing),
         sampling_channels=tuple(cells),

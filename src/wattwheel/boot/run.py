@@ -21,6 +21,7 @@ import msgspec
 
 from wattwheel.boot.control import SOCKET_NAME
 from wattwheel.boot.core_settings import CoreLink, core_settings
+from wattwheel.boot.isolation import check_isolation
 from wattwheel.boot.kernel_process import SHUTDOWN_STATUS, STORE_FOLDER, Doors, run_kernel
 from wattwheel.boot.module_file import CORE_LINK, LINE, LISTENER, PAGE_SOCKET, module_of
 from wattwheel.boot.settings import OFF, Settings
@@ -29,6 +30,7 @@ from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import configure_line, listen_tcp, open_pseudo_terminal, open_serial
 from wattwheel.drivers.linux.own_process import call_prctl, name_process
+from wattwheel.drivers.linux.sandbox import probe
 from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
 from wattwheel.kernel.config import ModuleConfig
@@ -384,10 +386,11 @@ def _check_store(folder: Path) -> None:
 def run(settings: Settings, say: Callable[[str], None]) -> int:
     """Boot a meter and run it until SIGINT (130) or SIGTERM (0).
 
-    Raises BadInput, DoorUnavailable or StorageError, before anything has started, for a door, folder or input that
-    cannot be had.
+    Raises BadInput, ConfigError, DoorUnavailable or StorageError, before anything has started, for a door, folder,
+    input or isolation that cannot be had.
     """
     module = module_of(settings)
+    check_isolation(module, probe())
     folder = settings.state_folder
     make_folder(folder)
     lock = hold(folder / "meter.lock")

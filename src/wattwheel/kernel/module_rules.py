@@ -36,6 +36,7 @@ GRANTS_MAX = 1024
 DEVICES_MAX = 64
 STOP_RANK_MAX = 255
 DESCRIPTORS_MAX = 1 << 20
+NICENESS_MAX = 19
 MEMORY_OCTETS_MAX = 1 << 40
 RESTARTS_MAX = 1_000_000
 TIME_NS_MAX = 10**15
@@ -133,6 +134,7 @@ def _own_problems(about: About, partition: PartitionConfig) -> Iterator[Problem]
     yield from _not_among(about, f"{where} isolation_min", partition.isolation_min, ISOLATION_LEVELS)
     yield from _outside(about, f"{where} stop_rank", partition.stop_rank, 0, STOP_RANK_MAX)
     yield from _outside(about, f"{where} descriptors_max", partition.descriptors_max, 1, DESCRIPTORS_MAX)
+    yield from _outside(about, f"{where} niceness", partition.niceness, 0, NICENESS_MAX)
     yield from _outside(about, f"{where} memory_octets_max", partition.memory_octets_max, 1, MEMORY_OCTETS_MAX)
     yield from _outside(about, f"{where} devices", len(partition.devices), 0, DEVICES_MAX)
     for device in partition.devices:

@@ -162,6 +162,7 @@ class _Reader:
                 "isolation_min": own.get("ww:IsolationMin"),
                 "stop_rank": _whole(own.get("ww:StopRank")),
                 "descriptors_max": _whole(own.get("ww:DescriptorsMax")),
+                "niceness": _whole(own.get("ww:Niceness")),
                 "memory_octets_max": memory.get(own["PartitionName"]),
             }
             made.append(msgspec.structs.replace(partition, **{k: v for k, v in given.items() if v is not None}))

@@ -102,6 +102,7 @@ def _partition(config: ModuleConfig, own: PartitionConfig) -> Iterator[str]:
             "ww:User": _unless(own.user, DEFAULT.user),
             "ww:StopRank": _unless(own.stop_rank, DEFAULT.stop_rank),
             "ww:DescriptorsMax": _unless(own.descriptors_max, DEFAULT.descriptors_max),
+            "ww:Niceness": _unless(own.niceness, DEFAULT.niceness),
             "ww:IsolationMin": _unless(own.isolation_min, DEFAULT.isolation_min),
         },
     )

@@ -24,9 +24,9 @@ import msgspec
 from wattwheel.boot.added_apps import AddedApp
 from wattwheel.boot.module_file import module_document
 from wattwheel.boot.settings import MeterSettings, Settings
-from wattwheel.drivers.linux import sandbox
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.sandbox import LEVELS
 from wattwheel.protocols.dlt645.frame import FrameReader
 from wattwheel.testing.benchmarks.load import IDENTIFIERS, good_head, is_good, request
 from wattwheel.testing.drills.hostile_partition import ATTEMPTS, GOT_THROUGH, OWN_DI
@@ -41,8 +41,15 @@ ANSWER_S_MAX = 2.0
 BACK_S_MAX = 15.0
 """How long the hostile partition may take to be there again after it has died or hung."""
 
-FATAL = {"die": "ended", "crash": "ended"}
+FATAL = ("forge", "die", "crash")
+"""Attempts that end the partition itself."""
+
 SILENT = ("never_answer", *FATAL)
+COUNTED = ("flood", "forge", "truncate", "oversize", "ask_for_the_unknown")
+"""Attempts that the bus counts."""
+
+COUNTS = ("refused", "damaged", "unowned", "replies_unasked", "unknown_kind", "notices_unowned", "notices_dropped")
+COUNTED_S_MAX = 10.0
 RATIO_AIM = 1.2
 
 
@@ -57,7 +64,7 @@ def drill(times: int, seed: int) -> Score:
             what="level",
             level=score.level,
             reasons=meter.status()["isolation_reasons"],
-            not_run=_levels_not_run(score.level),
+            not_run=[level for level in LEVELS if level != score.level],
         )
         others = stack.enter_context(_Reader(meter, address))
         order = stack.enter_context(_Reader(meter, address))
@@ -76,10 +83,6 @@ def drill(times: int, seed: int) -> Score:
                 )
         score.check(meter.stop() == 0, "orderly stop", "the board did not end with exit code 0")
     return score
-
-
-def _levels_not_run(level: str) -> list[str]:
-    return [other for other in sandbox.LEVELS if other != level]
 
 
 @contextmanager
@@ -141,6 +144,7 @@ class _Round:
         self._clock = LinuxClock(EpollLoop())
         self._energy = self._energies()
         self._restarts = dict(meter.status()["restarts"])
+        self._refusals = self._counted()
         self.outcome = ""
 
     def run(self, attempt: str) -> list[float]:
@@ -178,6 +182,8 @@ class _Round:
         elif self.outcome in ("no answer", "refused by the bus"):
             self._score.fail("the attempt", f"{attempt}: {self.outcome}")
         self._wait_until_back(attempt)
+        if attempt in COUNTED:
+            self._wait_until_counted(attempt)
         status = self._meter.status()
         for name, restarts in status["restarts"].items():
             known = self._restarts.get(name, 0)
@@ -203,6 +209,19 @@ class _Round:
                 self._score.fail("restart", f"{attempt}: not back within {BACK_S_MAX:g} s")
                 return
             self._meter.process_ended_within(0.05)
+
+    def _wait_until_counted(self, attempt: str) -> None:
+        begin = self._clock.now_ns()
+        while (counted := self._counted()) <= self._refusals:
+            if self._clock.now_ns() - begin > COUNTED_S_MAX * 1e9:
+                self._score.fail("counters", f"{attempt}: the bus has counted nothing")
+                return
+            self._meter.process_ended_within(0.05)
+        self._refusals = counted
+
+    def _counted(self) -> int:
+        counters = self._meter.status()["counters"].get("bus", {})
+        return sum(counters.get(name, 0) for name in COUNTS)
 
     def _energies(self) -> dict[str, int]:
         return msgspec.convert(self._meter.status()["energy_microjoule"], dict[str, int])

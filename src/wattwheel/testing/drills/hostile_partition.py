@@ -16,7 +16,9 @@ import signal
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wattwheel.apex.bus import TO_BUS, BusPort
@@ -25,12 +27,13 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import REQUEST_PORT
 
 OWN_DI = 0x03300000
+ERROR_NO_DATA = 0x02
 GOT_THROUGH = "got through"
-HOG_S = 1.0
+HOG_NS = 400_000_000  # less than the bus waits for an answer
 FLOOD_MESSAGES = 20_000
 HOARD_OCTETS = 300 << 20
 DESCRIPTORS_TRIED = 5000
-_ABSTRACT = "\0wattwheel-hostile"
+AF_NETLINK = 16
 
 
 def _system_call(name: str, *arguments: object) -> None:
@@ -43,6 +46,7 @@ class Hostile:
 
     def __init__(self, context: StartContext, bus: BusPort) -> None:
         self.bus = bus
+        self._now_ns = context.clock.now_ns
         self.victim = os.getppid()
         self._to_bus: Any = context.queuing_source(TO_BUS).send.__self__  # type: ignore[attr-defined]
         self._to_store: Any = None
@@ -53,24 +57,23 @@ class Hostile:
 
     def read_files(self) -> None:
         """Files of others, and everybody's."""
-        _first_that_works(
-            [lambda p=p: os.open(p, os.O_RDONLY) for p in ("/etc/passwd", "/proc/self/maps", "/", "/tmp")]
-        )
+        paths = ("/etc/passwd", "/proc/self/maps", "/", "/tmp")
+        _first_that_works([partial(os.open, path, os.O_RDONLY) for path in paths])
 
     def write_files(self) -> None:
         """Files of its own, anywhere."""
         places = ("/tmp/hostile", "/dev/shm/hostile", os.path.expanduser("~/hostile"), "hostile")
-        _first_that_works([lambda p=p: os.open(p, os.O_WRONLY | os.O_CREAT) for p in places])
+        _first_that_works([partial(os.open, place, os.O_WRONLY | os.O_CREAT) for place in places])
 
     def read_memory(self) -> None:
         """The zygote's memory and descriptors."""
         pid = self.victim
         _first_that_works(
             [
-                lambda: os.open(f"/proc/{pid}/mem", os.O_RDONLY),
-                lambda: os.listdir(f"/proc/{pid}/fd"),
-                lambda: _system_call("process_vm_readv", pid, None, 0, None, 0, 0),
-                lambda: os.pidfd_open(pid),
+                partial(os.open, f"/proc/{pid}/mem", os.O_RDONLY),
+                partial(os.listdir, f"/proc/{pid}/fd"),
+                partial(_system_call, "process_vm_readv", pid, None, 0, None, 0, 0),
+                partial(os.pidfd_open, pid),
             ]
         )
 
@@ -94,13 +97,9 @@ class Hostile:
 
     def open_wires(self) -> None:
         """Sockets of every kind."""
-        kinds = [
-            (socket.AF_INET, socket.SOCK_STREAM),
-            (socket.AF_INET, socket.SOCK_DGRAM),
-            (socket.AF_UNIX, 1),
-            (16, 3),
-        ]
-        _first_that_works([lambda k=k: socket.socket(*k) for k in kinds])
+        stream, datagram, raw = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW
+        kinds = ((socket.AF_INET, stream), (socket.AF_INET, datagram), (socket.AF_UNIX, stream), (AF_NETLINK, raw))
+        _first_that_works([partial(socket.socket, *kind) for kind in kinds])
 
     def fork_bomb(self) -> None:
         """Processes and threads without end."""
@@ -134,11 +133,11 @@ class Hostile:
         )
 
     def hog_processor(self) -> None:
-        """A task that does not end for a second."""
-        until = time.monotonic() + HOG_S
-        while time.monotonic() < until:
+        """A task that does not let go of the processor."""
+        until = self._now_ns() + HOG_NS
+        while self._now_ns() < until:
             pass
-        raise PermissionError(errno.ETIME, "it ran for its second")
+        raise PermissionError(errno.ETIME, "it ran as long as it wished")
 
     def hog_descriptors(self) -> None:
         """Descriptors without end."""
@@ -165,14 +164,14 @@ class Hostile:
         raise PermissionError(errno.EAGAIN, "the rest waits in its own memory")
 
     def forge(self) -> None:
-        """Requests in another's name, answers that nobody asked for, forged counts."""
+        """Requests in another's name, answers that nobody asked for, forged counts; then it dies of them."""
         for origin in range(1, 9):
             head = HEAD.pack(int(Kind.REQUEST), int(Control.PRESS), 0, 0, 0, origin, origin, 0x0E200000)
             self._raw(head)
             self._raw(HEAD.pack(int(Kind.REPLY), int(Control.READ), 0, 0, 4, origin, origin, 0x00010000) + b"\x99" * 4)
         self._to_bus._own[0] = 2**64 - 1
         self._to_bus._own[1] = 2**64 - 1
-        raise PermissionError(errno.EPERM, "sent")
+        os._exit(9)
 
     def truncate(self) -> None:
         """Messages that end in the middle, of all lengths, empty ones among them."""
@@ -279,11 +278,19 @@ def start(context: StartContext) -> None:
     """Entry of the partition."""
     bus = BusPort(context)
     hostile = Hostile(context, bus)
+    orders: deque[Message] = deque()
+    bit = context.wheel.free_bit()
 
-    def obey(request: Message) -> None:
+    def note(request: Message) -> None:
+        """An order is carried out after its message was let go: what kills it must not meet it again."""
+        orders.append(request)
+        context.wheel.post(bit)
+
+    def obey() -> None:
+        request = orders.popleft()
         number = request.di & 0xFFFF
         if request.di & 0xFFFF0000 != OWN_DI or number >= len(ATTEMPTS):
-            bus.reply(request, error=0x02)
+            bus.reply(request, error=ERROR_NO_DATA)
             return
         try:
             getattr(hostile, ATTEMPTS[number])()
@@ -296,4 +303,5 @@ def start(context: StartContext) -> None:
             outcome = type(fault).__name__
         bus.reply(request, outcome.encode())
 
-    bus.on_request(obey)
+    context.wheel.task(bit, obey)
+    bus.on_request(note)
