@@ -341,6 +341,39 @@ def test_too_short_for_whole_cycles(tmp_path: Path):
 
 
 @pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("rate", [1e-308, 1e-9, 0.0, 1e9])
+def test_rates_that_no_recorder_has_get_one_sentence(tmp_path: Path, rate: float, periodic: bool):
+    path = csv(tmp_path / "x.csv", RATE, voltage_a_v=wave(50, {1: 230.0}))
+    with pytest.raises(RecordingError, match=r"--rate: sampling rate .* Hz; allowed: 1e-06 to 1e\+08"):
+        measure(path, rate_hz=rate, periodic=periodic)
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize(("rate", "nominal"), [("1e-6", "50"), ("4000", "1e-300")])
+def test_a_cycle_of_no_length_or_too_long_a_one_has_no_rms(tmp_path: Path, rate: str, nominal: str, periodic: bool):
+    rows = "".join(f"{n},0,{n % 7}\n" for n in range(1, 401))
+    start = "01/01/2000,00:00:00.0\n" * 2
+    (tmp_path / "x.dat").write_text(rows)
+    (tmp_path / "x.cfg").write_text(
+        f"st,dev,1999\n1,1A,0D\n1,VA,,,V,1,0,0,-9,9,1e300,1e-300,S\n{nominal}\n1\n{rate},400\n{start}ASCII\n1\n"
+    )
+    document = measure(tmp_path / "x.cfg", periodic=periodic)
+    assert document["phases"]["a"]["voltage_v_rms_half_min"] is None
+    assert document["channels"]["va"]["ratio"] is None
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_scale_that_no_supply_has_gets_one_sentence_and_no_warning(tmp_path: Path):
+    configuration = BUNDLED.read_text().replace("-0.0197614394128323", "1e308")
+    assert "1e308" in configuration
+    (tmp_path / "x.cfg").write_text(configuration)
+    shutil.copy(BUNDLED.with_suffix(".DAT"), tmp_path / "x.dat")
+    with pytest.raises(RecordingError, match=r"holds values beyond 1e\+30"):
+        measure(tmp_path / "x.cfg")
+
+
+@pytest.mark.parametrize("periodic", [True, False])
 def test_numbers_that_no_supply_has_get_one_sentence(tmp_path: Path, periodic: bool):
     rows = "".join(f"{n / 1000},{'-' * (n % 2)}1e200,1\n" for n in range(400))
     (tmp_path / "x.csv").write_text("time_s,voltage_a_v,current_a_a\n" + rows)

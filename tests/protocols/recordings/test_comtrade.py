@@ -177,7 +177,7 @@ def test_single_file_form(ending: str):
         (cfg(analog=("1,UA", LINES[1])), ROWS, "line 3: 2 fields in an analogue channel; allowed: 10 or 13"),
         (cfg(rates=("900000", "1000,4")), ROWS, "900000 sampling rates announced, but only"),
         (cfg(rates=("1", "0.0.1,4")), ROWS, "line 7: sampling rate is '0.0.1'"),
-        (cfg(rates=("1", "-5,4")), ROWS, "line 7: sampling rate -5 Hz; allowed: above 0"),
+        (cfg(rates=("1", "-5,4")), ROWS, "line 7: sampling rate -5 Hz; allowed: 1e-06 to"),
         (cfg(rates=("2", "1000,4", "50,3")), ROWS, "line 8: last sample 3 of this rate; allowed: more than 4"),
         (cfg(form="BINARY64"), ROWS, "data format is 'BINARY64'; allowed: ASCII, BINARY, BINARY32, FLOAT32"),
         (cfg()[:60], ROWS, "ends before|fields in an analogue channel|only 1 lines follow"),

@@ -105,7 +105,7 @@ class _Lines:
 
     def count_of(self, field: str, what: str) -> int:
         if not re.fullmatch(r"\+?[0-9]{1,12}", field):
-            raise self.error(f"{what} is {field[:40]!r}; allowed: a whole number")
+            raise self.error(f"{what} is {field[:40]!r}; allowed: a whole number of up to 12 digits")
         return int(field)
 
 
@@ -174,9 +174,15 @@ def _analog(lines: _Lines, fields: list[str]) -> AnalogLine:
         skew_us=lines.number_of(fields[7], "skew", 0.0),
         raw_min=lines.number_of(fields[8], "minimum", -math.pi),  # no raw value
         raw_max=lines.number_of(fields[9], "maximum", math.pi),
-        ratio=primary / secondary if primary > 0 and secondary > 0 else None,
+        ratio=_ratio(primary, secondary),
         side={"P": "primary", "S": "secondary"}.get(fields[12].upper()[:1]),
     )
+
+
+def _ratio(primary: float, secondary: float) -> float | None:
+    """Primary over secondary, None where the file does not say both or no number can hold it."""
+    ratio = primary / secondary if primary > 0 and secondary > 0 else 0.0
+    return ratio if 0 < ratio < math.inf else None
 
 
 def _rates(lines: _Lines) -> tuple[tuple[Section, ...], int]:

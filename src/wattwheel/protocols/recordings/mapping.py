@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wattwheel.model.errors import RecordingError
 from wattwheel.protocols.recordings.cycles import interpolated
-from wattwheel.protocols.recordings.recording import Channel, Recording
+from wattwheel.protocols.recordings.recording import VALUE_MAX, Channel, Recording
 
 QUANTITIES = ("va", "ia", "vb", "ib", "vc", "ic", "in")
 """What a channel can be: v or i of phase a, b, c, or the neutral current."""
@@ -136,9 +136,15 @@ def _listed(recording: Recording, example: str = "") -> str:
 
 
 def values_of(recording: Recording, channel: Channel, first: int, end: int) -> NDArray[np.float64]:
-    """Samples `first` to `end` in `unit`, moved to the common sample times; RecordingError when one is missing."""
+    """Samples `first` to `end` in `unit`, moved to the common sample times.
+
+    RecordingError when one is missing, or beyond `VALUE_MAX`.
+    """
     values = channel.samples(first, end)
-    bad = ~np.isfinite(values)
+    if float(np.nanmax(np.abs(values), initial=0.0)) > VALUE_MAX:
+        why = f"channel {channel.name} holds values beyond {VALUE_MAX:g}, which no supply has"
+        raise RecordingError(recording.file, f"{why}; allowed: numbers in V and A")
+    bad = np.isnan(values)
     if bad.any():
         at = first + int(np.argmax(bad)) + 1
         raise RecordingError(

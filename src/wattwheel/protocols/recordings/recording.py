@@ -14,8 +14,11 @@ from wattwheel.model.errors import RecordingError
 CHANNELS_MAX = 100_000
 """Channels of one recording; more is refused as a damaged header."""
 
-RATE_HZ_MAX = 100e6
-"""Fastest sampling that is believed."""
+RATE_HZ_MIN, RATE_HZ_MAX = 1e-6, 100e6
+"""Slowest (a sample in eleven days) and fastest sampling that is believed."""
+
+VALUE_MAX = 1e30
+"""Largest sample in V or A: its squares and their sums stay finite."""
 
 RATE_SPREAD = 0.05
 """Sections whose rates differ by less are one run: recorders that follow the mains restate their rate."""
@@ -79,11 +82,14 @@ class Channel:
     missing: float | None = None
 
     def samples(self, first: int = 0, end: int | None = None) -> NDArray[np.float64]:
-        """Values of the samples `first` to `end` (exclusive) in `unit`; lost ones are NaN."""
+        """Values of the samples `first` to `end` (exclusive) in `unit`; lost ones are NaN, too large ones infinite."""
         raw = self.raw[first:end]
-        values = raw.astype(np.float64) * self.scale + self.offset
+        with np.errstate(over="ignore", invalid="ignore"):  # no supply has such values: see VALUE_MAX
+            values = raw.astype(np.float64) * self.scale + self.offset
         if self.missing is not None:
             values[raw == self.missing] = np.nan
+        if raw.dtype.kind == "f":
+            values[np.isinf(raw)] = np.nan
         return values
 
 
@@ -147,8 +153,9 @@ class Recording:
 
 def checked_rate(file: str, rate_hz: float, where: str) -> float:
     """`rate_hz` when it can be a sampling rate; RecordingError naming `where` otherwise."""
-    if not 0 < rate_hz <= RATE_HZ_MAX:
-        raise RecordingError(file, f"{where}: sampling rate {rate_hz:g} Hz; allowed: above 0 up to {RATE_HZ_MAX:g}")
+    if not RATE_HZ_MIN <= rate_hz <= RATE_HZ_MAX:
+        allowed = f"{RATE_HZ_MIN:g} to {RATE_HZ_MAX:g}"
+        raise RecordingError(file, f"{where}: sampling rate {rate_hz:g} Hz; allowed: {allowed}")
     return rate_hz
 
 
