@@ -15,6 +15,7 @@ from wattwheel.metrology.pulses import Pulses
 from wattwheel.metrology.wiring import Rating, Wiring
 from wattwheel.model.errors import ItemValueError
 from wattwheel.model.records import EnergyTotals
+from wattwheel.protocols.corelink_bodies import REGISTER_MAX, Totals, decode_totals, encode_totals
 from wattwheel.testing.stimulus import Wave, silent, sine, wave_of
 
 PULSE_MICROJOULE = MICROJOULE_PER_KWH // 1200
@@ -37,6 +38,18 @@ def books(*windows) -> EnergyTotals:
     for one in windows:
         registers.book(one)
     return EnergyTotals(0, registers.snapshot())
+
+
+def test_a_register_at_its_end_stands_still_and_still_fits_the_link():
+    registers = Registers()
+    registers.preset((REGISTER_MAX - 1, *[0] * 22, REGISTER_MAX))
+    for _ in range(3):
+        registers.book(window((1e7, 1e7, 1e60), (0.0, 0.0, -1e60)))
+    totals = Totals(0, 1, (0, 0), registers.snapshot())
+    assert totals.microjoule[0] == totals.microjoule[18] == totals.microjoule[23] == REGISTER_MAX
+    assert totals.microjoule[6] == 6_000_000_000_000
+    assert decode_totals(encode_totals(totals)) == totals
+    assert Registers.from_state(registers.to_state()).snapshot() == totals.microjoule
 
 
 def test_signs_choose_the_register_element_by_element():

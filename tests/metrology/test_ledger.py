@@ -70,6 +70,14 @@ def test_killed_at_every_write_restored_and_continued_equals_the_uninterrupted_r
         assert ledger.pulses() == uninterrupted.pulses()
 
 
+def test_pulses_beyond_all_bounds_are_counted_without_a_list_of_them() -> None:
+    form = SampleFormat(RATE_HZ, (1e6,) * 3, (1e6,) * 3)
+    ledger = EnergyLedger(1_000_000, 1_000_000)
+    meter = ChainMeter(ledger, form, Wiring.FOUR_WIRE, RATING, Calibration())
+    meter.feed(block(1))
+    assert min(ledger.pulses()) > 10**9
+
+
 def test_pulses_go_on_where_they_were() -> None:
     ledger, again = EnergyLedger(10_000, 20_000), EnergyLedger(10_000, 20_000)
     for window in chain().feed(block(4)):

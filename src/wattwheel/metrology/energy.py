@@ -7,7 +7,7 @@ it.
 Rules: P >= 0 adds to import, P < 0 its magnitude to export; the quadrant is I, II, III, IV for (P >= 0, Q >= 0), (P <
 0, Q >= 0), (P < 0, Q < 0), (P >= 0, Q < 0). Each element goes by its own signs, the total by those of the algebraic
 sums. A power below the no-load threshold counts as nothing for that window: its registers, remainders included, stay
-as they are.
+as they are. A register that has reached `REGISTER_MAX` stands still: what is told of it fits the core link for ever.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from wattwheel.metrology.wiring import Wiring
 from wattwheel.model.errors import ItemValueError
 from wattwheel.model.records import ELEMENTS, REGISTERS
+from wattwheel.protocols.corelink_bodies import REGISTER_MAX
 
 if TYPE_CHECKING:
     from wattwheel.metrology.quantities import Window
@@ -34,6 +35,7 @@ MICROJOULE_PER_KWH = 3_600_000_000_000
 VIEW_DIGITS = 6
 """Digits in front of the point of a register as it is shown: 999999 kWh, then 0 again."""
 
+_FINE_MAX = ((REGISTER_MAX + 1) << FINE_BITS) - 1
 _FINE_PER_JOULE = float(1_000_000 << FINE_BITS)
 _STATE = struct.Struct("<" + "QQ" * REGISTER_COUNT)  # low and high half of each fine sum
 STATE_OCTETS = _STATE.size
@@ -68,14 +70,18 @@ class Registers:
         self._add(0, total_active, total_reactive)
 
     def _add(self, first: int, active: int, reactive: int) -> None:
-        fine = self._fine
         if active >= 0:
-            fine[first] += active
+            self._raise(first, active)
             quadrant = 2 if reactive >= 0 else 5
         else:
-            fine[first + 1] -= active
+            self._raise(first + 1, -active)
             quadrant = 3 if reactive >= 0 else 4
-        fine[first + quadrant] += abs(reactive)
+        self._raise(first + quadrant, abs(reactive))
+
+    def _raise(self, place: int, fine: int) -> None:
+        """Add `fine`, up to the end of the register."""
+        before = self._fine[place]
+        self._fine[place] = max(before, min(before + fine, _FINE_MAX))
 
     def snapshot(self) -> tuple[int, ...]:
         """The 24 registers in whole microjoule (microvar-seconds), element-major as in

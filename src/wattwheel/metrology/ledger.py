@@ -23,8 +23,8 @@ class EnergyLedger:
         """Add the energy of a window."""
         registers = self._registers
         registers.book(window)
-        self._active.book(registers.fine_active(), window.span)
-        self._reactive.book(registers.fine_reactive(), window.span)
+        self._active.count_up(registers.fine_active())
+        self._reactive.count_up(registers.fine_reactive())
 
     def registers(self) -> tuple[int, ...]:
         """The 24 registers in microjoule, in the order of `model.records.EnergyTotals`."""

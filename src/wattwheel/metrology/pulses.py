@@ -43,21 +43,25 @@ class Pulses:
         self._energy = fine_energy
         self.count = fine_energy * constant // self._fine_per_kwh
 
+    def count_up(self, fine_energy: int) -> None:
+        """Count to the register `fine_energy`, however far it has gone, without asking for instants."""
+        self._energy = fine_energy
+        self.count = fine_energy * self.constant // self._fine_per_kwh
+
     def book(self, fine_energy: int, span: Span) -> list[int]:
         """Instants, in ticks of the samples, of the pulses that the window at `span` adds.
 
         `fine_energy`: the register behind the window. Call it for every window, in order.
         """
-        before, self._energy = self._energy, fine_energy
-        count = fine_energy * self.constant // self._fine_per_kwh
-        first, self.count = self.count, count
-        if count <= first:
+        before, first = self._energy, self.count
+        self.count_up(fine_energy)
+        if self.count <= first:
             return []
         gained = (fine_energy - before) * self.constant
         length = span.end - span.start
         return [
             span.start + (number * self._fine_per_kwh - before * self.constant) * length // gained
-            for number in range(first + 1, count + 1)
+            for number in range(first + 1, self.count + 1)
         ]
 
 
