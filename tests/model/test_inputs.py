@@ -58,6 +58,8 @@ def test_tables_become_settings(table: dict[str, object], kind: type):
         {"kind": "constant", "bits": 12},
         {"kind": "stream"},
         {"kind": "stream", **STREAM, "voltage_v_per_count": 0},
+        {"kind": "stream", **STREAM, "voltage_v_per_count": 1e308},
+        {"kind": "stream", **STREAM, "current_a_per_count": 1e308},
     ],
 )
 def test_limits(table: dict[str, object]):
@@ -71,7 +73,8 @@ def test_limits(table: dict[str, object]):
         (ConstantInput(voltage_v=()), r"\[input\] voltage_v: found \[\]; allowed: 1 or 3 numbers"),
         (ConstantInput(voltage_v=(1.0, 2.0)), "voltage_v: found"),
         (ConstantInput(active_power_w=(1.0, 2.0)), r"active_power_w: found \[1.0, 2.0\]; allowed: 1 numbers"),
-        (ConstantInput(voltage_v=(0.0,)), "active_power_w: found 1100.0; allowed: 0 where voltage_v is 0"),
+        (ConstantInput(voltage_v=(0.0,)), "active_power_w: found 1100.0; allowed: 0 where voltage_v is below 0.001"),
+        (ConstantInput(voltage_v=(1e-300,)), "active_power_w: found 1100.0; allowed: 0 where voltage_v is below"),
         (ConstantInput(reactive_power_var=(math.nan,)), "reactive_power_var: found nan; allowed: a finite number"),
         (HouseInput(load=math.inf), "load: found inf"),
         (StreamInput("samples", 8000, 1, 1), r"source: found 'samples'; allowed: \"/path\" of a FIFO"),

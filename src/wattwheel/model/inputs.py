@@ -17,6 +17,9 @@ from wattwheel.model.errors import ConfigError
 PHASE_POWER_VA_MAX = 10_000_000.0
 """Largest constant power a phase that is accepted."""
 
+LOADED_VOLTAGE_V_MIN = 0.001
+"""Smallest voltage that can carry a constant power."""
+
 Quantity = Literal["va", "ia", "vb", "ib", "vc", "ic", "in"]
 SampleRate = Annotated[float, Meta(ge=400, le=50_000)]
 Frequency = Annotated[float, Meta(ge=40, le=70)]
@@ -24,6 +27,7 @@ Noise = Annotated[float, Meta(ge=0, le=100)]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Power = Annotated[float, Meta(ge=-PHASE_POWER_VA_MAX, le=PHASE_POWER_VA_MAX)]
 Bits = Literal[16, 24]
+PerCount = Annotated[float, Meta(gt=0, le=1_000_000)]
 
 
 class RecordingInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="recording"):
@@ -112,8 +116,8 @@ class StreamInput(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
     source: str
     rate_hz: SampleRate
-    voltage_v_per_count: Annotated[float, Meta(gt=0)]
-    current_a_per_count: Annotated[float, Meta(gt=0)]
+    voltage_v_per_count: PerCount
+    current_a_per_count: PerCount
     phases: Literal[1, 3] = 3
     neutral: bool = False
     sample: Literal["int16", "int32"] = "int16"
@@ -147,8 +151,9 @@ def _check_constant(settings: ConstantInput, file: str | None) -> None:
         if len(powers) != phases:
             raise ConfigError(f"[input] {name}", list(powers), f"{phases} numbers, as many as voltage_v has", file)
         for voltage, power in zip(settings.voltage_v, powers, strict=True):
-            if power and not voltage:
-                raise ConfigError(f"[input] {name}", power, "0 where voltage_v is 0", file)
+            if power and voltage < LOADED_VOLTAGE_V_MIN:
+                allowed = f"0 where voltage_v is below {LOADED_VOLTAGE_V_MIN:g}"
+                raise ConfigError(f"[input] {name}", power, allowed, file)
 
 
 def _check_stream(settings: StreamInput, file: str | None) -> None:
