@@ -64,6 +64,7 @@ def partitions(draw, name, identifier):
         draw(st.sampled_from(["meter", "others"])),
         draw(st.integers(1, 1 << 20)),
         draw(st.sampled_from(ISOLATION_LEVELS)),
+        draw(st.integers(0, 19)),
     )
 
 

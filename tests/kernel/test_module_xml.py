@@ -48,6 +48,7 @@ def test_every_element_is_read():
             "makers",
             64,
             "L2",
+            5,
         ),
         PartitionConfig("reader", "some.module:read", identifier=2),
     )

@@ -24,17 +24,17 @@ REPLY_TIMEOUT_S = 5.0
 
 def ask_status(state: str | None = None) -> dict[str, Any]:
     """The status document of the meter on the folder `state` (None: the default one). Raises NotAnswered."""
-    return ask(_folder(state), {"ask": "status"})
+    return ask(state_folder(state), {"ask": "status"})
 
 
 def press_button(state: str | None, button: str, is_long: bool) -> None:
     """Press `button` (program, up, down, both) of the meter on `state`. Raises NotAnswered or Refused."""
-    ask(_folder(state), {"press": button, "long": is_long})
+    ask(state_folder(state), {"press": button, "long": is_long})
 
 
 def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     """Let `partition` of the meter on `state` be IDLE, or start: COLD_START, WARM_START. NotAnswered, Refused."""
-    ask(_folder(state), {"partition": partition, "mode": mode})
+    ask(state_folder(state), {"partition": partition, "mode": mode})
 
 
 def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:
@@ -59,7 +59,8 @@ def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:
     return reply
 
 
-def _folder(state: str | None) -> Path:
+def state_folder(state: str | None) -> Path:
+    """The state folder that a command means: None for the default one. Raises BadInput for what is none."""
     folder = default_state_folder() if state is None else Path(state)
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"--state {state}: a file; allowed: the folder of a meter's state")

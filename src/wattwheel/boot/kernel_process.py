@@ -18,6 +18,7 @@ from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
+from wattwheel.boot.observing import channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
@@ -43,7 +44,7 @@ NO_SAMPLES_PATIENCE_NS = 3_000_000_000
 STOP_PATIENCE_NS = 5_000_000_000
 HEALTH_ENTRIES_SHOWN_MAX = 20
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
-ALLOWED = '{"ask": "status"}, {"press": BUTTON} or {"partition": NAME, "mode": MODE}'
+ALLOWED = '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"press": BUTTON} or {"partition": NAME, "mode": MODE}'
 STORE_FOLDER = "management"  # in the state folder
 
 
@@ -124,11 +125,13 @@ class Operator:
         core_pid: Callable[[], int],
         log: Callable[[str], None],
         offer: Offer,
+        channels: Callable[[], list[dict[str, Any]]],
     ) -> None:
         self._context, self._module, self._settings, self._doors = context, module, settings, doors
         self._log = log
         self._core_pid = core_pid
         self._offer = offer
+        self._channels = channels
         self._readings = context.sampling_destination("readings")
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._bus = BusPort(context) if context.has_port(TO_BUS) else None
@@ -217,6 +220,10 @@ class Operator:
         """Answer one request of the operator's door."""
         if request.get("ask") == "status":
             reply(self.document())
+        elif request.get("ask") == "ps":
+            reply({"partitions": partition_table(self._module)})
+        elif request.get("ask") == "bus":
+            reply({"channels": self._channels()})
         elif isinstance(request.get("press"), str) and request["press"] in PRESS_DI and self._bus is not None:
             button = request["press"]
 
@@ -280,7 +287,11 @@ def run_kernel(
     spec = BodySpec(KERNEL, "", b"{}", tuple(queuing), tuple(sampling))
     context = StartContext(spec, clock, KernelPorts(host, config))
     core = {"pid": 0}
-    operator = Operator(context, module, settings, doors, lambda: core["pid"], log, host.offer)
+
+    def channels() -> list[dict[str, Any]]:
+        return channel_table(config, host.queue_figures(), host.cell_writes())
+
+    operator = Operator(context, module, settings, doors, lambda: core["pid"], log, host.offer, channels)
     ControlDoor(loop, clock, doors.control, operator.serve)
 
     def hear_board() -> None:

@@ -25,6 +25,8 @@ COMMANDS = {
     "frame": "look into DL/T 645 frames",
     "items": "list the register table",
     "status": "ask a running meter how it is",
+    "ps": "show the partitions of a running meter",
+    "bus": "show the channels of a running meter and what passes",
     "press": "press a button of a running meter",
     "partition": "stop or start a partition of a running meter",
     "module": "print and check the module configuration of a meter",

@@ -47,8 +47,8 @@ class PartitionConfig(msgspec.Struct, frozen=True):
     is_system: bool = False
     user: str = "meter"
     descriptors_max: int = 512
-    niceness: int = 0
     isolation_min: str = "L0"
+    niceness: int = 0
 
 
 class WindowConfig(msgspec.Struct, frozen=True):

@@ -22,8 +22,6 @@ interpreter copies in one piece; `struct` would move them octet by octet.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import mmap
 import os
 import socket
@@ -31,8 +29,10 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 from wattwheel.drivers.linux.loop import Action, EpollLoop
+from wattwheel.drivers.linux.shared_memory import memory_of, read_only, ring
 from wattwheel.hil.ports import Sample
 from wattwheel.model.errors import ConfigError
 
@@ -47,6 +47,18 @@ _TAKE_OCTETS = 1  # the kernel drops the rest of a message that is taken in part
 _PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 
+_SENT, _WISHES, _HIGHEST = 0, 1, 2  # words of the source's page
+
+
+class QueueFigures(NamedTuple):
+    """Messages under way now and at most, how often the source found the channel full, and messages sent so far."""
+
+    waiting: int
+    waiting_highest: int
+    stalls: int
+    sent: int
+
+
 class QueuingChannel:
     """Descriptors of one queuing channel, as the module keeps them and hands them to bodies."""
 
@@ -56,10 +68,10 @@ class QueuingChannel:
         _make_room(self.source, name, max_message_size, depth)
         self.source.shutdown(socket.SHUT_RD)
         self.destination.shutdown(socket.SHUT_WR)
-        self.source_page = _memory(f"{name}.sent", _PAGE)
-        self.destination_page = _memory(f"{name}.consumed", _PAGE)
-        self._source_page_read_only = _read_only(self.source_page)
-        self._destination_page_read_only = _read_only(self.destination_page)
+        self.source_page = memory_of(f"{name}.sent", _PAGE)
+        self.destination_page = memory_of(f"{name}.consumed", _PAGE)
+        self._source_page_read_only = read_only(self.source_page)
+        self._destination_page_read_only = read_only(self.destination_page)
         self.space = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
 
     def descriptors(self) -> list[int]:
@@ -78,6 +90,11 @@ class QueuingChannel:
         """Messages under way, by the counters."""
         return max(0, _count(self.source_page) - _count(self.destination_page))
 
+    def figures(self) -> QueueFigures:
+        """How full it is and was. The source counts; one that forges its page lies here as well."""
+        with mmap.mmap(self.source_page, _PAGE, prot=mmap.PROT_READ) as page, memoryview(page).cast("Q") as words:
+            return QueueFigures(self.length(), words[_HIGHEST], words[_WISHES], words[_SENT])
+
     def repair(self) -> None:
         """Make `sent` agree with what is really queued. Call it with neither end running.
 
@@ -85,7 +102,7 @@ class QueuingChannel:
         """
         queued = self._queued()
         with mmap.mmap(self.source_page, _PAGE) as sent:
-            struct.pack_into("<QQ", sent, 0, _count(self.destination_page) + queued, 0)
+            struct.pack_into("<Q", sent, 0, _count(self.destination_page) + queued)
 
     def _queued(self) -> int:
         self.destination.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, 0)
@@ -123,25 +140,6 @@ def _make_room(source: socket.socket, name: str, size: int, depth: int) -> None:
         raise ConfigError(f"channel {name}", f"depth {depth} x size {size}", allowed)
 
 
-def _memory(name: str, octets: int) -> int:
-    """Shared memory of a size that nobody can change: a reader of a page that was cut away would die."""
-    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(descriptor, octets)
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
-    return descriptor
-
-
-def _read_only(descriptor: int) -> int:
-    """Another descriptor of the same memory, to read only."""
-    return os.open(f"/proc/self/fd/{descriptor}", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _ring(descriptor: int) -> None:
-    """Write an eventfd; one that somebody has filled to the brim rings already."""
-    with contextlib.suppress(BlockingIOError):
-        os.eventfd_write(descriptor, 1)
-
-
 def _count(page: int) -> int:
     with mmap.mmap(page, _PAGE, prot=mmap.PROT_READ) as mapped, memoryview(mapped).cast("Q") as words:
         return int(words[0])
@@ -177,7 +175,9 @@ class LinuxQueuingSource:
         except (BlockingIOError, BrokenPipeError, ConnectionResetError):  # the far end may have shut its side down
             self._await_space()
             return False
-        own[0] += 1
+        own[0] = sent = own[0] + 1
+        if sent - self._other[0] > own[2]:
+            own[2] = sent - self._other[0]
         return True
 
     def on_space(self, action: Callable[[], None]) -> None:
@@ -269,7 +269,7 @@ class LinuxQueuingDestination:
 
     def _wake_source(self) -> None:
         self._wishes_heard = self._other[1]
-        _ring(self._space)
+        ring(self._space)
 
     def on_arrival(self, action: Callable[[], None]) -> None:
         """Call `action` while messages wait."""
@@ -290,9 +290,14 @@ class SamplingChannel:
 
     def __init__(self, name: str, max_message_size: int, destinations: tuple[str, ...]) -> None:
         self.name, self.max_message_size = name, max_message_size
-        self.cell = _memory(name, _VERSION_OCTETS + 2 * (_SAMPLE_HEADER.size + max_message_size))
-        self._cell_read_only = _read_only(self.cell)
+        self.cell = memory_of(name, _VERSION_OCTETS + 2 * (_SAMPLE_HEADER.size + max_message_size))
+        self._cell_read_only = read_only(self.cell)
         self.arrivals = {owner: os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC) for owner in destinations}
+
+    def writes(self) -> int:
+        """How often it has been written."""
+        with mmap.mmap(self.cell, 0, prot=mmap.PROT_READ) as mapped:
+            return int(struct.unpack_from("<Q", mapped)[0])
 
     def source_descriptors(self) -> list[int]:
         """What the one writer needs."""
@@ -332,7 +337,7 @@ class LinuxSamplingSource:
         _SAMPLE_HEADER.pack_into(cell, at, number, written_ns, len(message), checksum)
         self._number[0] = number
         for descriptor in self._arrivals:
-            _ring(descriptor)
+            ring(descriptor)
 
 
 class LinuxSamplingDestination:

@@ -27,6 +27,7 @@ from wattwheel.drivers.linux.ports import (
     LinuxQueuingSource,
     LinuxSamplingDestination,
     LinuxSamplingSource,
+    QueueFigures,
     QueuingChannel,
     SamplingChannel,
 )
@@ -217,6 +218,14 @@ class LinuxProcessHost:
     def queue_lengths(self) -> Mapping[str, int]:
         """Messages under way now, by queuing channel."""
         return {name: channel.length() for name, channel in self._queuing.items()}
+
+    def queue_figures(self) -> Mapping[str, QueueFigures]:
+        """How full each queuing channel is and was."""
+        return {name: channel.figures() for name, channel in self._queuing.items()}
+
+    def cell_writes(self) -> Mapping[str, int]:
+        """How often each sampling channel has been written."""
+        return {name: cell.writes() for name, cell in self._sampling.items()}
 
     def spawn(self, spec: BodySpec) -> LinuxBody:
         """Fork the body; one that the machine has no room for has died at once. ConfigError: a device never granted."""

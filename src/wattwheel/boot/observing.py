@@ -1,0 +1,123 @@
+"""What runs and what passes: partitions and channels as the operator sees them, `wattwheel ps` and `wattwheel bus`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wattwheel.boot.control import ask, state_folder
+from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.ports import QueueFigures
+from wattwheel.kernel.config import ModuleConfig, PortEnd
+from wattwheel.kernel.module import Module
+
+RATE_S = 1.0
+"""Time between the two looks that a rate is told from."""
+
+_NS_A_SECOND = 1e9
+
+Figures = Callable[[int], tuple[float, int] | None]
+
+
+def process_figures(pid: int) -> tuple[float, int] | None:
+    """Seconds of processor time and KiB of memory of its own; None for a process that is gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        busy_ns = int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0])
+        return busy_ns / _NS_A_SECOND, _own_kib(Path(f"/proc/{pid}/smaps_rollup").read_text())
+    return None
+
+
+def _own_kib(rollup: str) -> int:
+    lines = (line.split() for line in rollup.splitlines())
+    return sum(int(words[1]) for words in lines if words[0] in ("Private_Clean:", "Private_Dirty:"))
+
+
+def partition_table(module: Module, figures: Figures = process_figures) -> list[dict[str, Any]]:
+    """One row for each partition, in the order of the configuration."""
+    windows = module.windows()
+    rows = []
+    for name, partition in module.partitions.items():
+        pid = partition.body.pid if partition.body is not None else None
+        found = figures(pid) if pid else None
+        rows.append(
+            {
+                "partition": name,
+                "identifier": partition.config.identifier,
+                "pid": pid,
+                "mode": partition.mode.name,
+                "user": partition.config.user,
+                "is_system": partition.config.is_system,
+                "restarts": partition.restarts,
+                "processor_s": round(found[0], 3) if found else None,
+                "memory_kib": found[1] if found else None,
+                "windows": windows.get(name),
+                "last_report": partition.last_report,
+            }
+        )
+    return rows
+
+
+def channel_table(
+    config: ModuleConfig, queues: Mapping[str, QueueFigures], writes: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """One row for each channel: queuing ones with what waits and has passed, sampling ones with their writes."""
+    return [*_queuing_rows(config, queues), *_sampling_rows(config, writes)]
+
+
+def _queuing_rows(config: ModuleConfig, queues: Mapping[str, QueueFigures]) -> Iterator[dict[str, Any]]:
+    for channel in config.queuing_channels:
+        figures = queues[channel.name]
+        yield {
+            "channel": channel.name,
+            "kind": "queuing",
+            "source": _named(channel.source),
+            "destinations": [_named(channel.destination)],
+            "max_message_size": channel.max_message_size,
+            "depth": channel.depth,
+            "waiting": figures.waiting,
+            "waiting_highest": figures.waiting_highest,
+            "stalls": figures.stalls,
+            "messages": figures.sent,
+        }
+
+
+def _sampling_rows(config: ModuleConfig, writes: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    for cell in config.sampling_channels:
+        yield {
+            "channel": cell.name,
+            "kind": "sampling",
+            "source": _named(cell.source),
+            "destinations": [_named(end) for end in cell.destinations],
+            "max_message_size": cell.max_message_size,
+            "depth": None,
+            "waiting": None,
+            "waiting_highest": None,
+            "stalls": None,
+            "messages": writes[cell.name],
+        }
+
+
+def _named(end: PortEnd) -> str:
+    return f"{end.partition}.{end.port}"
+
+
+def ask_partitions(state: str | None) -> list[dict[str, Any]]:
+    """Rows of `partition_table` of the meter on the folder `state`. Raises NotAnswered."""
+    rows: list[dict[str, Any]] = ask(state_folder(state), {"ask": "ps"})["partitions"]
+    return rows
+
+
+def ask_channels(state: str | None) -> list[dict[str, Any]]:
+    """Rows of `channel_table`, each with `messages_per_s` of the last `RATE_S`. Raises NotAnswered."""
+    folder = state_folder(state)
+    before = {row["channel"]: row["messages"] for row in ask(folder, {"ask": "bus"})["channels"]}
+    loop = EpollLoop()
+    loop.step(RATE_S)
+    loop.close()
+    rows: list[dict[str, Any]] = ask(folder, {"ask": "bus"})["channels"]
+    for row in rows:
+        passed = row["messages"] - before.get(row["channel"], 0)
+        row["messages_per_s"] = round(max(0, passed) / RATE_S, 1)
+    return rows
