@@ -38,6 +38,8 @@ class Wired:
         answers: dict[str, Any] | None = None,
         depth: int = 32,
         seed: int = 0,
+        users: dict[str, str] | None = None,
+        grants: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.partners = {name: Partner((answers or {}).get(name, echo(name))) for name in names}
         rights = dict.fromkeys(names, ALL_RIGHTS) if rights is None else rights
@@ -45,6 +47,8 @@ class Wired:
             "partners": names,
             "routes": [{"control": control, "prefix": prefix, "owner": owner} for control, prefix, owner in routes],
             "rights": rights,
+            "users": users or {},
+            "grants": grants,
         }
         self.bus = Puppet(bus.start)
         entries = {"bus": self.bus, **self.partners}
@@ -209,7 +213,7 @@ def test_nobody_can_answer_for_another():
 def test_an_owner_that_stays_silent_costs_an_error_within_the_limit_and_its_late_reply_is_dropped():
     wired = Wired(answers={"owner": lambda request: None})
     wired["asker"].ask(READ, 0x00000001)
-    wired["asker"].ask(READ, 0x02000001)
+    wired["asker"].ask(READ, 0x02000001)  # the owner of 02 is of the asker's group
     wired.bench.run(REPLY_TIMEOUT_NS / 1e9 - 0.03)
     assert wired.replies("asker") == [(0, b"other 02000001 ")]
     wired.bench.run(LIMIT_S - REPLY_TIMEOUT_NS / 1e9 + 0.03)
@@ -226,7 +230,7 @@ def test_a_dead_owner_answers_after_its_restart_and_nobody_else_notices():
     wired = Wired()
     wired.bench.kill("owner")
     wired["asker"].ask(READ, 0x00000001)
-    wired["asker"].ask(READ, 0x02000001)
+    wired["asker"].ask(READ, 0x02000001)  # the owner of 02 is of the asker's group
     wired.bench.run(0.005)
     assert wired.replies("asker") == [(0, b"other 02000001 ")]
     wired.bench.run(0.1)
@@ -413,3 +417,43 @@ def test_kills_of_any_partition_in_the_middle_of_its_work_leave_no_question_open
     wired["asker"].ask(READ, 0x00000001, timeout_ns=SECOND_NS)
     wired.bench.run()
     assert wired.replies("asker")[-1] == (0, b"owner 00000001 ")
+
+
+# -- users
+
+
+USERS = {"asker": "guests", "owner": "meter", "other": "guests"}
+TOLD = [(0, b"owner 00000001 ")], [(NOT_AUTHORISED, b"")]
+
+
+@pytest.mark.parametrize(
+    ("users", "grants", "passes"),
+    [
+        ({}, (), True),
+        (dict.fromkeys(USERS, "meter"), (), True),
+        (USERS, (), False),
+        (USERS, (("guests", "meter"),), True),
+        (USERS, (("meter", "guests"), ("guests", "others")), False),
+        ({"asker": "guests"}, (), True),  # the owner belongs to nobody
+        ({"owner": "meter"}, (), True),  # the asker does
+    ],
+)
+def test_between_groups_only_what_was_granted(users, grants, passes):
+    wired = Wired(users=users, grants=grants)
+    wired["asker"].ask(READ, 0x00000001)
+    wired["asker"].ask(READ, 0x02000001)  # the owner of 02 is of the asker's group
+    wired.bench.run(LIMIT_S)
+    told = {asked[1]: (reply.error, reply.data) for asked, reply in wired["asker"].replies}
+    assert [told[0x00000001]] == TOLD[0 if passes else 1]
+    assert told[0x02000001][0] == 0
+    assert (wired.count("refused"), wired.count("refused_asker")) == ((0, 0) if passes else (1, 1))
+    assert len(wired["owner"].requests) == passes
+
+
+def test_a_notice_into_another_group_is_dropped_and_counted():
+    wired = Wired(routes=((PRESS, "", "owner"),), users=USERS)
+    wired["asker"].bus.tell(PRESS, 0x0E200000)
+    wired["asker"].bus.flush()
+    wired.bench.run(LIMIT_S)
+    assert wired["owner"].notices == []
+    assert wired.count("refused_asker") == 1

@@ -20,6 +20,7 @@ from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.observing import channel_table, partition_table
 from wattwheel.boot.settings import Settings
+from wattwheel.boot.users import with_users
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
@@ -270,7 +271,7 @@ def run_kernel(
     host.grant_device("store", [], store_folder, store_folder)
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
-    config = doors.module
+    config = with_users(doors.module)
     status = {"exit": 0}
 
     def shut_down() -> None:

@@ -13,6 +13,7 @@ from wattwheel.boot.module_file import CORE_LINK, LINE, LISTENER, STORE, module_
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.sim_body import body_runner
 from wattwheel.boot.sim_core import Load, SimCore
+from wattwheel.boot.users import with_users
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.octets import QUIET, SimDoor, SimLine, SimWire, WireFaults
@@ -82,7 +83,7 @@ class SimMeter:
         self._chance = chance
         self._run_body = body_runner(entries)
         config = module_of(settings, (LINE,), (DOOR,))
-        self.config = adapt(config) if adapt is not None else config
+        self.config = with_users(adapt(config) if adapt is not None else config)
         self._crashes: list[Crash] = []
         self._is_kernel_up = self._has_power = False
         self.power_up()

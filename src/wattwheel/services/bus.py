@@ -49,18 +49,34 @@ class BusSettings(msgspec.Struct, frozen=True):
         partners: partitions, in the order of their origin numbers from 1 on.
         routes: the longest matching prefix wins.
         rights: for each partner the control codes it may send; missing: none.
+        users: group of each partner. Inside a group the rights decide alone; a partner without a group (the kernel)
+            belongs to all of them.
+        grants: (asking, asked) groups: between others than these nothing passes.
     """
 
     partners: tuple[str, ...]
     routes: tuple[Route, ...]
     rights: dict[str, tuple[int, ...]]
+    users: dict[str, str] = {}
+    grants: tuple[tuple[str, str], ...] = ()
+
+    def reach(self, asking: str) -> frozenset[int]:
+        """Numbers of the partners that `asking` may speak to."""
+        own = self.users.get(asking)
+        return frozenset(
+            number
+            for number, name in enumerate(self.partners, 1)
+            if own is None or self.users.get(name) in (None, own) or (own, self.users.get(name)) in self.grants
+        )
 
 
 class _Partner:
     """One partition's pair of ports, and what waits for room in its port."""
 
-    def __init__(self, number: int, name: str, rights: frozenset[int], context: StartContext) -> None:
-        self.number, self.name, self.rights = number, name, rights
+    def __init__(self, number: int, name: str, settings: BusSettings, context: StartContext) -> None:
+        self.number, self.name = number, name
+        self.rights = frozenset(settings.rights.get(name, ()))
+        self.reach = settings.reach(name)
         self.incoming: QueuingDestinationPort = context.queuing_destination(f"from_{name}")
         self.outgoing: QueuingSourcePort = context.queuing_source(f"to_{name}")
         self.gathered: list[bytes] = []
@@ -140,7 +156,7 @@ class Bus:
         self._wheel = context.wheel
         self._partners: list[_Partner] = []
         for name, number in numbers.items():
-            partner = _Partner(number, name, frozenset(settings.rights.get(name, ())), context)
+            partner = _Partner(number, name, settings, context)
             self._partners.append(partner)
             partner.incoming.on_message(_both(self._ready.append, partner, post))
             partner.outgoing.on_space(partner.send_held)
@@ -174,7 +190,7 @@ class Bus:
             if kind == _REPLY:
                 self._return(partner, ticket, error, quality, data)
             elif control not in partner.rights:
-                self._counters.add("refused")
+                self._refuse(partner)
                 if kind == _REQUEST:
                     self._answer(partner, control, di, ticket, ERROR_NOT_AUTHORISED)
             elif kind == _REQUEST:
@@ -189,6 +205,10 @@ class Bus:
         if not number:
             self._counters.add("unowned")
             self._answer(partner, control, di, ticket, ERROR_NO_DATA if control == _READ else ERROR_OTHER)
+            return
+        if number not in partner.reach:
+            self._refuse(partner)
+            self._answer(partner, control, di, ticket, ERROR_NOT_AUTHORISED)
             return
         owner = self._partners[number - 1]
         if len(self._remembered) >= ROUTED_MAX or len(owner.held) >= HELD_MAX:
@@ -220,12 +240,20 @@ class Bus:
         if not number:
             self._counters.add("notices_unowned")
             return
+        if number not in partner.reach:
+            self._refuse(partner)
+            return
         owner = self._partners[number - 1]
         if len(owner.held) >= HELD_MAX:
             self._counters.add("notices_dropped")
             return
         owner.gathered.append(_PACK(_NOTICE, control, 0, 0, len(data), partner.number, 0, di) + data)
         self._touched[owner] = None
+
+    def _refuse(self, partner: _Partner) -> None:
+        """Count a message that its sender may not send, also by its name."""
+        self._counters.add("refused")
+        self._counters.add(f"refused_{partner.name}")
 
     def _answer(self, partner: _Partner, control: int, di: int, ticket: int, error: int) -> None:
         if len(partner.held) >= HELD_MAX:
