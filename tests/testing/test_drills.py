@@ -28,6 +28,23 @@ def test_kills():
     assert min(energy["answers"].values()) > KILLS
 
 
+def test_restarts():
+    document = drills.run("restarts", KILLS, 3)
+    assert document["ok"], document
+    killed = next(row for row in document["details"] if row["what"] == "killed")
+    assert KILLS <= sum(killed["processes"][name] for name in kills.PARTITIONS) <= KILLS + 1
+    assert killed["cores"] == 0
+    rows = [row for row in document["details"] if row["what"] == "kill"]
+    assert all(row["doors_s_worst"] <= kills.BACK_S_MAX for row in rows)
+
+
+def test_restarts_fails_where_a_door_is_too_late(monkeypatch):
+    monkeypatch.setattr(kills, "PARTITIONS_ONLY", kills.PARTITIONS_ONLY._replace(singles=("web",), doors_s_max=0.0))
+    document = drills.run("restarts", 1, 1)
+    assert not document["ok"]
+    assert {row["failed"] for row in document["details"] if "failed" in row} == {"doors"}
+
+
 def test_kills_fails_where_the_meter_shows_more_than_there_was(monkeypatch):
     true_power_w = kills.secondary_power_w()
     monkeypatch.setattr(kills, "secondary_power_w", lambda: 0.5 * true_power_w)
@@ -89,7 +106,7 @@ def test_hostile_fails_where_the_wall_is_down(monkeypatch):
 
 
 def test_an_unknown_drill():
-    with pytest.raises(BadInput, match=r"earthquake: no such drill; allowed: kills, fuzz, hostile"):
+    with pytest.raises(BadInput, match=r"earthquake: no such drill; allowed: kills, fuzz, hostile, restarts"):
         drills.run("earthquake")
 
 

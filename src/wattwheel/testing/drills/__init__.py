@@ -24,6 +24,12 @@ def _kills(times: int, seed: int) -> Score:
     return drill(times, seed)
 
 
+def _restarts(times: int, seed: int) -> Score:
+    from wattwheel.testing.drills.kills import drill_restarts
+
+    return drill_restarts(times, seed)
+
+
 def _fuzz(times: int, seed: int) -> Score:
     from wattwheel.testing.drills.fuzz import drill
 
@@ -43,8 +49,13 @@ class Drill(NamedTuple):
     times: int
 
 
-DRILLS = {"kills": Drill(_kills, 200), "fuzz": Drill(_fuzz, 10_000_000), "hostile": Drill(_hostile, 1)}
-"""By name. `times` counts kills of cores, octets sent on each type of channel, and goes through all attempts."""
+DRILLS = {
+    "kills": Drill(_kills, 200),
+    "fuzz": Drill(_fuzz, 10_000_000),
+    "hostile": Drill(_hostile, 1),
+    "restarts": Drill(_restarts, 1000),
+}
+"""By name. `times` counts kills of cores, octets on each type of channel, rounds of attempts, kills of partitions."""
 
 
 def run(name: str, times: int | None = None, seed: int | None = None) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A real meter plays its bundled recording at 20 x speed. At random instants one process, now and then two at once, is
 killed, until either core has been killed as often as was asked for, and all the others in between. A head-end reads
 through every door all the time. Checked, besides what `witness` says about energy: every door answers again within
-`DOORS_S_MAX`, the two cores agree again within `AGREE_S_MAX`, nobody else had to be restarted, no process, zombie,
+its limit, the two cores agree again within `AGREE_S_MAX`, nobody else had to be restarted, no process, zombie,
 descriptor or socket is left behind, and the energy is there after an orderly stop and a new start.
 """
 
@@ -15,7 +15,7 @@ import random
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -33,15 +33,9 @@ SPEED = 20.0
 CORES = ("metering_core", "kernel")
 PARTITIONS = ("bus", "store", "metering", "platform", "communication", "energy", "display", "web")
 HELPERS = ("zygote",)
-CORE_SHARE, PAIR_SHARE = 4, 4
-"""In a deck of cards each partition stands once, each core `CORE_SHARE` times, pairs of any two `PAIR_SHARE` times."""
-
-DOORS_S_MAX = 3.0
 AGREE_S_MAX = 3.0
+BACK_S_MAX = 1.0
 GIVE_UP_S = 30.0
-WATCH_S_MAX = 1.5
-"""A kill comes at most this long after the meter was whole again: longer than a push interval."""
-
 SETTLE_S = 1.5
 LOST_S_MAX = 1.5
 """What a killed metering core may forget, besides the time until it runs again: see `energy-never-lost.md`."""
@@ -57,12 +51,43 @@ OBSERVED_S = 1.0
 Victims = tuple[str, ...]
 
 
+class Plan(NamedTuple):
+    """Who is killed, and what is promised about it.
+
+    Attributes:
+        singles: the cards of a deck: who is killed alone, as often as a name stands here.
+        pairs: cards of a deck with two of anybody.
+        counted: whose kills count.
+        doors_s_max: how soon every door answers again.
+        watch_s_max: a kill comes at most this long after the meter was whole again.
+    """
+
+    singles: Victims
+    pairs: int
+    counted: Victims
+    doors_s_max: float
+    watch_s_max: float
+
+
+CORES_AND_ALL = Plan((*CORES * 4, *PARTITIONS, *HELPERS), 4, CORES, 3.0, 1.5)  # the watch: longer than a push interval
+PARTITIONS_ONLY = Plan(PARTITIONS, 0, PARTITIONS, BACK_S_MAX, 0.3)
+
+
 def drill(times: int, seed: int) -> Score:
     """Kill `times` times one of the cores, and everybody else in between."""
+    return _held(CORES_AND_ALL, times, seed)
+
+
+def drill_restarts(times: int, seed: int) -> Score:
+    """Kill `times` times a partition: it is back within a second."""
+    return _held(PARTITIONS_ONLY, times, seed)
+
+
+def _held(plan: Plan, times: int, seed: int) -> Score:
     score = Score()
     with tempfile.TemporaryDirectory(prefix="wattwheel-drill-") as folder:
         try:
-            _Kills(score, random.Random(seed), Path(folder)).run(times)
+            _Kills(score, random.Random(seed), Path(folder), plan).run(times)
         except NotAnswered as fault:
             score.fail("the meter", str(fault))
     return score
@@ -71,16 +96,16 @@ def drill(times: int, seed: int) -> Score:
 class Deck:
     """Victims in random order, so that a few dozen draws have had everything."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self._chance = chance
+    def __init__(self, chance: random.Random, plan: Plan) -> None:
+        self._chance, self._plan = chance, plan
         self._cards: list[Victims] = []
 
     def draw(self) -> Victims:
         """The next one or two names."""
         if not self._cards:
-            everybody = [*CORES, *PARTITIONS, *HELPERS]
-            singles = [(name,) for name in [*CORES * CORE_SHARE, *PARTITIONS, *HELPERS]]
-            self._cards = [*singles, *(tuple(self._chance.sample(everybody, 2)) for _ in range(PAIR_SHARE))]
+            everybody = sorted(set(self._plan.singles))
+            pairs = (tuple(self._chance.sample(everybody, 2)) for _ in range(self._plan.pairs))
+            self._cards = [*((name,) for name in self._plan.singles), *pairs]
             self._chance.shuffle(self._cards)
         return self._cards.pop()
 
@@ -101,9 +126,9 @@ def secondary_power_w() -> float:
 
 
 class _Kills:
-    def __init__(self, score: Score, chance: random.Random, state: Path) -> None:
-        self._score, self._chance, self._state = score, chance, state
-        self._deck = Deck(chance)
+    def __init__(self, score: Score, chance: random.Random, state: Path, plan: Plan) -> None:
+        self._score, self._chance, self._state, self._plan = score, chance, state, plan
+        self._deck = Deck(chance, plan)
         self._tallies: dict[Victims, Tally] = {}
         self._power_w = secondary_power_w()
         self._voltage_v = float(measure(BUNDLED, periodic=True)["phases"]["a"]["voltage_v_rms"])
@@ -121,7 +146,7 @@ class _Kills:
                 self._settle(meter, observer)
                 before = self._census(meter, observer)
                 self._settle(meter, observer)
-                while sum(self._killed[core] for core in CORES) < times:
+                while sum(self._killed[name] for name in self._plan.counted) < times:
                     self._kill_once(meter, observer, witness)
                 self._watch(observer, SETTLE_S)
                 self._note_behind(witness)
@@ -135,7 +160,7 @@ class _Kills:
     # -- one kill ----------------------------------------------------------------------------------------------
 
     def _kill_once(self, meter: LivingMeter, observer: Observer, witness: EnergyWitness) -> None:
-        self._watch(observer, self._chance.uniform(0.0, WATCH_S_MAX))
+        self._watch(observer, self._chance.uniform(0.0, self._plan.watch_s_max))
         self._note_behind(witness)
         victims = self._deck.draw()
         status, pids = self._ask(meter, observer), meter.pids()
@@ -212,8 +237,9 @@ class _Kills:
                     missing.discard(name)
                     took_s = (sight.told_ns[name] - killed_ns) / 1e9
                     tally.doors_s = max(tally.doors_s, took_s)
-                    what = f"{name} after kill -9 of {'+'.join(victims)}: {took_s:.2f} s, at most {DOORS_S_MAX:g}"
-                    self._score.check(took_s <= DOORS_S_MAX, "doors", what)
+                    limit_s = self._plan.doors_s_max
+                    what = f"{name} after kill -9 of {'+'.join(victims)}: {took_s:.2f} s, at most {limit_s:g}"
+                    self._score.check(took_s <= limit_s, "doors", what)
             if agreed_s is None and is_whole and sight.agreed_ns is not None and _pushed(status, sequence):
                 agreed_s = (sight.agreed_ns - killed_ns) / 1e9
                 tally.agree_s = max(tally.agree_s, agreed_s)
