@@ -24,6 +24,7 @@ from wattwheel.boot.core_settings import CoreLink, core_settings
 from wattwheel.boot.isolation import check_isolation
 from wattwheel.boot.kernel_process import SHUTDOWN_STATUS, STORE_FOLDER, Doors, run_kernel
 from wattwheel.boot.module_file import CORE_LINK, LINE, LISTENER, PAGE_SOCKET, module_of
+from wattwheel.boot.preloaded import preload
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
@@ -34,7 +35,6 @@ from wattwheel.drivers.linux.sandbox import probe
 from wattwheel.drivers.linux.storage import STORE_LOCK, hold, make_folder
 from wattwheel.hil.octets import LineSettings
 from wattwheel.kernel.config import ModuleConfig
-from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import BadInput, DoorUnavailable
 
 RESTART_DELAY_NS = 20_000_000
@@ -45,20 +45,6 @@ PR_SET_CHILD_SUBREAPER = 36  # whose own parent ends becomes our child, and is r
 STOP_PATIENCE_NS = 6_000_000_000
 SETUP_FAILED = 2  # exit code of a metering core that could not be set up
 CORE_ERRORS_OCTETS_MAX = 4096
-
-PRELOADED = (
-    "wattwheel.services.bus",
-    "wattwheel.services.communication",
-    "wattwheel.services.metering",
-    "wattwheel.services.platform_management",
-    "wattwheel.services.store",
-    "wattwheel.apps.energy",
-    "wattwheel.apps.display",
-    "wattwheel.drivers.linux.sqlite_records",
-)
-"""What every partition shares; imported once, before the first fork."""
-
-ANY_DI = 0x0001_0000
 
 
 class Board:
@@ -367,14 +353,6 @@ def _log(text: str) -> None:
     print_line(STANDARD_ERROR, text)
 
 
-def _preload() -> None:
-    import importlib
-
-    for name in PRELOADED:
-        importlib.import_module(name)
-    item_2007(ANY_DI)  # the register table: read once, shared by all
-
-
 def _check_store(folder: Path) -> None:
     """Raise DoorUnavailable or StorageError when the management side could not keep anything in `folder`."""
     make_folder(folder)
@@ -396,7 +374,7 @@ def run(settings: Settings, say: Callable[[str], None]) -> int:
     lock = hold(folder / "meter.lock")
     try:
         _check_store(folder / STORE_FOLDER)
-        _preload()
+        preload()
         return Board(settings, module, folder, say).run()
     finally:
         os.close(lock)

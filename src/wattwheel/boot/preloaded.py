@@ -1,0 +1,26 @@
+"""What every partition shares: loaded once, before the first fork, so that nobody loads or keeps it for himself."""
+
+from __future__ import annotations
+
+import importlib
+
+from wattwheel.model.catalogue import item_2007
+
+PRELOADED = (
+    "wattwheel.services.bus",
+    "wattwheel.services.communication",
+    "wattwheel.services.metering",
+    "wattwheel.services.platform_management",
+    "wattwheel.services.store",
+    "wattwheel.apps.energy",
+    "wattwheel.apps.display",
+    "wattwheel.drivers.linux.sqlite_records",
+)
+ANY_DI = 0x0001_0000
+
+
+def preload() -> None:
+    """Import the partitions' code and read the register table."""
+    for name in PRELOADED:
+        importlib.import_module(name)
+    item_2007(ANY_DI)
