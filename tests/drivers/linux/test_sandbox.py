@@ -22,6 +22,7 @@ import threading
 import pytest
 
 from wattwheel.drivers.linux import landlock, sandbox, seccomp
+from wattwheel.drivers.linux.own_code import find_own_code
 from wattwheel.drivers.linux.sandbox import Offer, Wall
 
 OFFER = sandbox.probe()
@@ -269,3 +270,28 @@ def test_an_ordinary_user_has_the_same_wall():
     assert tried(lambda: os.open("/etc/passwd", os.O_RDONLY), user=NOBODY) == "EACCES"
     assert tried(os.fork, user=NOBODY) == "EPERM"
     assert tried(lambda: sandbox.probe() == OFFER or os.abort(), user=NOBODY) == GOT_THROUGH
+
+
+@pytest.mark.parametrize("layout", ["guest.py", "guest/__init__.py", "guest/part.py"])
+def test_own_code_is_found_although_the_folder_around_it_cannot_be_listed(tmp_path, monkeypatch, layout):
+    """Whatever has changed in that folder since the import system looked at it last."""
+    (tmp_path / layout).parent.mkdir(exist_ok=True)
+    (tmp_path / layout).write_text("VALUE = 42\n")
+    (tmp_path / "secret").write_text("theirs")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = "guest.part:start" if layout == "guest/part.py" else "guest:start"
+    code = sandbox.code_of.__wrapped__(entry)
+    assert len(code) == 1
+    assert code[0].startswith(str(tmp_path / "guest"))
+
+    def load():
+        sys.path_importer_cache.clear()
+        find_own_code(entry, code)
+        assert importlib.import_module(entry.partition(":")[0]).VALUE == 42
+
+    def look_around():
+        os.listdir(tmp_path)
+
+    assert tried(load, code=code) == GOT_THROUGH
+    assert tried(look_around, code=code) == "EACCES"
+    assert tried((tmp_path / "secret").read_text, code=code) == "EACCES"

@@ -17,6 +17,7 @@ import msgspec
 
 from wattwheel.drivers.linux import sandbox
 from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.own_code import find_own_code
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
 from wattwheel.hil.process import BodySpec, exit_status
 
@@ -154,6 +155,7 @@ def _be_body(birth: Birth, parent: int, run_body: RunBody) -> None:
         except OSError as fault:
             print(f"{birth.spec.partition}: its wall cannot be put up: {fault}", file=sys.stderr)
             raise SystemExit(WALL_FAILED) from None
+        find_own_code(birth.spec.entry, birth.wall.code)
         run_body(birth)
         status = 0
     except SystemExit as end:
