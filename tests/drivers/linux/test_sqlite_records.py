@@ -173,7 +173,15 @@ def zero_a_page(path):
         file.write(bytes(PAGE_OCTETS))
 
 
-@pytest.mark.parametrize("damage", [truncate_half, truncate_odd, empty, zero, delete, scramble, zero_a_page])
+def become_a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+DAMAGES = [truncate_half, truncate_odd, empty, zero, delete, scramble, zero_a_page, become_a_pipe]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["store.db", "store-second.db"])
 @pytest.mark.parametrize("is_orderly", [True, False], ids=["orderly", "killed"])
 def test_a_whole_file_spoiled(quick_path, damage, name, is_orderly):

@@ -156,10 +156,13 @@ class SqliteSlots:
         return connection
 
     def _check_header(self) -> None:
-        """Raise StorageDamaged for a header by which SQLite would take the file as read-only. Raises OSError.
+        """Raise StorageDamaged for a header by which SQLite would take the file as read-only, and for what is no file.
 
         Done before SQLite opens the file: closing another descriptor of it later would let go of SQLite's own locks.
+        A pipe in its place would keep us waiting for ever. Raises OSError.
         """
+        if self._path.exists() and not (self._path.is_file() or self._path.is_dir()):
+            raise StorageDamaged("open", f"{self._path}: is no file")
         with suppress(FileNotFoundError), self._path.open("rb") as file:
             marks = file.read(20)[18:]
             if marks and marks not in _FORM_MARKS:
