@@ -1,8 +1,12 @@
 """Least levels of isolation: refused before anything starts, with the reason."""
 
+import contextlib
+import socket
+
 import msgspec
 import pytest
 from tests.boot.test_refusals import FREE, check_refused, run
+from tests.head_end import ADDRESS
 
 from wattwheel.boot.isolation import check_isolation
 from wattwheel.boot.module_file import module_document
@@ -10,6 +14,8 @@ from wattwheel.boot.settings import Settings
 from wattwheel.drivers.linux.sandbox import LEVELS, Offer
 from wattwheel.kernel.config import ModuleConfig, PartitionConfig
 from wattwheel.model.errors import ConfigError
+from wattwheel.testing.benchmarks.load import IDENTIFIERS, good_head, is_good, request
+from wattwheel.testing.living import LivingMeter
 
 OFFERS = {"L1": Offer(0, False), "L2": Offer(7, True)}
 
@@ -46,3 +52,20 @@ def test_a_meter_that_cannot_be_walled_in_as_wanted_does_not_start(tmp_path):
 def test_the_level_is_in_the_offer_that_crosses_to_bodies():
     offer = OFFERS["L2"]
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(offer), type=Offer) == offer
+
+
+CONNECTIONS = 600  # more than a partition may have descriptors open otherwise
+
+
+def test_a_meter_holds_as_many_connections_as_its_settings_allow():
+    question = request(ADDRESS, IDENTIFIERS[0])
+    with (
+        LivingMeter(f"[dlt645]\nconnections_max = {CONNECTIONS}\n") as meter,
+        contextlib.ExitStack() as stack,
+    ):
+        door = meter.door("dlt645")
+        channels = [stack.enter_context(socket.create_connection(door, 30)) for _ in range(CONNECTIONS)]
+        for channel in channels:
+            channel.sendall(question)
+        answered = [is_good(channel.recv(4096), good_head(ADDRESS, IDENTIFIERS[0])) for channel in channels]
+    assert answered == [True] * CONNECTIONS

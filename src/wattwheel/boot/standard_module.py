@@ -54,6 +54,9 @@ RIGHTS: dict[str, tuple[int, ...]] = {
 """What each partner may ask of others. Default: nothing."""
 
 
+DESCRIPTORS = 512
+"""What a partition may have open besides the connections it must be able to hold."""
+
 SERVICES = "services."
 """What an entry of the platform's own side begins with."""
 
@@ -83,6 +86,7 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
             stop_rank,
             identifier=identifier,
             is_system=entry.startswith(SERVICES),
+            descriptors_max=DESCRIPTORS + (settings.dlt645.connections_max if name == "communication" else 0),
         )
         for identifier, (name, entry, devices, stop_rank) in enumerate(parts, 1)
     ]
