@@ -122,11 +122,30 @@ def test_a_body_that_drips_after_the_answer_does_not_hold_the_connection(monkeyp
     serving(work)
 
 
+def test_whoever_asks_nothing_gives_way_to_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "MAX_CONNECTIONS", 4)
+
+    async def work(web: WebServer, face: FakeFace, port: int) -> None:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+        half = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+        for _, writer in half:
+            writer.write(b"GET / HTTP/1.1\r\nX: ")
+        answer = await exchange(port, b"GET /api/status HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert len(web._state.connections) < 4
+        for _, writer in silent + half:
+            writer.close()
+
+    serving(work)
+
+
 def test_the_sixty_fifth_connection_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 2)
 
     async def work(web: WebServer, face: FakeFace, port: int) -> None:
-        _, first = await asyncio.open_connection("127.0.0.1", port)
+        reader, first = await asyncio.open_connection("127.0.0.1", port)
+        first.write(b"GET /api/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        await reader.readuntil(b"retry: 2000\n\n")
         answer = await exchange(port, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 503")
         first.close()

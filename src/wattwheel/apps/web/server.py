@@ -15,7 +15,7 @@ from wattwheel.apps.web.face import MeterFace
 from wattwheel.apps.web.site import app
 
 MAX_CONNECTIONS = 64
-"""Connections at once; one more is answered 503."""
+"""Connections at once; one more takes the place of the one that has asked nothing for longest, or is answered 503."""
 
 MAX_HEAD_OCTETS = 16 * 1024
 """Longest request line and header fields."""
@@ -36,16 +36,20 @@ STOP_PATIENCE_S = 1.0
 class SteadyProtocol(H11Protocol):
     """uvicorn's h11 connection that does not wait for ever: neither for a request nor for a reader."""
 
+    _heard_s = 0.0
     _request_limit: asyncio.TimerHandle | None = None
     _write_limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there; its first request is due."""
         super().connection_made(transport)
+        self._heard_s = self.loop.time()
+        self._make_room()
         self._watch_request()
 
     def data_received(self, data: bytes) -> None:
         """Octets came; if they leave a request half-done, its end is due."""
+        self._heard_s = self.loop.time()
         super().data_received(data)
         self._watch_request()
 
@@ -66,9 +70,19 @@ class SteadyProtocol(H11Protocol):
         self._drop_write_limit()
         super().resume_writing()
 
+    @property
+    def _is_served(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _make_room(self) -> None:
+        """Whoever asks nothing must not keep others out, nor use up the descriptors."""
+        here = [c for c in self.connections if isinstance(c, SteadyProtocol) and not c.transport.is_closing()]
+        idle = [c for c in here if c is not self and not c._is_served]
+        if len(here) >= MAX_CONNECTIONS and idle:
+            min(idle, key=lambda c: c._heard_s).transport.abort()
+
     def _watch_request(self) -> None:
-        being_served = self.cycle is not None and not self.cycle.response_complete
-        if being_served:
+        if self._is_served:
             self._drop_request_limit()
         elif self._request_limit is None and not self.transport.is_closing():
             self._request_limit = self.loop.call_later(REQUEST_PATIENCE_S, self.transport.abort)
