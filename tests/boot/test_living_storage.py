@@ -76,6 +76,16 @@ def test_a_deleted_state_folder_stops_nothing(meter, head_end):
     assert "Traceback" not in meter.output
 
 
+def test_a_deleted_state_folder_is_made_anew_by_a_store_that_starts_again(meter, head_end):
+    head_end.read_when_back(ENERGY, lambda value: value > 0)
+    store = status_where(meter, lambda status: status["ready"])["pids"]["partitions"]["store"]
+    shutil.rmtree(meter.state / "management")
+    os.kill(store, signal.SIGKILL)
+    status_where(meter, lambda status: status["restarts"]["store"] and (meter.state / "management/store.db").exists())
+    assert head_end.read_when_back(ENERGY) > 0
+    assert meter.stop() == 0
+
+
 def test_names_of_faults():
     assert faults_in({}) == []
     counters = {"metering": {"core_faults": 0x05, "behind_microjoule": 7}, "store": {"store_failing": 1}}

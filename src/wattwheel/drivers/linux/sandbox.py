@@ -14,12 +14,14 @@ import platform
 import resource
 import sys
 import sysconfig
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from wattwheel.drivers.linux import landlock, seccomp
+from wattwheel.drivers.linux.storage import make_folder
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -125,6 +127,9 @@ def put_up(wall: Wall) -> None:
     _call_prctl(_SET_NO_NEW_PRIVILEGES)
     if wall.niceness:
         os.nice(wall.niceness)
+    for folder in wall.folders:
+        with suppress(OSError):  # one that was deleted meanwhile: it could be neither made nor granted later
+            make_folder(Path(folder))
     if wall.offer.landlock:
         landlock.restrict((*code_folders(), *wall.code), wall.folders)
     _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
