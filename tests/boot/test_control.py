@@ -1,5 +1,6 @@
 """Asking a running meter through its control socket, against a stand-in that serves one line."""
 
+import contextlib
 import json
 import os
 import socket
@@ -89,6 +90,20 @@ def test_a_meter_that_was_killed_leaves_its_socket(tmp_path):
         dead.bind(str(tmp_path / control.SOCKET_NAME))
     with pytest.raises(NotAnswered, match="no meter runs"):
         control.ask_status(str(tmp_path))
+
+
+def test_more_ask_than_the_meter_hears(tmp_path):
+    where, waiting = str(tmp_path / control.SOCKET_NAME), []
+    with socket.socket(socket.AF_UNIX) as busy, contextlib.ExitStack() as held:
+        busy.bind(where)
+        busy.listen(1)
+        with contextlib.suppress(BlockingIOError):
+            while len(waiting) < 100:
+                waiting.append(held.enter_context(socket.socket(socket.AF_UNIX)))
+                waiting[-1].setblocking(False)
+                waiting[-1].connect(where)
+        with pytest.raises(NotAnswered, match="too many ask this meter at once"):
+            control.ask_status(str(tmp_path))
 
 
 def test_a_file_for_a_folder(tmp_path):

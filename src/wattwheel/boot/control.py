@@ -48,7 +48,9 @@ def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:
         raise BadInput(
             f"{folder}: no right to speak to the meter on this state folder; be the user who runs it"
         ) from None
-    except (FileNotFoundError, ConnectionRefusedError, ConnectionResetError, BrokenPipeError):
+    except (BlockingIOError, ConnectionResetError, BrokenPipeError):
+        raise NotAnswered(f"{folder}: too many ask this meter at once, or it ended just now; try again") from None
+    except (FileNotFoundError, ConnectionRefusedError):
         raise NotAnswered(f"{folder}: no meter runs on this state folder; start one with: wattwheel run") from None
     try:
         reply = msgspec.json.decode(octets, type=dict[str, Any])
