@@ -102,7 +102,7 @@ class Bench:
 
 def queuing(name: str, source: str, destination: str, size: int = 4096, depth: int = 32) -> QueuingChannelConfig:
     """A channel between two ports given as `partition.port`."""
-    return QueuingChannelConfig(name, _end(source), _end(destination), size, depth)
+    return QueuingChannelConfig(name, _end(source), (_end(destination),), size, depth)
 
 
 def sampling(name: str, source: str, *destinations: str, calls: tuple[str, ...] = ()) -> SamplingChannelConfig:

@@ -81,8 +81,8 @@ def channels(draw, owners):
         letter = draw(st.sampled_from("pé電<&\"'"))
         ports = [f"{letter}{place}-{n}" for n in range(len(ends))]
         if draw(st.booleans()):
-            source, destination = (PortEnd(*end) for end in zip(ends[:2], ports, strict=False))
-            queuing.append(QueuingChannelConfig(name, source, destination, size, draw(st.integers(1, 512))))
+            source, *destinations = (PortEnd(*end) for end in zip(ends, ports, strict=True))
+            queuing.append(QueuingChannelConfig(name, source, tuple(destinations), size, draw(st.integers(1, 512))))
         else:
             made = [PortEnd(*end, draw(TIMES)) for end in zip(ends, ports, strict=True)]
             readers = list(dict.fromkeys(ends[1:]))

@@ -7,6 +7,7 @@ import pytest
 
 from wattwheel.kernel.config import (
     DEPTH_MAX,
+    DESTINATIONS_MAX,
     MESSAGE_OCTETS_MAX,
     PARTITIONS_MAX,
     PORTS_A_PARTITION_MAX,
@@ -20,7 +21,7 @@ from wattwheel.kernel.config import (
 from wattwheel.model.errors import ConfigError
 
 A, B = PartitionConfig("a", "some.module:start"), PartitionConfig("b", "some.module:start")
-QUEUE = QueuingChannelConfig("queue", PortEnd("a", "q"), PortEnd("b", "q"))
+QUEUE = QueuingChannelConfig("queue", PortEnd("a", "q"), (PortEnd("b", "q"),))
 CELL = SamplingChannelConfig("cell", PortEnd("a", "v"), (PortEnd("b", "v"), PortEnd("kernel", "v")))
 GOOD = ModuleConfig("module", (A, B), (QUEUE,), (CELL,))
 
@@ -42,7 +43,7 @@ def with_partition(**changes):
 
 
 def many_ports(number):
-    queues = [QueuingChannelConfig(f"c{n}", PortEnd("a", f"p{n}"), PortEnd("b", f"p{n}")) for n in range(number)]
+    queues = [QueuingChannelConfig(f"c{n}", PortEnd("a", f"p{n}"), (PortEnd("b", f"p{n}"),)) for n in range(number)]
     return changed(GOOD, queuing_channels=tuple(queues), sampling_channels=())
 
 
@@ -61,17 +62,22 @@ BAD = {
     "no function": (with_partition(entry="some.module"), "partition a entry: found 'some.module'"),
     "no module": (with_partition(entry=":start"), "allowed: package.module:function"),
     "unknown source": (with_queue(source=PortEnd("c", "q")), "channel queue: found 'partition c'; allowed: a, b"),
-    "unknown destination": (with_queue(destination=PortEnd("c", "q")), "channel queue: found 'partition c'"),
+    "unknown destination": (with_queue(destinations=(PortEnd("c", "q"),)), "channel queue: found 'partition c'"),
     "unknown writer": (with_cell(source=PortEnd("c", "v")), "channel cell: found 'partition c'"),
     "unknown reader": (with_cell(destinations=(PortEnd("c", "v"),)), "channel cell: found 'partition c'"),
     "depth 0": (with_queue(depth=0), "channel queue depth: found 0; allowed: 1 to 512"),
     "too deep": (with_queue(depth=DEPTH_MAX + 1), "channel queue depth: found 513"),
+    "no destination": (with_queue(destinations=()), "channel queue destinations: found 0; allowed: 1 to 16"),
+    "too many destinations": (
+        with_queue(destinations=tuple(PortEnd("b", f"q{n}") for n in range(DESTINATIONS_MAX + 1))),
+        "channel queue destinations: found 17",
+    ),
     "size 0": (with_queue(max_message_size=0), "channel queue max_message_size: found 0"),
     "too large": (with_cell(max_message_size=MESSAGE_OCTETS_MAX + 1), "channel cell max_message_size: found 65537"),
     "too many ports": (many_ports(PORTS_A_PARTITION_MAX + 1), "partition a: found '65 ports'; allowed: at most 64"),
     "port twice": (with_queue(source=PortEnd("a", "v")), "partition a: found 'port v twice'"),
     "port of the kernel twice": (
-        changed(GOOD, queuing_channels=(changed(QUEUE, destination=PortEnd("kernel", "v")),)),
+        changed(GOOD, queuing_channels=(changed(QUEUE, destinations=(PortEnd("kernel", "v"),)),)),
         "partition kernel: found 'port v twice'",
     ),
     "reserved port": (with_queue(source=PortEnd("a", "counters")), "partition a: found 'port counters'"),
@@ -91,10 +97,18 @@ def test_a_bad_module_is_refused_with_what_was_found_and_what_is_allowed(why):
 
 def test_ports_of_a_partition_have_the_sizes_of_their_channels():
     queuing, sampling = with_queue(depth=7, max_message_size=99).ports_of("b")
-    assert [(p.name, p.direction, p.channel, p.max_message_size, p.depth) for p in queuing] == [
-        ("q", "DESTINATION", "queue", 99, 7)
+    assert [(p.name, p.direction, p.channels, p.max_message_size, p.depth) for p in queuing] == [
+        ("q", "DESTINATION", ("queue",), 99, 7)
     ]
     assert [(p.name, p.direction, p.channel) for p in sampling] == [("v", "DESTINATION", "cell")]
+
+
+def test_a_source_of_several_destinations_has_a_link_to_each():
+    several = with_queue(destinations=(PortEnd("b", "q"), PortEnd("b", "r"), PortEnd("kernel", "q")))
+    several.check()
+    links = ("queue>b.q", "queue>b.r", "queue>kernel.q")
+    assert [(p.name, p.direction, p.channels) for p in several.ports_of("a")[0]] == [("q", "SOURCE", links)]
+    assert [(p.name, p.channels) for p in several.ports_of("b")[0]] == [("q", links[:1]), ("r", links[1:2])]
 
 
 def test_the_delay_doubles_from_the_fourth_death_on_and_is_bounded():

@@ -6,7 +6,7 @@ import pytest
 from tests.bench import Bench, Puppet
 
 from wattwheel.apex.codes import OperatingMode, ReturnCode, StartCondition
-from wattwheel.kernel.partition import check_mode
+from wattwheel.apex.modes import check_mode
 from wattwheel.kernel.stopping import STOP_PATIENCE_NS
 
 IDLE, COLD, WARM, NORMAL = OperatingMode

@@ -29,7 +29,7 @@ from wattwheel.kernel.module_rules import (
 )
 
 A, B = PartitionConfig("a", "m:f", identifier=1), PartitionConfig("b", "m:f", identifier=2, user="others")
-QUEUE = QueuingChannelConfig("queue", PortEnd("a", "q"), PortEnd("b", "q"))
+QUEUE = QueuingChannelConfig("queue", PortEnd("a", "q"), (PortEnd("b", "q"),))
 CELL = SamplingChannelConfig("cell", PortEnd("a", "v"), (PortEnd("b", "v"), PortEnd("kernel", "v")))
 WINDOWS = (WindowConfig(1, "a", 0, 30), WindowConfig(2, "b", 30, 20), WindowConfig(3, "a", 50, 30))
 SCHEDULE = ScheduleConfig(100, WINDOWS, {"a": (50, 30), "b": (100, 20)})
@@ -158,7 +158,7 @@ def test_a_window_may_reach_over_the_edge_of_a_period():
 
 def test_too_many_channels():
     queues = [
-        QueuingChannelConfig(f"q{n}", PortEnd("a", f"p{n}"), PortEnd("b", f"p{n}")) for n in range(CHANNELS_MAX + 1)
+        QueuingChannelConfig(f"q{n}", PortEnd("a", f"p{n}"), (PortEnd("b", f"p{n}"),)) for n in range(CHANNELS_MAX + 1)
     ]
     told = {problem.where for problem in problems_of(changed(GOOD, queuing_channels=tuple(queues)))}
     assert told == {"channels", "partition a", "partition b"}

@@ -123,6 +123,12 @@ class Queue:
         if self.messages:
             self._arrival()
 
+    def has_room(self):
+        return True
+
+    def length(self):
+        return len(self.messages)
+
     def on_space(self, action):
         pass
 
@@ -164,8 +170,8 @@ class World:
         self.devices = {"door": self.door, "serial": self.serial}
         settings = {"address": ADDRESS, "listeners": ["door"], "lines": ["serial"]} | settings
         queuing = [
-            QueuingPortSpec(TO_BUS, "SOURCE", "x", 4096, 1024),
-            QueuingPortSpec(FROM_BUS, "DESTINATION", "y", 4096, 1024),
+            QueuingPortSpec(TO_BUS, "SOURCE", ("x",), 4096, 1024),
+            QueuingPortSpec(FROM_BUS, "DESTINATION", ("y",), 4096, 1024),
         ]
         sampling = [SamplingPortSpec("snapshot", "DESTINATION", "z", 1 << 16, SECOND)]
         spec = BodySpec("communication", "x", msgspec.json.encode(settings), tuple(queuing), tuple(sampling))

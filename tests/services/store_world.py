@@ -53,6 +53,12 @@ class Channel:
         self.arrival()
         return True
 
+    def has_room(self):
+        return True
+
+    def length(self):
+        return len(self.messages)
+
     def on_space(self, action):
         self.space = action
 
@@ -123,7 +129,7 @@ class World:
 
     @staticmethod
     def _spec(name, direction):
-        return QueuingPortSpec(name, direction, "x", MESSAGE_OCTETS_MAX, PORT_DEPTH)
+        return QueuingPortSpec(name, direction, ("x",), MESSAGE_OCTETS_MAX, PORT_DEPTH)
 
     def kill_store(self):
         self.disk.held.clear()

@@ -335,6 +335,12 @@ class Ports:
         self.replies.append(message)
         return True
 
+    def has_room(self) -> bool:
+        return True
+
+    def length(self) -> int:
+        return len(self.requests)
+
     def on_space(self, action: Callable[[], None]) -> None: ...
 
     def peek_nowait(self) -> bytes | None:
@@ -359,8 +365,8 @@ class Partition:
             "wattwheel.services.metering:start",
             b'{"meter_address": "202611200001"}',
             (
-                QueuingPortSpec("to_bus", "SOURCE", "a", 4096, 32),
-                QueuingPortSpec("from_bus", "DESTINATION", "b", 4096, 32),
+                QueuingPortSpec("to_bus", "SOURCE", ("a",), 4096, 32),
+                QueuingPortSpec("from_bus", "DESTINATION", ("b",), 4096, 32),
             ),
             (SamplingPortSpec(READINGS_PORT, "SOURCE", "c", 4096, SECOND_NS),),
         )

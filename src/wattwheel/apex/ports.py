@@ -17,7 +17,9 @@ class QueuingSourcePort:
         self.max_message_size = end.max_message_size
         self.depth = end.depth
         self.send = end.send_nowait
+        self.has_room = end.has_room
         self.on_space: Callable[[Callable[[], None]], None] = end.on_space
+        self.length = end.length
 
 
 class QueuingDestinationPort:
@@ -29,7 +31,9 @@ class QueuingDestinationPort:
         self.depth = end.depth
         self.receive = end.peek_nowait
         self.done = end.consume
-        self.on_message: Callable[[Callable[[], None]], None] = end.on_arrival
+        self.on_message: Callable[[Callable[[], None] | None], None] = end.on_arrival
+        self.length = end.length
+        self.take_overflow: Callable[[], bool] = getattr(end, "take_overflow", _nothing_lost)
 
 
 class SamplingSourcePort:
@@ -65,3 +69,8 @@ class SamplingDestinationPort:
             return None, Validity.INVALID, 0
         age_ns = self._clock.now_ns() - sample.written_ns
         return sample.message, Validity.VALID if age_ns <= self.refresh_ns else Validity.INVALID, age_ns
+
+
+def _nothing_lost() -> bool:
+    """Local channels lose nothing."""
+    return False

@@ -95,8 +95,10 @@ def _with_settings(partition: PartitionConfig, join: Callable[[dict[str, Any]], 
 
 def _channels_of(name: str) -> Iterator[QueuingChannelConfig]:
     size, depth = messages.PORT_MESSAGE_OCTETS_MAX, messages.PORT_DEPTH
-    yield QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), PortEnd("bus", f"from_{name}"), size, depth)
-    yield QueuingChannelConfig(f"bus>{name}", PortEnd("bus", f"to_{name}"), PortEnd(name, FROM_BUS), size, depth)
+    yield QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), (PortEnd("bus", f"from_{name}"),), size, depth)
+    yield QueuingChannelConfig(f"bus>{name}", PortEnd("bus", f"to_{name}"), (PortEnd(name, FROM_BUS),), size, depth)
     store = MESSAGE_OCTETS_MAX, STORE_DEPTH
-    yield QueuingChannelConfig(f"{name}>store", PortEnd(name, REQUEST_PORT), PortEnd("store", f"from_{name}"), *store)
-    yield QueuingChannelConfig(f"store>{name}", PortEnd("store", f"to_{name}"), PortEnd(name, REPLY_PORT), *store)
+    yield QueuingChannelConfig(
+        f"{name}>store", PortEnd(name, REQUEST_PORT), (PortEnd("store", f"from_{name}"),), *store
+    )
+    yield QueuingChannelConfig(f"store>{name}", PortEnd("store", f"to_{name}"), (PortEnd(name, REPLY_PORT),), *store)

@@ -15,16 +15,14 @@ from typing import Any, cast
 
 from wattwheel.apex.partition import StartContext
 from wattwheel.drivers.linux.accepting import AcceptingChannel
+from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import TcpListener, TtyChannel
-from wattwheel.drivers.linux.ports import (
-    LinuxQueuingDestination,
-    LinuxQueuingSource,
-    LinuxSamplingDestination,
-    LinuxSamplingSource,
-)
+from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource
 from wattwheel.drivers.linux.zygote import Birth
+from wattwheel.drivers.spread import spread
+from wattwheel.hil.ports import QueuingSource
 from wattwheel.model.errors import BadInput, DoorUnavailable, StorageError
 
 Entry = Callable[[StartContext], None]
@@ -44,10 +42,12 @@ class LinuxPorts:
     def _ends(self, port: str) -> list[int]:
         return self._birth.descriptors[f"port:{port}"]
 
-    def queuing_source(self, port: str) -> LinuxQueuingSource:
+    def queuing_source(self, port: str) -> QueuingSource:
         """Sending end of the port's channel."""
-        spec = self._queuing[port]
-        return LinuxQueuingSource(self._loop, self._ends(port), spec.max_message_size, spec.depth)
+        spec, ends = self._queuing[port], self._ends(port)
+        each = len(ends) // len(spec.channels)
+        links = [ends[at : at + each] for at in range(0, len(ends), each)]
+        return spread([LinuxQueuingSource(self._loop, link, spec.max_message_size, spec.depth) for link in links])
 
     def queuing_destination(self, port: str) -> LinuxQueuingDestination:
         """Receiving end of the port's channel."""

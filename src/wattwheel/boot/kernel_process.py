@@ -21,18 +21,16 @@ from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.observing import channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.users import with_users
+from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
-from wattwheel.drivers.linux.ports import (
-    LinuxQueuingDestination,
-    LinuxQueuingSource,
-    LinuxSamplingDestination,
-    LinuxSamplingSource,
-)
+from wattwheel.drivers.linux.ports import LinuxQueuingDestination
 from wattwheel.drivers.linux.process import LinuxProcessHost
 from wattwheel.drivers.linux.sandbox import Offer
 from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
+from wattwheel.drivers.spread import spread
+from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
@@ -73,23 +71,23 @@ class KernelPorts:
     def __init__(self, host: LinuxProcessHost, config: ModuleConfig) -> None:
         self._host = host
         queuing, sampling = config.ports_of(KERNEL)
-        self._channels = {port.name: port.channel for port in queuing} | {p.name: p.channel for p in sampling}
+        self._channels = {port.name: port.channels for port in queuing} | {p.name: (p.channel,) for p in sampling}
 
-    def queuing_source(self, port: str) -> LinuxQueuingSource:
+    def queuing_source(self, port: str) -> QueuingSource:
         """Sending end."""
-        return self._host.queuing_source(self._channels[port])
+        return spread([self._host.queuing_source(link) for link in self._channels[port]])
 
     def queuing_destination(self, port: str) -> LinuxQueuingDestination:
         """Receiving end."""
-        return self._host.queuing_destination(self._channels[port])
+        return self._host.queuing_destination(self._channels[port][0])
 
     def sampling_source(self, port: str) -> LinuxSamplingSource:
         """Writing end."""
-        return self._host.sampling_source(self._channels[port])
+        return self._host.sampling_source(self._channels[port][0])
 
     def sampling_destination(self, port: str) -> LinuxSamplingDestination:
         """Reading end."""
-        return self._host.sampling_destination(self._channels[port])
+        return self._host.sampling_destination(self._channels[port][0])
 
     def device(self, name: str) -> object:
         """The kernel has no devices."""

@@ -68,18 +68,18 @@ def channel_table(
 
 def _queuing_rows(config: ModuleConfig, queues: Mapping[str, QueueFigures]) -> Iterator[dict[str, Any]]:
     for channel in config.queuing_channels:
-        figures = queues[channel.name]
+        links = [queues[link] for link in channel.links()]
         yield {
             "channel": channel.name,
             "kind": "queuing",
             "source": _named(channel.source),
-            "destinations": [_named(channel.destination)],
+            "destinations": [_named(end) for end in channel.destinations],
             "max_message_size": channel.max_message_size,
             "depth": channel.depth,
-            "waiting": figures.waiting,
-            "waiting_highest": figures.waiting_highest,
-            "stalls": figures.stalls,
-            "messages": figures.sent,
+            "waiting": max(figures.waiting for figures in links),
+            "waiting_highest": max(figures.waiting_highest for figures in links),
+            "stalls": sum(figures.stalls for figures in links),
+            "messages": max(figures.sent for figures in links),
         }
 
 

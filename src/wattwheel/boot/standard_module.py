@@ -114,15 +114,15 @@ def _partners(settings: Settings) -> list[str]:
 def _queuing(partners: Iterable[str]) -> Iterable[QueuingChannelConfig]:
     size, depth = messages.PORT_MESSAGE_OCTETS_MAX, messages.PORT_DEPTH
     for name in partners:
-        yield QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), PortEnd("bus", f"from_{name}"), size, depth)
-        yield QueuingChannelConfig(f"bus>{name}", PortEnd("bus", f"to_{name}"), PortEnd(name, FROM_BUS), size, depth)
+        yield QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), (PortEnd("bus", f"from_{name}"),), size, depth)
+        yield QueuingChannelConfig(f"bus>{name}", PortEnd("bus", f"to_{name}"), (PortEnd(name, FROM_BUS),), size, depth)
     for name in STORE_QUOTAS:
         asking, answering = PortEnd(name, REQUEST_PORT), PortEnd(name, REPLY_PORT)
         yield QueuingChannelConfig(
-            f"{name}>store", asking, PortEnd("store", f"from_{name}"), MESSAGE_OCTETS_MAX, STORE_DEPTH
+            f"{name}>store", asking, (PortEnd("store", f"from_{name}"),), MESSAGE_OCTETS_MAX, STORE_DEPTH
         )
         yield QueuingChannelConfig(
-            f"store>{name}", PortEnd("store", f"to_{name}"), answering, MESSAGE_OCTETS_MAX, STORE_DEPTH
+            f"store>{name}", PortEnd("store", f"to_{name}"), (answering,), MESSAGE_OCTETS_MAX, STORE_DEPTH
         )
 
 

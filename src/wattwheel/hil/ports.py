@@ -22,8 +22,14 @@ class QueuingSource(Protocol):
     def send_nowait(self, message: bytes) -> bool:
         """Queue `message` (1..max_message_size octets). False: full, nothing happened."""
 
+    def has_room(self) -> bool:
+        """Whether a message would be taken now. False: full, and `on_space` will tell."""
+
     def on_space(self, action: Callable[[], None]) -> None:
         """Call `action` when a full channel has room again."""
+
+    def length(self) -> int:
+        """Messages under way, as far as this end knows."""
 
 
 class QueuingDestination(Protocol):
@@ -41,8 +47,21 @@ class QueuingDestination(Protocol):
     def consume(self) -> None:
         """Let go of the message that `peek_nowait` returned last."""
 
-    def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` when messages wait, again and again while they do. A call in vain is harmless."""
+    def on_arrival(self, action: Callable[[], None] | None) -> None:
+        """Call `action` when messages wait, again and again while they do. A call in vain is harmless.
+
+        None: call nobody any more. Whoever leaves messages where they are must say so, or it is called for ever.
+        """
+
+    def length(self) -> int:
+        """Messages that wait, as far as this end knows."""
+
+
+class LossyDestination(QueuingDestination, Protocol):
+    """A receiving end that may have lost messages: the far end of a wire. Local channels lose none."""
+
+    def take_overflow(self) -> bool:
+        """Whether messages were lost since this was asked last."""
 
 
 class Sample(NamedTuple):

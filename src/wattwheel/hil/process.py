@@ -70,11 +70,14 @@ class PartitionFrame(msgspec.Struct, frozen=True):
 
 
 class QueuingPortSpec(msgspec.Struct, frozen=True):
-    """A queuing port of a partition, as the module configuration declares it."""
+    """A queuing port of a partition, as the module configuration declares it.
+
+    `channels`: of a destination, the one that it receives from; of a source, one for each of its destinations.
+    """
 
     name: str
     direction: str  # "SOURCE" or "DESTINATION"
-    channel: str
+    channels: tuple[str, ...]
     max_message_size: int
     depth: int
 
@@ -103,6 +106,7 @@ class BodySpec(msgspec.Struct, frozen=True):
         memory_octets_max: bound of its private memory.
         descriptors_max: bound of its open descriptors.
         niceness: how far behind the others it stands for the processor, 0 to 19.
+        identifier: its number in the module's configuration; 0: it has none.
     """
 
     partition: str
@@ -117,6 +121,7 @@ class BodySpec(msgspec.Struct, frozen=True):
     frame: PartitionFrame | None = None
     descriptors_max: int = 512
     niceness: int = 0
+    identifier: int = 0
 
 
 class Body(Protocol):

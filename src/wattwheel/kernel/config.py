@@ -11,6 +11,7 @@ from wattwheel.model.errors import ConfigError
 PARTITIONS_MAX = 32
 PORTS_A_PARTITION_MAX = 64
 DEPTH_MAX = 512
+DESTINATIONS_MAX = 16  # of one queuing channel
 MESSAGE_OCTETS_MAX = 65_536
 NAME_LENGTH_MAX = 30
 KERNEL = "kernel"  # the pseudo partition: ports that the kernel itself holds
@@ -114,13 +115,19 @@ class PortEnd(msgspec.Struct, frozen=True):
 
 
 class QueuingChannelConfig(msgspec.Struct, frozen=True):
-    """A bounded FIFO from one source port to one destination port."""
+    """A bounded FIFO from one source port to one or more destination ports, each of which gets every message."""
 
     name: str
     source: PortEnd
-    destination: PortEnd
+    destinations: tuple[PortEnd, ...]
     max_message_size: int = 4096
     depth: int = 32
+
+    def links(self) -> dict[str, PortEnd]:
+        """What it is made of: a row of messages for each destination, by name."""
+        if len(self.destinations) == 1:
+            return {self.name: self.destinations[0]}
+        return {f"{self.name}>{end.partition}.{end.port}": end for end in self.destinations}
 
 
 class SamplingChannelConfig(msgspec.Struct, frozen=True):
@@ -147,9 +154,12 @@ class ModuleConfig(msgspec.Struct, frozen=True):
     def ports_of(self, partition: str) -> tuple[list[QueuingPortSpec], list[SamplingPortSpec]]:
         """All ports of `partition`."""
         queuing = [
-            QueuingPortSpec(end.port, direction, channel.name, channel.max_message_size, channel.depth)
+            QueuingPortSpec(end.port, direction, links, channel.max_message_size, channel.depth)
             for channel in self.queuing_channels
-            for end, direction in ((channel.source, "SOURCE"), (channel.destination, "DESTINATION"))
+            for end, direction, links in (
+                (channel.source, "SOURCE", tuple(channel.links())),
+                *((end, "DESTINATION", (link,)) for link, end in channel.links().items()),
+            )
             if end.partition == partition
         ]
         sampling = [

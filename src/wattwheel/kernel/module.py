@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from wattwheel.apex.codes import OperatingMode, ReturnCode
+from wattwheel.apex.modes import check_mode
 from wattwheel.apex.partition import COUNTERS_PORT, HEARTBEAT_NS, KERNEL_PORT
 from wattwheel.hil.clock import Clock
 from wattwheel.hil.ports import QueuingDestination, SamplingDestination
@@ -21,7 +22,7 @@ from wattwheel.hil.process import Body, BodySpec, ProcessHost, QueuingPortSpec, 
 from wattwheel.kernel import health
 from wattwheel.kernel.config import ModuleConfig, PartitionConfig, restart_delay_ns
 from wattwheel.kernel.health import Decision, HealthLog
-from wattwheel.kernel.partition import REPAIR, WINDOW, Partition, Start, check_mode
+from wattwheel.kernel.partition import REPAIR, WINDOW, Partition, Start
 from wattwheel.kernel.stopping import STOP_PATIENCE_NS, OrderedStop
 from wattwheel.kernel.windows import EdgeTimer, WindowKeeper
 
@@ -80,7 +81,8 @@ class Module:
 
     def _make_channels(self) -> None:
         for channel in self._config.queuing_channels:
-            self._host.queuing_channel(channel.name, channel.max_message_size, channel.depth)
+            for link in channel.links():
+                self._host.queuing_channel(link, channel.max_message_size, channel.depth)
         for cell in self._config.sampling_channels:
             self._host.sampling_channel(cell.name, cell.max_message_size, cell.arrival_calls)
 
@@ -95,13 +97,14 @@ class Module:
             settings=config.settings,
             queuing_ports=(
                 *queuing,
-                QueuingPortSpec(KERNEL_PORT, "SOURCE", reports, KERNEL_MESSAGE_OCTETS_MAX, KERNEL_DEPTH),
+                QueuingPortSpec(KERNEL_PORT, "SOURCE", (reports,), KERNEL_MESSAGE_OCTETS_MAX, KERNEL_DEPTH),
             ),
             sampling_ports=(*sampling, SamplingPortSpec(COUNTERS_PORT, "SOURCE", counters, COUNTERS_OCTETS_MAX, 0)),
             devices=config.devices,
             memory_octets_max=config.memory_octets_max,
             descriptors_max=config.descriptors_max,
             niceness=config.niceness,
+            identifier=config.identifier,
         )
         partition = Partition(config, spec)
         self.partitions[config.name] = partition
@@ -155,18 +158,13 @@ class Module:
 
     def _repair(self, partition: Partition) -> None:
         """Recount what the dead body was sending, with the living far ends held still for a moment."""
-        sources = [port.channel for port in partition.spec.queuing_ports if port.direction == "SOURCE"]
-        readers = [
-            other
-            for other in self.partitions.values()
-            if other is not partition
-            and other.body is not None
-            and any(port.channel in sources for port in other.spec.queuing_ports)
-        ]
+        links = partition.links("SOURCE")
+        others = [other for other in self.partitions.values() if other is not partition and other.body is not None]
+        readers = [other for other in others if set(links) & set(other.links("DESTINATION"))]
         for reader in readers:
             reader.hold(REPAIR)
-        for channel in sources:
-            self._host.repair(channel)
+        for link in links:
+            self._host.repair(link)
         for reader in readers:
             reader.release(REPAIR)
 
@@ -319,8 +317,7 @@ class Module:
         if decision.level == health.MODULE:
             self._act_on_module(decision)
         elif decision.action in health.START_ACTIONS:
-            is_warm = decision.action == health.WARM_START
-            self._end_at_once(partition, Start("HM_PARTITION_RESTART", is_warm))
+            self._end_at_once(partition, Start("HM_PARTITION_RESTART", decision.action == health.WARM_START))
         elif decision.action == health.IDLE:
             self._end_at_once(partition, None)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from wattwheel.kernel.config import (
     DEPTH_MAX,
+    DESTINATIONS_MAX,
     KERNEL,
     MESSAGE_OCTETS_MAX,
     NAME_LENGTH_MAX,
@@ -169,7 +170,8 @@ def _channel_problems(config: ModuleConfig) -> Iterator[Problem]:
         yield from _outside(about, f"channel {name} max_message_size", size, 1, MESSAGE_OCTETS_MAX)
     for place, channel in enumerate(config.queuing_channels):
         about, where = ("queuing", place), f"channel {channel.name}"
-        yield from _end_problems(about, where, (channel.source, channel.destination), names)
+        yield from _end_problems(about, where, (channel.source, *channel.destinations), names)
+        yield from _outside(about, f"{where} destinations", len(channel.destinations), 1, DESTINATIONS_MAX)
         yield from _outside(about, f"{where} depth", channel.depth, 1, DEPTH_MAX)
     for place, cell in enumerate(config.sampling_channels):
         about, where = ("sampling", place), f"channel {cell.name}"
@@ -211,8 +213,8 @@ def _port_problems(config: ModuleConfig) -> Iterator[Problem]:
 
 def _ends(config: ModuleConfig) -> Iterator[tuple[About, PortEnd]]:
     for place, channel in enumerate(config.queuing_channels):
-        yield ("queuing", place), channel.source
-        yield ("queuing", place), channel.destination
+        for end in (channel.source, *channel.destinations):
+            yield ("queuing", place), end
     for place, cell in enumerate(config.sampling_channels):
         for end in (cell.source, *cell.destinations):
             yield ("sampling", place), end

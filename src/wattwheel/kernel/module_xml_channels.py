@@ -156,14 +156,10 @@ class ChannelReader:
         return (port.size, port.depth) == (first.size, first.depth)
 
     def _add_queuing(self, node: Node, name: str, ports: list[_Port]) -> None:
-        if len(ports) != 2:
-            found = f"{len(ports) - 1} destinations"
-            self._tell(node, f"channel {name}", found, "one destination of a queuing channel", "")
-            return
         declared = next(port for port in ports if port.kind)
         ends = [PortEnd(port.partition, port.name) for port in ports]
         self._lines["queuing", len(self.queuing)] = node.line
-        self.queuing.append(QueuingChannelConfig(name, ends[0], ends[1], declared.size, declared.depth))
+        self.queuing.append(QueuingChannelConfig(name, ends[0], tuple(ends[1:]), declared.size, declared.depth))
 
     def _add_sampling(self, node: Node, name: str, ports: list[_Port]) -> None:
         declared = next(port for port in ports if port.kind)

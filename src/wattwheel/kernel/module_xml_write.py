@@ -45,7 +45,7 @@ def write_module(config: ModuleConfig) -> bytes:
             raise ConfigError(f"channel {cell.name}", "no destination", "one source and at least one destination")
     channels: list[Channel] = [*config.queuing_channels, *config.sampling_channels]
     for channel in channels:
-        if all(end.partition == KERNEL for end in (channel.source, *_destinations(channel))):
+        if all(end.partition == KERNEL for end in (channel.source, *channel.destinations)):
             raise ConfigError(f"channel {channel.name}", f"ends at the {KERNEL} only", "an end at a partition")
     return "".join(_document(numbered(config))).encode()
 
@@ -107,7 +107,8 @@ def _partition(config: ModuleConfig, own: PartitionConfig) -> Iterator[str]:
         },
     )
     for channel in config.queuing_channels:
-        for end, direction in ((channel.source, "SOURCE"), (channel.destination, "DESTINATION")):
+        ends = ((channel.source, "SOURCE"), *((end, "DESTINATION") for end in channel.destinations))
+        for end, direction in ends:
             if end.partition == own.name:
                 size = {"MaxMessageSize": channel.max_message_size, "MaxNbMessages": channel.depth}
                 yield _empty(2, "Queuing_Port", {"Name": end.port, **size, "Direction": direction})
@@ -176,7 +177,7 @@ def _connections(config: ModuleConfig, numbers: dict[str, int]) -> Iterator[str]
     yield _open(1, "Connection_Table", {})
     for identifier, channel in enumerate(channels, 1):
         yield _open(2, "Channel", {"ChannelIdentifier": identifier, "ChannelName": channel.name})
-        for role, end in (("Source", channel.source), *(("Destination", end) for end in _destinations(channel))):
+        for role, end in (("Source", channel.source), *(("Destination", end) for end in channel.destinations)):
             is_called = role == "Destination" and end.partition in getattr(channel, "arrival_calls", ())
             yield _open(3, role, {})
             if end.partition == KERNEL:
@@ -189,10 +190,6 @@ def _connections(config: ModuleConfig, numbers: dict[str, int]) -> Iterator[str]
             yield _close(3, role)
         yield _close(2, "Channel")
     yield _close(1, "Connection_Table")
-
-
-def _destinations(channel: Channel) -> tuple[PortEnd, ...]:
-    return channel.destinations if isinstance(channel, SamplingChannelConfig) else (channel.destination,)
 
 
 def _unless(value: object, default: object) -> object:

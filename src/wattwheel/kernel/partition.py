@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wattwheel.apex.codes import OperatingMode, ReturnCode
+from wattwheel.apex.codes import OperatingMode
 from wattwheel.hil.process import Body, BodySpec
 from wattwheel.kernel.config import PartitionConfig
 
@@ -55,6 +55,10 @@ class Partition:
         self.lines = 0
         self._holds: set[str] = set()
 
+    def links(self, direction: str) -> list[str]:
+        """The queuing channels whose ends of that direction it holds."""
+        return [link for port in self.spec.queuing_ports if port.direction == direction for link in port.channels]
+
     def born(self, body: Body, version: int) -> None:
         """It has a new body; `version`: how often its counters have been published before."""
         self.body = body
@@ -82,14 +86,3 @@ class Partition:
         self.mode = OperatingMode.IDLE
         self.is_ending = False
         self._holds.clear()
-
-
-def check_mode(now: OperatingMode, wanted: OperatingMode) -> ReturnCode:
-    """Whether a partition in mode `now` may ask for `wanted`; the graph of the standard's SET_PARTITION_MODE."""
-    if now is OperatingMode.IDLE:
-        return ReturnCode.INVALID_MODE  # nothing runs there that could ask
-    if wanted is OperatingMode.NORMAL and now is OperatingMode.NORMAL:
-        return ReturnCode.NO_ACTION
-    if wanted is OperatingMode.WARM_START and now is OperatingMode.COLD_START:
-        return ReturnCode.INVALID_MODE
-    return ReturnCode.NO_ERROR

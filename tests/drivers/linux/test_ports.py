@@ -14,16 +14,10 @@ from collections import deque
 
 import pytest
 
-from wattwheel.drivers.linux import ports
+from wattwheel.drivers.linux import cells, ports
+from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource, SamplingChannel
 from wattwheel.drivers.linux.loop import EpollLoop
-from wattwheel.drivers.linux.ports import (
-    LinuxQueuingDestination,
-    LinuxQueuingSource,
-    LinuxSamplingDestination,
-    LinuxSamplingSource,
-    QueuingChannel,
-    SamplingChannel,
-)
+from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource, QueuingChannel
 from wattwheel.model.errors import ConfigError
 
 KILLS = int(os.environ.get("WATTWHEEL_TEST_KILLS", "20"))
@@ -450,7 +444,7 @@ def test_a_torn_slot_is_not_a_value_and_the_older_one_serves(loop):
     cell.source.write(b"second")
     assert cell.destination.read().message == b"second"
     fresh = LinuxSamplingDestination(loop, cell.channel.destination_descriptors("reader"), 600)
-    slot = ports._VERSION_OCTETS + ports._SAMPLE_HEADER.size  # slot 0 holds the second write
+    slot = cells._VERSION_OCTETS + cells._SAMPLE_HEADER.size  # slot 0 holds the second write
     with mmap.mmap(cell.channel.cell, 0) as octets:
         octets[slot] ^= 1
     assert fresh.read().message == b"first"

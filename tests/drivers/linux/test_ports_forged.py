@@ -9,15 +9,9 @@ import struct
 
 import pytest
 
+from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource, SamplingChannel
 from wattwheel.drivers.linux.loop import EpollLoop
-from wattwheel.drivers.linux.ports import (
-    LinuxQueuingDestination,
-    LinuxQueuingSource,
-    LinuxSamplingDestination,
-    LinuxSamplingSource,
-    QueuingChannel,
-    SamplingChannel,
-)
+from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource, QueuingChannel
 
 SIZE, DEPTH, PAGE = 100, 4, 4096
 HIGHEST = 2**64 - 1

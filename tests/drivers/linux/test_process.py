@@ -121,14 +121,14 @@ class Kernel:
         more = []
         for number in range(queues):
             self.host.queuing_channel(f"more{number}", 100, 2)
-            more.append(QueuingPortSpec(f"more{number}", "SOURCE", f"more{number}", 100, 2))
+            more.append(QueuingPortSpec(f"more{number}", "SOURCE", (f"more{number}",), 100, 2))
         return BodySpec(
             partition="p",
             entry=entry,
             settings=b"{}",
             queuing_ports=(
-                QueuingPortSpec("in", "DESTINATION", "in", SIZE, DEPTH),
-                QueuingPortSpec("out", "SOURCE", "out", SIZE, DEPTH),
+                QueuingPortSpec("in", "DESTINATION", ("in",), SIZE, DEPTH),
+                QueuingPortSpec("out", "SOURCE", ("out",), SIZE, DEPTH),
                 *more,
             ),
             sampling_ports=(SamplingPortSpec("cell", "SOURCE", "cell", 100, 0),),

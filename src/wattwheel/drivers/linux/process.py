@@ -20,17 +20,10 @@ import msgspec
 
 from wattwheel.drivers.linux import sandbox
 from wattwheel.drivers.linux.body_log import BodyLog
+from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource, SamplingChannel
 from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
 from wattwheel.drivers.linux.loop import EpollLoop
-from wattwheel.drivers.linux.ports import (
-    LinuxQueuingDestination,
-    LinuxQueuingSource,
-    LinuxSamplingDestination,
-    LinuxSamplingSource,
-    QueueFigures,
-    QueuingChannel,
-    SamplingChannel,
-)
+from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource, QueueFigures, QueuingChannel
 from wattwheel.drivers.linux.zygote import DESCRIPTORS_A_MESSAGE_MAX, Birth, Report, RunBody, be_zygote
 from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec
 from wattwheel.model.errors import ConfigError
@@ -231,10 +224,10 @@ class LinuxProcessHost:
         """Fork the body; one that the machine has no room for has died at once. ConfigError: a device never granted."""
         roles: list[tuple[str, list[int]]] = []
         for queuing in spec.queuing_ports:
-            channel = self._queuing[queuing.channel]
+            links = [self._queuing[link] for link in queuing.channels]
             is_source = queuing.direction == "SOURCE"
-            ends = channel.source_descriptors() if is_source else channel.destination_descriptors()
-            roles.append((f"port:{queuing.name}", ends))
+            held = [each.source_descriptors() if is_source else each.destination_descriptors() for each in links]
+            roles.append((f"port:{queuing.name}", [end for link in held for end in link]))
         for sampling in spec.sampling_ports:
             cell = self._sampling[sampling.channel]
             is_source = sampling.direction == "SOURCE"

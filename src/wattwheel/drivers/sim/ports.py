@@ -39,11 +39,10 @@ class SimQueuingSource:
         """Queue `message`. False: full, nothing happened."""
         assert 0 < len(message) <= self.max_message_size, f"{len(message)} octets"
         self._loop.operate()
+        if not self.has_room():
+            return False
         channel = self._channel
         messages = channel.messages
-        if len(messages) >= self.depth:
-            channel.is_source_waiting = True
-            return False
         messages.append(message)
         channel.sent += 1
         channel.length_max = max(channel.length_max, len(messages))
@@ -51,6 +50,12 @@ class SimQueuingSource:
             channel.reader.post()
         self._loop.operate()
         return True
+
+    def has_room(self) -> bool:
+        """Whether a message would be taken now. False: full, and `on_space` will tell."""
+        channel = self._channel
+        channel.is_source_waiting = len(channel.messages) >= self.depth
+        return not channel.is_source_waiting
 
     def on_space(self, action: Action) -> None:
         """Call `action` when a full channel has room again."""
@@ -61,6 +66,10 @@ class SimQueuingSource:
             action()
 
         channel.writer = self._loop.watch(lambda: channel.has_room_again, room)
+
+    def length(self) -> int:
+        """Messages under way."""
+        return len(self._channel.messages)
 
 
 class SimQueuingDestination:
@@ -87,9 +96,16 @@ class SimQueuingDestination:
                 channel.writer.post()
         self._loop.operate()
 
-    def on_arrival(self, action: Action) -> None:
-        """Call `action` while messages wait."""
-        self._channel.reader = self._loop.watch(lambda: bool(self._channel.messages), action)
+    def on_arrival(self, action: Action | None) -> None:
+        """Call `action` while messages wait; None: nobody."""
+        channel = self._channel
+        if channel.reader is not None:
+            channel.reader.is_ready = _never
+        channel.reader = None if action is None else self._loop.watch(lambda: bool(channel.messages), action)
+
+    def length(self) -> int:
+        """Messages that wait."""
+        return len(self._channel.messages)
 
 
 class SimSamplingChannel:
@@ -150,3 +166,8 @@ class SimSamplingDestination:
             action()
 
         self._channel.readers[owner] = self._loop.watch(lambda: has_news[owner], news)
+
+
+def _never() -> bool:
+    """What a watch that was taken back looks at."""
+    return False

@@ -22,6 +22,8 @@ from wattwheel.drivers.sim.ports import (
     SimSamplingDestination,
     SimSamplingSource,
 )
+from wattwheel.drivers.spread import spread
+from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec, exit_status
 from wattwheel.model.errors import ConfigError
 
@@ -73,16 +75,16 @@ class SimPorts:
 
     def __init__(self, host: SimProcessHost, spec: BodySpec, loop: SimLoop) -> None:
         self._host, self._spec, self._loop = host, spec, loop
-        self._queuing = {port.name: port.channel for port in spec.queuing_ports}
+        self._queuing = {port.name: port.channels for port in spec.queuing_ports}
         self._sampling = {port.name: port.channel for port in spec.sampling_ports}
 
-    def queuing_source(self, port: str) -> SimQueuingSource:
+    def queuing_source(self, port: str) -> QueuingSource:
         """Sending end of the port's channel."""
-        return SimQueuingSource(self._host.queuing[self._queuing[port]], self._loop)
+        return spread([SimQueuingSource(self._host.queuing[link], self._loop) for link in self._queuing[port]])
 
     def queuing_destination(self, port: str) -> SimQueuingDestination:
         """Receiving end of the port's channel."""
-        return SimQueuingDestination(self._host.queuing[self._queuing[port]], self._loop)
+        return SimQueuingDestination(self._host.queuing[self._queuing[port][0]], self._loop)
 
     def sampling_source(self, port: str) -> SimSamplingSource:
         """Writing end of the port's channel."""

@@ -161,8 +161,8 @@ def _module(work: Work) -> ModuleConfig:
     channels = []
     for name in partners:
         to, back = PortEnd("bus", f"from_{name}"), PortEnd("bus", f"to_{name}")
-        channels.append(QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), to, size, depth))
-        channels.append(QueuingChannelConfig(f"bus>{name}", back, PortEnd(name, FROM_BUS), size, depth))
+        channels.append(QueuingChannelConfig(f"{name}>bus", PortEnd(name, TO_BUS), (to,), size, depth))
+        channels.append(QueuingChannelConfig(f"bus>{name}", back, (PortEnd(name, FROM_BUS),), size, depth))
     return ModuleConfig("bus-benchmark", partitions, tuple(channels))
 
 

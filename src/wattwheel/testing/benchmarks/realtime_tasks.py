@@ -173,7 +173,7 @@ def channel_waits(times: int = MESSAGES) -> list[int]:
             PartitionConfig("sender", f"{entry}:sender"),
             PartitionConfig("receiver", f"{entry}:receiver", msgspec.json.encode(times)),
         ),
-        (QueuingChannelConfig("channel", PortEnd("sender", PORT), PortEnd("receiver", PORT)),),
+        (QueuingChannelConfig("channel", PortEnd("sender", PORT), (PortEnd("receiver", PORT),)),),
         (
             SamplingChannelConfig(
                 "figures", PortEnd("receiver", FIGURES), (PortEnd(KERNEL, FIGURES),), FIGURES_OCTETS_MAX, (KERNEL,)
