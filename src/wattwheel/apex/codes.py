@@ -47,3 +47,53 @@ class Validity(IntEnum):
 
     INVALID = 0
     VALID = 1
+
+
+class ProcessState(IntEnum):
+    """State of a process."""
+
+    DORMANT = 0
+    READY = 1
+    RUNNING = 2
+    WAITING = 3
+
+
+class Deadline(IntEnum):
+    """What a missed deadline means to the process; the health monitor is told in both cases."""
+
+    SOFT = 0
+    HARD = 1
+
+
+class Discipline(IntEnum):
+    """Who is served first of those that wait: who came first, or the most urgent and among equals who came first."""
+
+    FIFO = 0
+    PRIORITY = 1
+
+
+class EventState(IntEnum):
+    """State of an event."""
+
+    DOWN = 0
+    UP = 1
+
+
+class MutexState(IntEnum):
+    """State of a mutex."""
+
+    AVAILABLE = 0
+    OWNED = 1
+
+
+class ErrorCode(IntEnum):
+    """What has gone wrong, at process level."""
+
+    DEADLINE_MISSED = 0
+    APPLICATION_ERROR = 1
+    NUMERIC_ERROR = 2
+    ILLEGAL_REQUEST = 3
+    STACK_OVERFLOW = 4
+    MEMORY_VIOLATION = 5
+    HARDWARE_FAULT = 6
+    POWER_FAIL = 7

@@ -22,7 +22,7 @@ from wattwheel.apex.ports import (
 from wattwheel.apex.wheel import Wheel
 from wattwheel.hil.clock import Clock
 from wattwheel.hil.ports import QueuingDestination, QueuingSource, SamplingDestination, SamplingSource
-from wattwheel.hil.process import BodySpec
+from wattwheel.hil.process import BodySpec, QueuingPortSpec, SamplingPortSpec
 
 KERNEL_PORT = "kernel"  # queuing, from every partition to the kernel
 COUNTERS_PORT = "counters"  # sampling, from every partition to the kernel
@@ -136,6 +136,7 @@ class StartContext:
         condition: why it starts.
         mode: COLD_START or WARM_START.
         frame: when this partition runs; None: at any time.
+        identifier: the partition's number in the module's configuration; 0: it has none.
         counters: what it counts, visible in `wattwheel status`.
     """
 
@@ -156,6 +157,7 @@ class StartContext:
         self._reports = self.queuing_source(KERNEL_PORT) if KERNEL_PORT in self._queuing else None
         self.counters = Counters(self._publish_later)
         self.frame = spec.frame
+        self.identifier = spec.identifier
         if self._publishing is not None:
             self._beat_later()
         if CLOCK_PORT in self._sampling and self._sampling[CLOCK_PORT].direction == "DESTINATION":
@@ -176,19 +178,21 @@ class StartContext:
         self._publish()
         self._beat_later()
 
-    def report(self, what: str, detail: str = "", partition: str = "", is_handled: bool = False) -> None:
+    def report(self, what: str, detail: str = "", partition: str = "", is_handled: bool = False) -> bool:
         """Tell the kernel: `normal` once started, `error` with a reason, an error of `kernel.health`, or a wish.
 
         Args:
             partition: whom it is about; only a system partition may name another than itself.
             is_handled: the partition's own error handler has taken it.
+
+        False: the kernel has fallen behind and was not told.
         """
         if self._reports is None:
-            return
+            return True
         told: dict[str, object] = {"partition": partition or self.name, "what": what, "detail": detail[:500]}
         if is_handled:
             told["is_handled"] = True
-        self._reports.send(msgspec.json.encode(told))
+        return self._reports.send(msgspec.json.encode(told))
 
     def decode_settings(self, kind: type[_S]) -> _S:
         """The settings as `kind`."""
@@ -197,6 +201,14 @@ class StartContext:
     def has_port(self, name: str) -> bool:
         """Whether the module configuration gave this partition a port of that name."""
         return name in self._queuing or name in self._sampling
+
+    def queuing_ports(self) -> Mapping[str, QueuingPortSpec]:
+        """The queuing ports by name, as configured."""
+        return self._queuing
+
+    def sampling_ports(self) -> Mapping[str, SamplingPortSpec]:
+        """The sampling ports by name, as configured."""
+        return self._sampling
 
     def ports(self) -> Mapping[str, str]:
         """Names and directions of all ports."""
