@@ -21,6 +21,7 @@ from wattwheel.apex.limits import ERROR_MESSAGE_OCTETS_MAX, INFINITE, TIME_NS_MA
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.process import BLOCKED, HANDLER_PRIORITY, Body, Process, Request, WaitRow
 from wattwheel.apex.wheel import BITS
+from wattwheel.model.errors import WattwheelError
 
 PROCESS_BIT = BITS - 1
 """The wheel's task in which processes run: every other task comes first."""
@@ -275,8 +276,8 @@ class Scheduler:
         if translate is not None:
             try:
                 reply = translate(reply)
-            except AssertionError as mistake:
-                return body.throw(mistake)
+            except WattwheelError as refusal:
+                return body.throw(refusal)
         return body.send(reply)
 
     # -- start and end -----------------------------------------------------------------------------------------

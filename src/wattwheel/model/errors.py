@@ -13,6 +13,9 @@
     +-- ItemValueError (ValueError)        octets or a value do not fit the item's picture
     +-- NotAnswered (TimeoutError)         nobody answered in time
     +-- Refused                            the meter answered with the exception form; see `error_octet`
+    +-- ServiceRefused                     an APEX service was not done; see `service` and `code`
+    |   +-- NotAvailable                   not now: nothing there, no room, somebody else has it
+    |       +-- TimedOut (TimeoutError)    not within the time that was given
     +-- StorageError (OSError)             the medium failed; see `operation`
     |   +-- StorageDamaged                 what is on it is no longer what was written
     +-- DoorUnavailable (OSError)          an address, device or folder cannot be had
@@ -117,6 +120,27 @@ class Refused(WattwheelError):
     def __init__(self, error_octet: int, reason: str) -> None:
         self.error_octet = error_octet
         super().__init__(reason)
+
+
+class ServiceRefused(WattwheelError):
+    """A service of the APEX was not done.
+
+    Attributes:
+        service: its name in the standard.
+        code: name of its return code.
+    """
+
+    def __init__(self, service: str, code: str, about: str = "") -> None:
+        self.service, self.code = service, code
+        super().__init__(f"{service}{f' of {about}' if about else ''}: {code}")
+
+
+class NotAvailable(ServiceRefused):
+    """Not now: nothing there, no room, or somebody else has it. Code NOT_AVAILABLE."""
+
+
+class TimedOut(NotAvailable, TimeoutError):
+    """Not within the time that was given. Code TIMED_OUT."""
 
 
 class StorageError(WattwheelError, OSError):

@@ -1,11 +1,13 @@
-"""An APP: a name, a version, and functions that the meter calls. No loops, no threads, no waiting."""
+"""An APP: a name, a version, and functions that the meter calls. No threads; only a process waits, by `yield`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from wattwheel.apex.partition import StartContext
+from wattwheel.apex.process import Request
 from wattwheel.model.records import Readings
 from wattwheel.sdk.meter import Meter
 
@@ -13,10 +15,18 @@ OnStart = Callable[[Meter], None]
 OnReadings = Callable[[Meter, Readings], None]
 OnPress = Callable[[Meter, str, bool], None]
 Main = Callable[[Meter], Coroutine[None, None, None]]
+ProcessEntry = Callable[[Meter], Generator[Request[Any] | None, Any, None]]
 
 _F = TypeVar("_F")
 
 PERIODS_MAX = 8
+
+
+class _ProcessPlan(NamedTuple):
+    entry: ProcessEntry
+    priority: int
+    period: float | None
+    time_capacity: float | None
 
 
 class App:
@@ -36,6 +46,7 @@ class App:
         self._on_press: OnPress | None = None
         self._every: list[tuple[float, OnStart]] = []
         self._main: Main | None = None
+        self._processes: list[_ProcessPlan] = []
 
     def on_start(self, action: OnStart) -> OnStart:
         """Call `action` once, before anything else, when what was saved is there."""
@@ -59,6 +70,20 @@ class App:
             assert len(self._every) < PERIODS_MAX, f"at most {PERIODS_MAX} periods an APP"
             self._every.append((seconds, action))
             return action
+
+        return remember
+
+    def process(
+        self, priority: int, period: float | None = None, time_capacity: float | None = None
+    ) -> Callable[[ProcessEntry], ProcessEntry]:
+        """Let the generator function be a process (`sdk.processes`), called with the meter after `on_start`.
+
+        `period`: seconds from release to release; `time_capacity`: seconds from a release to its deadline.
+        """
+
+        def remember(entry: ProcessEntry) -> ProcessEntry:
+            self._processes.append(_ProcessPlan(entry, priority, period, time_capacity))
+            return entry
 
         return remember
 
@@ -89,6 +114,10 @@ class App:
             context.wheel.post_every(round(seconds * 1e9), bit)
         if self._on_readings is not None:
             meter.watch_readings(self._on_readings)
+        for plan in self._processes:
+            entry = partial(plan.entry, meter)
+            meter.processes.start(plan.entry.__name__, entry, plan.priority, plan.period, plan.time_capacity)
+        meter.run_processes()
 
 
 def _bound(action: OnStart, meter: Meter) -> Callable[[], None]:

@@ -19,6 +19,7 @@ from wattwheel.model.errors import ItemValueError, NotAnswered, Refused
 from wattwheel.model.item import Item
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
+from wattwheel.sdk.processes import Processes
 
 READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
@@ -57,6 +58,7 @@ class Meter:
         self._stale = self._has_shown = False
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
         self._on_press: Callable[[Meter, str, bool], None] | None = None
+        self._processes: Processes | None = None
         self._bus: BusPort | None = None
         if context.has_port(TO_BUS):
             self._bus = BusPort(context, BUS_BIT)
@@ -66,6 +68,18 @@ class Meter:
     def on_stop(self, action: Callable[[], None]) -> None:
         """Call `action` when the APP is asked to end."""
         self._context.on_stop(action)
+
+    @property
+    def processes(self) -> Processes:
+        """Processes that wait, and what they meet at; create all of it in `on_start`."""
+        if self._processes is None:
+            self._processes = Processes(self._context)
+        return self._processes
+
+    def run_processes(self) -> None:
+        """Let the processes run, if there are any. The SDK does it after `on_start`."""
+        if self._processes is not None:
+            self._processes.run()
 
     def settings(self, kind: type[_S]) -> _S:
         """The APP's settings as `kind`."""
