@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.bench import SECOND_NS, Bench, Partner, queuing
 
-from wattwheel.apex.bus import ASKS_UNDER_WAY_MAX, FROM_BUS, TIMEOUT_LOOK_NS, TO_BUS, UNSENT_MAX
+from wattwheel.apex.bus import ASKS_UNDER_WAY, ASKS_WAITING_MAX, FROM_BUS, TIMEOUT_LOOK_NS, TO_BUS, UNSENT_MAX
 from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Kind, Message, pack, unpack
 
 READ = Control.READ
@@ -163,10 +163,40 @@ def test_room_that_appears_in_between_lets_nothing_overtake():
     assert [message.di for pack_ in line.sent() for message in pack_] == [0, 1, 2]
 
 
-def test_asks_under_way_are_bounded():
+def test_asks_beyond_the_quota_wait_and_leave_with_the_answers_to_those_before_them():
+    line = Line(depth=64)
+    bus, answered, rooms = line.partner.bus, [], []
+    bus.on_room(lambda: rooms.append(len(answered)))
+    assert bus.has_room()
+    number = ASKS_UNDER_WAY + 5
+    assert all(bus.ask(READ, di, b"", lambda reply, di=di: answered.append(di)) for di in range(number))
+    assert not bus.has_room()
+    bus.flush()
+    left = [message for pack_ in line.sent() for message in pack_]
+    assert [message.di for message in left] == list(range(ASKS_UNDER_WAY))
+    assert rooms == []
+    for message in left[:7]:
+        line.tell(Message(Kind.REPLY, READ, message.di, message.ticket))
+    assert answered == list(range(7))
+    assert [message.di for pack_ in line.sent() for message in pack_] == list(range(ASKS_UNDER_WAY, number))
+    assert rooms == [6, 7]
+    assert bus.has_room()
+
+
+def test_asks_that_nobody_answers_make_room_for_the_next_by_their_time_out():
+    line = Line(depth=64)
+    answered = []
+    for di in range(ASKS_UNDER_WAY + 1):
+        line.partner.bus.ask(READ, di, b"", lambda reply, di=di: answered.append((di, reply)), 1_000_000)
+    line.bench.run(3 * TIMEOUT_LOOK_NS / 1e9)
+    assert answered == [(di, None) for di in range(ASKS_UNDER_WAY + 1)]
+
+
+def test_asks_that_wait_are_bounded():
     line = Line()
-    taken = [line.partner.bus.ask(READ, di, b"", lambda reply: None) for di in range(ASKS_UNDER_WAY_MAX + 3)]
-    assert taken.count(True) == ASKS_UNDER_WAY_MAX
+    number = ASKS_UNDER_WAY + ASKS_WAITING_MAX
+    taken = [line.partner.bus.ask(READ, di, b"", lambda reply: None) for di in range(number + 3)]
+    assert taken.count(True) == number
     assert line.partner.count("bus_asks_refused") == 3
 
 

@@ -54,7 +54,7 @@ def test_a_good_module_passes():
 
 BAD = {
     "no partition": (changed(GOOD, partitions=()), "partitions: found 0"),
-    "too many": (changed(GOOD, partitions=tuple(changed(A, name=f"p{n}") for n in range(PARTITIONS_MAX + 1))), "33"),
+    "too many": (changed(GOOD, partitions=tuple(changed(A, name=f"p{n}") for n in range(PARTITIONS_MAX + 1))), "129"),
     "name twice": (changed(GOOD, partitions=(A, A, B)), "partition name: found 'a'; allowed: unique"),
     "no name": (with_partition(name=""), "partition name: found ''"),
     "long name": (with_partition(name="n" * 31), "1 to 30 characters"),
@@ -74,7 +74,7 @@ BAD = {
     ),
     "size 0": (with_queue(max_message_size=0), "channel queue max_message_size: found 0"),
     "too large": (with_cell(max_message_size=MESSAGE_OCTETS_MAX + 1), "channel cell max_message_size: found 65537"),
-    "too many ports": (many_ports(PORTS_A_PARTITION_MAX + 1), "partition a: found '65 ports'; allowed: at most 64"),
+    "too many ports": (many_ports(PORTS_A_PARTITION_MAX + 1), "partition a: found '513 ports'; allowed: at most 512"),
     "port twice": (with_queue(source=PortEnd("a", "v")), "partition a: found 'port v twice'"),
     "port of the kernel twice": (
         changed(GOOD, queuing_channels=(changed(QUEUE, destinations=(PortEnd("kernel", "v"),)),)),

@@ -52,31 +52,50 @@ class Line:
     def __init__(self, clock, name="line"):
         self.name, self.dropped = name, 0
         self.sent = []
-        self.is_closed = self.is_given_back = False
+        self._is_hung_up = self.is_given_back = False
         self._clock = clock
         self._arrived = []
-        self._action = lambda: None
+        self._action = None
 
     def read(self):
-        return self._arrived.pop(0) if self._arrived else b""
+        octets = self._arrived.pop(0) if self._arrived else b""
+        if octets:
+            self._tell()
+        return octets
 
     def write(self, octets):
         self.sent.append((self._clock.now, octets))
 
     def on_arrival(self, action):
         self._action = action
+        self._tell()
+
+    def _tell(self):
+        if self._action is not None and (self._arrived or self._is_hung_up):
+            self._action()
+
+    @property
+    def is_closed(self):
+        """As a connection: only after everything was read."""
+        return self._is_hung_up and not self._arrived
 
     def close(self):
         self.is_given_back = True
+        self._action = None
 
     def bring(self, octets):
         """Octets of one segment arrive."""
         self._arrived.append(octets)
-        self._action()
+        self._tell()
+
+    @property
+    def unread(self):
+        """Octets that have arrived and were not read."""
+        return b"".join(self._arrived)
 
     def hang_up(self):
-        self.is_closed = True
-        self._action()
+        self._is_hung_up = True
+        self._tell()
 
     def take(self):
         """All octets written since the last time."""

@@ -80,18 +80,69 @@ def test_channels_do_not_wait_for_each_other(world):
 
 
 @pytest.mark.parametrize("flood", [read(TOTAL), request(0x1F), request(0x13, b"", ANY), request(0x16, b"\x99" * 4)])
-def test_questions_under_way_are_bounded_a_channel(world, flood):
+def test_a_channel_that_asks_too_much_is_not_read_for_a_while_and_nothing_of_it_is_lost(world, flood):
     other = world.connect()
-    world.hear(read(TOTAL) + flood * (PENDING_A_CHANNEL_MAX + 9))
-    assert world.count("questions_dropped") == 10
+    number = PENDING_A_CHANNEL_MAX + 9
+    world.hear(read(TOTAL) + flood * number)
+    assert world.count("channels_held") == 1
+    world.hear(flood)
+    assert world.tcp.unread == flood
     world.hear(read(VOLTAGE), other)
     asked = world.asked()
+    assert len(asked) <= PENDING_A_CHANNEL_MAX + 1
     world.reply(asked[-1], ITEMS[VOLTAGE])
     assert answer(other.take()) == VOLTAGE_ANSWER
     for each in asked[:-1]:
         world.reply(each, ITEMS[TOTAL])
-    assert len(frames(world.tcp.take())) == PENDING_A_CHANNEL_MAX
+    while asked := world.asked():
+        for each in asked:
+            world.reply(each, ITEMS[TOTAL])
+    assert len(frames(world.tcp.take())) == 1 + number + 1
     assert answer(world.ask(read(VOLTAGE))) == VOLTAGE_ANSWER
+
+
+def test_all_channels_together_are_held_back_when_the_bus_has_no_room():
+    world = World(asks_under_way=10)
+    others = [world.connect() for _ in range(8)]
+    for other in others:
+        world.hear(read(TOTAL) * 3, other)
+    answered = 0
+    while asked := world.asked():
+        assert len(asked) <= 10
+        for each in asked:
+            world.reply(each, ITEMS[TOTAL])
+            answered += 1
+    assert answered == 24
+    assert [len(frames(other.take())) for other in others] == [3] * 8
+    assert world.count("channels_held") >= 4
+
+
+def test_a_held_channel_that_hung_up_gets_its_answers_and_is_closed(world):
+    world.hear(read(TOTAL) * (PENDING_A_CHANNEL_MAX + 1))
+    world.tcp.hang_up()
+    world.turn()
+    assert not world.tcp.is_given_back
+    while asked := world.asked():
+        for each in asked:
+            world.reply(each, ITEMS[TOTAL])
+    world.turn()
+    assert len(frames(world.tcp.take())) == PENDING_A_CHANNEL_MAX + 1
+    assert world.tcp.is_given_back
+
+
+def test_half_a_frame_behind_what_is_held_is_waited_for_from_when_it_is_listened_to_again(world):
+    late = read(VOLTAGE)
+    world.hear(read(TOTAL) * (PENDING_A_CHANNEL_MAX + 1) + late[:7])
+    asked = world.asked()
+    world.pass_ms(ANSWER_TIMEOUT_NS / MS - 10)
+    for each in asked:
+        world.reply(each, ITEMS[TOTAL])
+    world.reply(*world.asked(), ITEMS[TOTAL])
+    world.pass_ms(300)
+    world.hear(late[7:])
+    world.reply(*world.asked(), ITEMS[VOLTAGE])
+    assert frames(world.tcp.take())[-1] == VOLTAGE_ANSWER
+    assert world.count("half_frames") == 0
 
 
 # -- owners that are late --------------------------------------------------------------------------

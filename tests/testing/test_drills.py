@@ -4,7 +4,7 @@ import pytest
 
 from wattwheel.model.errors import BadInput
 from wattwheel.testing import drills
-from wattwheel.testing.drills import fuzz, hostile, hostile_partition, kills
+from wattwheel.testing.drills import crowd, fuzz, hostile, hostile_partition, kills
 from wattwheel.testing.drills.score import FAILURES_TOLD_MAX, Score
 
 KILLS = 6
@@ -98,6 +98,24 @@ def test_hostile(monkeypatch):
     user = next(row for row in document["details"] if row["what"] == "user")
     assert user["user"] != 0
     assert next(row for row in document["details"] if row["what"] == "level")["not_run"] == ["L0", "L1", "L3"]
+
+
+def test_crowd(monkeypatch):
+    monkeypatch.setattr(crowd, "CROWD", 8)
+    document = drills.run("crowd", 150, 1)
+    assert document["ok"], failed(document)
+    assert set(document) == KEYS
+    (row,) = document["details"]
+    assert (row["partitions"], row["requests"]) == (8, 8 * 150)
+    assert row["reads_beside"] > 0
+
+
+def test_crowd_fails_where_the_bus_loses_answers_or_mixes_them_up(monkeypatch):
+    monkeypatch.setattr(crowd, "CROWD", 2)
+    monkeypatch.setattr(crowd, "ENTRY", "wattwheel.testing.drills.crowd_partition:start_mistaken")
+    document = drills.run("crowd", 20, 1)
+    assert not document["ok"]
+    assert any("wrong" in row["found"] for row in failed(document))
 
 
 def test_hostile_fails_where_the_wall_is_down(monkeypatch):

@@ -10,7 +10,10 @@ from wattwheel.apex.partition import StartContext
 
 TO_BUS = "to_bus"
 FROM_BUS = "from_bus"
-ASKS_UNDER_WAY_MAX = 4096
+ASKS_UNDER_WAY = 32
+"""Requests that a partition may have under way, unless the module gives it another quota. The bus holds it to twice as
+many: what a dead predecessor left counts for a while."""
+ASKS_WAITING_MAX = 4096
 UNSENT_MAX = 8192
 ASK_TIMEOUT_NS = 1_000_000_000
 TIMEOUT_LOOK_NS = 100_000_000
@@ -20,16 +23,23 @@ _REQUEST, _REPLY, _NOTICE = int(Kind.REQUEST), int(Kind.REPLY), int(Kind.NOTICE)
 
 OnReply = Callable[[Message | None], None]
 Answer = Callable[[Message], None]
+_Ask = tuple[int, int, bytes, OnReply, int]
 
 
 class BusPort:
     """Both directions of a partition's pair of queuing ports to the bus.
 
-    Asks are gathered while tasks run and leave together when the board is empty. Answers are given by calling `reply`,
-    in the same task or any later one.
+    Asks are gathered while tasks run and leave together when the board is empty; beyond the quota they wait here for
+    answers to those before them. Answers are given by calling `reply`, in the same task or any later one.
+
+    Args:
+        quota: requests that may be under way.
     """
 
-    def __init__(self, context: StartContext, arrival_bit: int = 4) -> None:
+    def __init__(self, context: StartContext, arrival_bit: int = 4, quota: int = ASKS_UNDER_WAY) -> None:
+        self._quota = quota
+        self._waiting: deque[_Ask] = deque()
+        self._on_room: Callable[[], None] | None = None
         self._out = context.queuing_source(TO_BUS)
         self._in = context.queuing_destination(FROM_BUS)
         self._counters = context.counters
@@ -60,22 +70,44 @@ class BusPort:
         """Let `action` see each NOTICE."""
         self._on_notice = action
 
+    def has_room(self) -> bool:
+        """Whether a request would leave now. Whoever has other things to do until then asks this before `ask`."""
+        return len(self._asks) < self._quota and not self._waiting and not self._unsent
+
+    def on_room(self, action: Callable[[], None]) -> None:
+        """Call `action` whenever an answer, a time-out or room in the port lets requests leave again."""
+        self._on_room = action
+
     def ask(self, control: int, di: int, data: bytes, on_reply: OnReply, timeout_ns: int = ASK_TIMEOUT_NS) -> bool:
-        """Send a request; `on_reply` gets the reply, or None after `timeout_ns`. False: too many under way.
+        """Send a request; `on_reply` gets the reply, or None `timeout_ns` after it has left. False: too many wait.
 
         `data`: up to `DATA_OCTETS_MAX` octets, here and below.
         """
         assert len(data) <= DATA_OCTETS_MAX, f"{len(data)} octets"
-        if len(self._asks) >= ASKS_UNDER_WAY_MAX:
+        if len(self._asks) < self._quota and not self._waiting:
+            self._leave(control, di, data, on_reply, timeout_ns)
+            return True
+        if len(self._waiting) >= ASKS_WAITING_MAX:
             self._counters.add("bus_asks_refused")
             return False
+        self._waiting.append((control, di, data, on_reply, timeout_ns))
+        return True
+
+    def _leave(self, control: int, di: int, data: bytes, on_reply: OnReply, timeout_ns: int) -> None:
         self._ticket = ticket = (self._ticket + 1) & 0xFFFFFFFF
         self._asks[ticket] = (on_reply, self._now_ns() + timeout_ns)
         self._gathered.append(_HEAD(_REQUEST, control, 0, 0, len(data), 0, ticket, di) + data)
         if not self._is_looking:
             self._is_looking = True
             self._clock.call_at(self._clock.now_ns() + TIMEOUT_LOOK_NS, self._look_for_late)
-        return True
+
+    def _let_leave(self) -> None:
+        """There may be room again: for requests that wait here, then for whoever waits with them elsewhere."""
+        waiting, asks = self._waiting, self._asks
+        while waiting and len(asks) < self._quota:
+            self._leave(*waiting.popleft())
+        if self._on_room is not None and self.has_room():
+            self._on_room()
 
     def reply(self, request: Message, data: bytes = b"", error: int = 0, quality: int = 0) -> None:
         """Answer `request`. Exactly once each; the bus drops and counts anything else."""
@@ -99,6 +131,8 @@ class BusPort:
             messages = []
         for message in messages:
             self._take(message)
+        if self._waiting or self._on_room is not None:
+            self._let_leave()
         self.flush()  # whoever waits for an answer gets it first; letting go of the message can follow
         self._in.done()
 
@@ -123,6 +157,8 @@ class BusPort:
         for ticket in late:
             self._counters.add("bus_asks_timed_out")
             self._asks.pop(ticket)[0](None)
+        if late:
+            self._let_leave()
         self._is_looking = bool(self._asks)
         if self._is_looking:
             self._clock.call_at(now + TIMEOUT_LOOK_NS, self._look_for_late)
@@ -131,6 +167,8 @@ class BusPort:
         """Send what was gathered, packed together."""
         if self._unsent:
             self._send_unsent()
+            if not self._unsent and self._on_room is not None:
+                self._on_room()
         gathered = self._gathered
         if not gathered:
             return

@@ -17,6 +17,8 @@ from wattwheel.kernel.config import ModuleConfig, PartitionConfig, PortEnd, Queu
 from wattwheel.sdk.meter import READINGS_PORT
 
 APP_QUOTA_OCTETS = 65_536
+DESCRIPTORS_A_PARTNER = 8
+"""What bus and store hold open for a partner: four a queuing port."""
 APP_NICENESS = 10
 """An added APP that computes without end must not keep the meter's own partitions waiting."""
 
@@ -65,11 +67,15 @@ def with_apps(config: ModuleConfig, apps: Sequence[AddedApp]) -> ModuleConfig:
         settings["quotas"] = settings.get("quotas", {}) | dict.fromkeys(names, APP_QUOTA_OCTETS)
 
     joined = {"bus": join_bus, "store": join_store}
+    descriptors = DESCRIPTORS_A_PARTNER * len(names)
     first = 1 + max((own.identifier for own in config.partitions), default=0)
     adapted = msgspec.structs.replace(
         config,
         partitions=(
-            *(_with_settings(own, joined[own.name]) if own.name in joined else own for own in config.partitions),
+            *(
+                _with_settings(own, joined[own.name], descriptors) if own.name in joined else own
+                for own in config.partitions
+            ),
             *(
                 PartitionConfig(app.name, app.entry, identifier=number, niceness=APP_NICENESS)
                 for number, app in enumerate(apps, first)
@@ -87,10 +93,16 @@ def _reader(cell: SamplingChannelConfig, name: str) -> PortEnd:
     return PortEnd(name, cell.name, *(end.refresh_ns for end in cell.destinations[:1]))
 
 
-def _with_settings(partition: PartitionConfig, join: Callable[[dict[str, Any]], None]) -> PartitionConfig:
+def _with_settings(
+    partition: PartitionConfig, join: Callable[[dict[str, Any]], None], descriptors: int
+) -> PartitionConfig:
     settings = msgspec.json.decode(partition.settings)
     join(settings)
-    return msgspec.structs.replace(partition, settings=msgspec.json.encode(settings))
+    return msgspec.structs.replace(
+        partition,
+        settings=msgspec.json.encode(settings),
+        descriptors_max=partition.descriptors_max + descriptors,
+    )
 
 
 def _channels_of(name: str) -> Iterator[QueuingChannelConfig]:

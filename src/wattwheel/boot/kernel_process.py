@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -42,6 +43,7 @@ STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
 STOP_PATIENCE_NS = 5_000_000_000
 HEALTH_ENTRIES_SHOWN_MAX = 20
+KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"press": BUTTON} or {"partition": NAME, "mode": MODE}'
 STORE_FOLDER = "management"  # in the state folder
@@ -251,6 +253,14 @@ class Operator:
         return {"partition": partition, "mode": wanted.name, "code": code.name}
 
 
+def _raise_descriptor_limit() -> None:
+    """The kernel holds both ends of every channel: as many descriptors as the machine allows it, within reason."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = KERNEL_DESCRIPTORS_MAX if hard == resource.RLIM_INFINITY else min(hard, KERNEL_DESCRIPTORS_MAX)
+    if wanted > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run_kernel(
     settings: Settings, folder: Path, doors: Doors, origin: CalendarOrigin, board_pid: int, log: Callable[[str], None]
 ) -> int:
@@ -259,6 +269,7 @@ def run_kernel(
     os.setpgid(0, 0)  # a signal to the terminal's group is for the board, which then stops everything in order
     name_process("kernel")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _raise_descriptor_limit()
     host = LinuxProcessHost(run_body, log)
     loop = EpollLoop()
     host.attach(loop)

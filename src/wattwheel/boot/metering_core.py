@@ -125,8 +125,8 @@ class ReopeningLink:
         except DoorUnavailable:
             self._give_up()
 
-    def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` whenever octets have come, from whichever line is open."""
+    def on_arrival(self, action: Callable[[], None] | None) -> None:
+        """Call `action` whenever octets have come, from whichever line is open; None: nobody."""
         self._action = action
         if self._channel is not None:
             self._channel.on_arrival(action)

@@ -24,6 +24,8 @@ from wattwheel.kernel.config import (
 )
 from wattwheel.protocols.dlt645.legality import Options
 
+COMMUNICATION_QUOTA = 2048
+"""Requests that the communication service may have under way on the bus: it asks for all head-ends together."""
 PARTNERS = ("communication", "metering", "platform", "energy", "display", "web", KERNEL)
 STORE_QUOTAS = {"platform": 65_536, "energy": 262_144}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
@@ -149,7 +151,12 @@ def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
     routes = [
         {"control": control, "prefix": prefix, "owner": owner} for control, prefix, owner in ROUTES if owner in partners
     ]
-    return {"partners": partners, "routes": routes, "rights": {name: RIGHTS.get(name, ()) for name in partners}}
+    return {
+        "partners": partners,
+        "routes": routes,
+        "rights": {name: RIGHTS.get(name, ()) for name in partners},
+        "quotas": {"communication": COMMUNICATION_QUOTA},
+    }
 
 
 def _metering_settings(settings: Settings) -> dict[str, Any]:
@@ -177,6 +184,7 @@ def _communication_settings(settings: Settings, lines: Sequence[str], listeners:
             accept_single_address_time_sync=own.accept_single_address_time_sync,
             unknown_function=own.unknown_function,
         ),
+        "asks_under_way": COMMUNICATION_QUOTA,
         "reads": own.reads,
         "connections_max": own.connections_max,
         "snapshot_age_max_ns": own.snapshot_age_max_ms * 1_000_000,

@@ -26,8 +26,12 @@ class OctetChannel(Protocol):
     def write(self, octets: bytes) -> None:
         """Send `octets` as far as the bound allows."""
 
-    def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` whenever `read` may have something, or `is_closed` has become True."""
+    def on_arrival(self, action: Callable[[], None] | None) -> None:
+        """Call `action` whenever `read` may have something, or `is_closed` has become True; None: nobody.
+
+        Whoever leaves octets where they are must say so, or it is called for ever. The far end is held back by what the
+        channel keeps, as far as its kind can do that.
+        """
 
     @property
     def is_closed(self) -> bool:

@@ -8,8 +8,8 @@ from wattwheel.apex.partition import COUNTERS_PORT, KERNEL_PORT
 from wattwheel.hil.process import QueuingPortSpec, SamplingPortSpec
 from wattwheel.model.errors import ConfigError
 
-PARTITIONS_MAX = 32
-PORTS_A_PARTITION_MAX = 64
+PARTITIONS_MAX = 128
+PORTS_A_PARTITION_MAX = 512
 DEPTH_MAX = 512
 DESTINATIONS_MAX = 16  # of one queuing channel
 MESSAGE_OCTETS_MAX = 65_536

@@ -5,6 +5,9 @@ remembered until its owner has replied, its time is over, or the owner cannot ta
 answer, so that no pipe is ever blocked by an unknown identifier or a dead owner. Late, doubled and invented replies
 match no remembered request of that owner; they are dropped and counted. Tickets go on from the clock, so that a reply
 to a bus that has died matches nothing in its successor. A partner that does not take its replies loses them.
+
+No partner can fill the bus up: it has a quota of requests under way, which its own end keeps (`apex.bus`), and the bus
+refuses what goes far beyond. So there is always room for a request that keeps its quota, and for its reply.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from collections.abc import Callable
 
 import msgspec
 
+from wattwheel.apex.bus import ASKS_UNDER_WAY
 from wattwheel.apex.messages import HEAD, HEAD_OCTETS, Control, Kind
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.ports import QueuingDestinationPort, QueuingSourcePort
 
-ROUTED_MAX = 16_384  # requests remembered at a time
-HELD_MAX = 1024  # port messages kept for a partner whose port is full
+ROUTED_MAX = 32_768  # requests remembered at a time
+HELD_MAX = 16_384  # messages kept for a partner whose port is full
+NOTICES_HELD_MAX = 1024  # beyond so many messages kept, notices are dropped
 REPLY_TIMEOUT_NS = 500_000_000
 LOOK_NS = 50_000_000
 
@@ -52,6 +57,7 @@ class BusSettings(msgspec.Struct, frozen=True):
         users: group of each partner. Inside a group the rights decide alone; a partner without a group (the kernel)
             belongs to all of them.
         grants: (asking, asked) groups: between others than these nothing passes.
+        quotas: requests that a partner may have under way; missing: `apex.bus.ASKS_UNDER_WAY`.
     """
 
     partners: tuple[str, ...]
@@ -59,6 +65,7 @@ class BusSettings(msgspec.Struct, frozen=True):
     rights: dict[str, tuple[int, ...]]
     users: dict[str, str] = {}
     grants: tuple[tuple[str, str], ...] = ()
+    quotas: dict[str, int] = {}
 
     def reach(self, asking: str) -> frozenset[int]:
         """Numbers of the partners that `asking` may speak to."""
@@ -79,38 +86,35 @@ class _Partner:
         self.reach = settings.reach(name)
         self.incoming: QueuingDestinationPort = context.queuing_destination(f"from_{name}")
         self.outgoing: QueuingSourcePort = context.queuing_source(f"to_{name}")
-        self.gathered: list[bytes] = []
+        self.under_way_max = 2 * settings.quotas.get(name, ASKS_UNDER_WAY)
+        self.under_way = 0
         self.held: deque[bytes] = deque()
 
-    def send(self) -> bool:
-        """Send what was gathered. False: some of it had to be held."""
-        gathered = self.gathered
-        if gathered:
-            if len(gathered) == 1:
-                self.held.append(gathered[0])
-            else:
-                self._hold_packed(gathered)
-            self.gathered = []
-        held = self.held
-        while held and self.outgoing.send(held[0]):
-            held.popleft()
-        return not held
+    def send(self) -> None:
+        """Send what is held, as far as there is room."""
+        held, port = self.held, self.outgoing
+        while held:
+            if len(held) == 1:
+                if not port.send(held[0]):
+                    return
+                held.clear()
+            elif not port.has_room() or not self._send_packed():
+                return
 
-    def send_held(self) -> None:
-        """Try again what had to be held."""
-        self.send()
-
-    def _hold_packed(self, gathered: list[bytes]) -> None:
-        size_max = self.outgoing.max_message_size
+    def _send_packed(self) -> bool:
+        held, size_max = self.held, self.outgoing.max_message_size
         together: list[bytes] = []
         size = 0
-        for octets in gathered:
-            if size + len(octets) > size_max:
-                self.held.append(b"".join(together))
-                together, size = [], 0
-            together.append(octets)
+        for octets in held:
             size += len(octets)
-        self.held.append(b"".join(together))
+            if size > size_max:
+                break
+            together.append(octets)
+        if not self.outgoing.send(b"".join(together)):
+            return False
+        for _ in together:
+            held.popleft()
+        return True
 
 
 class Router:
@@ -159,7 +163,7 @@ class Bus:
             partner = _Partner(number, name, settings, context)
             self._partners.append(partner)
             partner.incoming.on_message(_both(self._ready.append, partner, post))
-            partner.outgoing.on_space(partner.send_held)
+            partner.outgoing.on_space(partner.send)
 
     def _drain(self) -> None:
         ready, self._ready[:] = self._ready[:], ()
@@ -210,6 +214,10 @@ class Bus:
             self._refuse(partner)
             self._answer(partner, control, di, ticket, ERROR_NOT_AUTHORISED)
             return
+        if partner.under_way >= partner.under_way_max:
+            self._counters.add("beyond_quota")
+            self._answer(partner, control, di, ticket, ERROR_OTHER)
+            return
         owner = self._partners[number - 1]
         if len(self._remembered) >= ROUTED_MAX or len(owner.held) >= HELD_MAX:
             self._counters.add("owner_full")
@@ -217,7 +225,8 @@ class Bus:
             return
         self._ticket = own = (self._ticket + 1) & 0xFFFFFFFF
         self._remembered[own] = (partner, ticket, number, self._now_ns() + REPLY_TIMEOUT_NS, control, di)
-        owner.gathered.append(_PACK(_REQUEST, control, 0, 0, len(data), partner.number, own, di) + data)
+        partner.under_way += 1
+        owner.held.append(_PACK(_REQUEST, control, 0, 0, len(data), partner.number, own, di) + data)
         self._touched[owner] = None
         if not self._is_looking:
             self._look_later()
@@ -229,10 +238,11 @@ class Bus:
             return
         del self._remembered[ticket]
         asker, its_ticket, number, _due_ns, control, di = remembered
+        asker.under_way -= 1
         if len(asker.held) >= HELD_MAX:
             self._counters.add("replies_dropped")
             return
-        asker.gathered.append(_PACK(_REPLY, control, error, quality, len(data), number, its_ticket, di) + data)
+        asker.held.append(_PACK(_REPLY, control, error, quality, len(data), number, its_ticket, di) + data)
         self._touched[asker] = None
 
     def _pass_on(self, partner: _Partner, control: int, di: int, data: bytes) -> None:
@@ -244,10 +254,10 @@ class Bus:
             self._refuse(partner)
             return
         owner = self._partners[number - 1]
-        if len(owner.held) >= HELD_MAX:
+        if len(owner.held) >= NOTICES_HELD_MAX:
             self._counters.add("notices_dropped")
             return
-        owner.gathered.append(_PACK(_NOTICE, control, 0, 0, len(data), partner.number, 0, di) + data)
+        owner.held.append(_PACK(_NOTICE, control, 0, 0, len(data), partner.number, 0, di) + data)
         self._touched[owner] = None
 
     def _refuse(self, partner: _Partner) -> None:
@@ -259,7 +269,7 @@ class Bus:
         if len(partner.held) >= HELD_MAX:
             self._counters.add("replies_dropped")
             return
-        partner.gathered.append(_PACK(_REPLY, control, error, 0, 0, 0, ticket, di))
+        partner.held.append(_PACK(_REPLY, control, error, 0, 0, 0, ticket, di))
         self._touched[partner] = None
 
     def _look_later(self) -> None:
@@ -275,6 +285,7 @@ class Bus:
             if due_ns > now:
                 break
             del remembered[ticket]
+            asker.under_way -= 1
             self._counters.add("late")
             self._answer(asker, control, di, its_ticket, ERROR_OTHER)
         for touched in self._touched:

@@ -4,6 +4,9 @@ A channel's octets become frames, frames pass the legality table, and what is ac
 from a snapshot that its owner has published and whose age is checked. Each channel keeps its own follow-up state
 and its own order of replies: whatever comes back first, a channel hears its answers in the order of its questions,
 and what an answer does to the follow-up state happens in that order too.
+
+A channel that asks faster than it can be answered is not read until there is room again: its octets wait in the driver
+and then, where the wire can say so, with the far end. Nothing of it is dropped, and the others do not notice.
 """
 
 from __future__ import annotations
@@ -15,10 +18,9 @@ from typing import Any, cast
 
 import msgspec
 
-from wattwheel.apex.bus import BusPort
-from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
+from wattwheel.apex.bus import ASKS_UNDER_WAY, BusPort
+from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
-from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.hil.octets import Listener, OctetChannel
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import LocalProtocolError, UnknownItem
@@ -27,9 +29,10 @@ from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PAS
 from wattwheel.protocols.dlt645.items import element_widths
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Options, Silence, abnormal_reply
 from wattwheel.protocols.dlt645.session import FollowUp
+from wattwheel.services.snapshot import Snapshot
 
 CHANNEL_BIT, BUS_BIT = 6, 4
-PENDING_A_CHANNEL_MAX = 256  # questions of one channel under way; more are not answered, and counted
+PENDING_A_CHANNEL_MAX = 64  # questions of one channel under way; the next ones are read when these are answered
 ANSWER_TIMEOUT_NS = 380_000_000  # with the bus end's look and 20 ms of reply delay: 500 ms, a line's longest wait
 SNAPSHOT_PORT = "snapshot"
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
@@ -61,6 +64,7 @@ class CommunicationSettings(msgspec.Struct, frozen=True):
         address: the meter's address, 12 digits.
         listeners: device names of TCP doors.
         lines: device names of serial lines.
+        asks_under_way: quota of this partition on the bus.
         reads: "owner" routes each read over the bus, "snapshot" answers from the owner's published snapshot.
     """
 
@@ -70,43 +74,13 @@ class CommunicationSettings(msgspec.Struct, frozen=True):
     tcp: ChannelSettings = ChannelSettings()
     serial: ChannelSettings = ChannelSettings(reply_delay_ns=20_000_000)
     options: Options = Options()
+    asks_under_way: int = ASKS_UNDER_WAY
     reads: str = "owner"
     connections_max: int = 256
     snapshot_age_max_ns: int = 3_000_000_000
     max_reply_data: int = 200
     follow_timeout_ns: int = 60_000_000_000
     half_frame_timeout_ns: int = 500_000_000
-
-
-class Snapshot:
-    """An owner's published table of answers: identifier to item octets."""
-
-    def __init__(self, port: SamplingDestinationPort, now_ns: Callable[[], int], age_ns_max: int) -> None:
-        self._port = port
-        self._now_ns = now_ns
-        self._age_ns_max = age_ns_max
-        self._version = 0
-        self._written_ns = 0
-        self._table: dict[int, bytes] = {}
-
-    def octets(self, di: int) -> bytes | None:
-        """What the owner has published for `di`, None when it has not, or not lately."""
-        if self._port.version() != self._version:
-            self._take()
-        if self._now_ns() - self._written_ns > self._age_ns_max:
-            return None
-        return self._table.get(di)
-
-    def _take(self) -> None:
-        version = self._port.version()
-        message, _validity, age_ns = self._port.read()
-        if message is not None:
-            self._version, self._written_ns = version, self._now_ns() - age_ns
-            try:
-                table = msgspec.msgpack.decode(message, type=dict[int, bytes])
-            except msgspec.DecodeError:  # the owner's fault must not become ours: it is asked instead
-                table = {}
-            self._table = {di: octets for di, octets in table.items() if len(octets) <= DATA_OCTETS_MAX}
 
 
 class Channel:
@@ -121,6 +95,8 @@ class Channel:
         self.heard_ns = 0
         self.is_waiting_for_rest = False
         self.is_ending = False  # its far end asks nothing more
+        self.arrived: Act = _nothing
+        self.waiting: list[Frame] = []  # heard, and not yet served
         self.examined = 0
         self.rejected = dict.fromkeys(REJECTIONS, 0)
         self.dropped = 0
@@ -133,7 +109,9 @@ class Communication:
         self.settings = settings
         self._clock = context.clock
         self._counters = context.counters
-        self._bus = BusPort(context, BUS_BIT)
+        self._bus = BusPort(context, BUS_BIT, settings.asks_under_way)
+        self._bus.on_room(self._go_on)
+        self._held: dict[Channel, None] = {}  # not read for the time being, the longest first
         self._station = Station(settings.address)
         self._legality = Legality(settings.address, settings.options)
         self._snapshot: Snapshot | None = None
@@ -166,11 +144,14 @@ class Communication:
             ready.append(channel)
             post()
 
+        channel.arrived = arrived
         octets.on_arrival(arrived)
 
     def _drain(self) -> None:
         ready, self._ready[:] = self._ready[:], ()
         for channel in ready:
+            if channel.waiting:
+                continue
             octets = channel.octets.read()
             if octets:
                 self.hear(channel, octets)
@@ -184,8 +165,7 @@ class Communication:
     def hear(self, channel: Channel, octets: bytes) -> None:
         """Take octets that have come through `channel`."""
         reader = channel.reader
-        for frame in reader.feed(octets):
-            self._serve(channel, frame)
+        self._serve_all(channel, reader.feed(octets))
         if reader.examined != channel.examined:
             self._count_rejected(channel)
         if reader.held:
@@ -194,6 +174,30 @@ class Communication:
                 channel.is_waiting_for_rest = True
                 due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
                 self._clock.call_at(due_ns, partial(self._give_up_half_frame, channel))
+
+    def _serve_all(self, channel: Channel, frames: list[Frame]) -> None:
+        """Serve `frames` while there is room for questions; keep the rest and do not read the channel until then."""
+        slots, has_room = channel.slots, self._bus.has_room
+        for number, frame in enumerate(frames):
+            if len(slots) >= PENDING_A_CHANNEL_MAX or not has_room():
+                if not channel.waiting:
+                    self._counters.add("channels_held")
+                    channel.octets.on_arrival(None)
+                channel.waiting = frames[number:]
+                self._held[channel] = None
+                return
+            self._serve(channel, frame)
+        if channel.waiting:
+            channel.waiting, channel.heard_ns = [], self._clock.now_ns()  # nobody has listened until now
+            channel.octets.on_arrival(channel.arrived)
+
+    def _go_on(self) -> None:
+        """Serve what was held, channel by channel, as far as there is room again."""
+        if not self._held:
+            return
+        held, self._held = self._held, {}
+        for channel in held:
+            self._serve_all(channel, channel.waiting)
 
     def _count_rejected(self, channel: Channel) -> None:
         channel.examined = channel.reader.examined
@@ -204,6 +208,8 @@ class Communication:
                 channel.rejected[why] = now
 
     def _give_up_half_frame(self, channel: Channel) -> None:
+        if channel.waiting:
+            channel.heard_ns = self._clock.now_ns()
         due_ns = channel.heard_ns + self.settings.half_frame_timeout_ns
         if channel.reader.held and self._clock.now_ns() >= due_ns and (octets := channel.octets.read()):
             self.hear(channel, octets)  # the line was not silent: it was this process that was late
@@ -214,8 +220,7 @@ class Communication:
         channel.is_waiting_for_rest = False
         if channel.reader.held:
             self._counters.add("half_frames")
-            for frame in channel.reader.expire():
-                self._serve(channel, frame)
+            self._serve_all(channel, channel.reader.expire())
             self._count_rejected(channel)
 
     def _serve(self, channel: Channel, frame: Frame) -> None:
@@ -233,9 +238,6 @@ class Communication:
 
     def _read(self, channel: Channel, data: bytes) -> None:
         slots = channel.slots
-        if len(slots) >= PENDING_A_CHANNEL_MAX:
-            self._counters.add("questions_dropped")
-            return
         if self._snapshot is not None and len(data) == 4:
             octets = self._snapshot.octets(int.from_bytes(data, "little"))
             if octets is not None:
@@ -275,7 +277,7 @@ class Communication:
 
     def _end_if_answered(self, channel: Channel) -> None:
         """Close a channel whose far end asks nothing more, once its last answer has gone out."""
-        if channel.slots or channel not in self._channels:
+        if channel.slots or channel.waiting or channel not in self._channels:
             return
         self._channels.discard(channel)
         if channel.delay_ns:
@@ -351,12 +353,10 @@ class Communication:
 
     def _in_turn(self, channel: Channel, act: Act) -> None:
         """Run `act` as soon as the questions before it are answered."""
-        if not channel.slots:
-            act()
-        elif len(channel.slots) < PENDING_A_CHANNEL_MAX:
+        if channel.slots:
             channel.slots.append([act])
         else:
-            self._counters.add("questions_dropped")
+            act()
 
     def _send(self, channel: Channel, control: int, field: bytes) -> None:
         octets = self._station.encode(control, field, channel.preamble)
@@ -380,6 +380,10 @@ _NOT_HERE_ERRORS = {
     Function2007.OUTPUT: ERR_OTHER,
 }
 """ERR of the functions that are not there yet; the others need a password, and none is valid yet."""
+
+
+def _nothing() -> None:
+    """A channel that is not attached yet has nobody to tell."""
 
 
 def _is_secret(di: bytes) -> bool:

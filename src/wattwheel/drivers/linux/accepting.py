@@ -56,8 +56,8 @@ class AcceptingChannel:
         else:
             self._channel.write(octets)
 
-    def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` whenever octets have come on any connection."""
+    def on_arrival(self, action: Callable[[], None] | None) -> None:
+        """Call `action` whenever octets have come on any connection; None: nobody."""
         self._action = action
         if self._channel is not None:
             self._channel.on_arrival(action)

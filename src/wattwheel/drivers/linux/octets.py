@@ -39,10 +39,15 @@ class _Descriptor:
         self._arrival: Action | None = None
         os.set_blocking(descriptor, False)
 
-    def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` whenever octets have come or the far end has gone."""
+    def on_arrival(self, action: Callable[[], None] | None) -> None:
+        """Call `action` whenever octets have come or the far end has gone; None: nobody."""
         self._arrival = action
-        self._loop.watch(self._descriptor, action)
+        if action is None:
+            self._loop.unwatch_readable(self._descriptor)
+        elif self._is_closed or self._is_over:
+            self._loop.call_at(0, action)
+        else:
+            self._loop.watch(self._descriptor, action)
 
     @property
     def is_closed(self) -> bool:

@@ -144,6 +144,7 @@ class SimChannel:
         self._side, self._loop = side, loop
         self._is_given_back = False
         self._has_news = bool(side.arrived)
+        self._watch: Watch | None = None
 
     def read(self) -> bytes:
         """All octets that have arrived."""
@@ -163,15 +164,20 @@ class SimChannel:
         if self._loop is not None:
             self._loop.operate()
 
-    def on_arrival(self, action: Callable[[], None]) -> None:
-        """Call `action` whenever octets have come or the far end has gone."""
+    def on_arrival(self, action: Callable[[], None] | None) -> None:
+        """Call `action` whenever octets have come or the far end has gone; None: nobody."""
         side = self._side
+        side.on_news = None
+        if self._watch is not None:
+            self._watch.is_ready, self._watch = _never, None
+        if action is None:
+            return
         if self._loop is None:
             side.on_news = action
             if side.arrived or side.is_closed:
                 side.wire.clock.call_at(side.wire.clock.now_ns(), action)
             return
-        watch: Watch = self._loop.watch(self._is_ready, partial(self._call, action))
+        self._watch = watch = self._loop.watch(self._is_ready, partial(self._call, action))
 
         def news() -> None:
             self._has_news = True
@@ -285,3 +291,8 @@ class SimListener:
     def close(self) -> None:
         """Shut the door; open channels stay."""
         self._watch = None
+
+
+def _never() -> bool:
+    """What a watch that was taken back looks at."""
+    return False

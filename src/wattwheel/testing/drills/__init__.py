@@ -42,6 +42,12 @@ def _hostile(times: int, seed: int) -> Score:
     return drill(times, seed)
 
 
+def _crowd(times: int, seed: int) -> Score:
+    from wattwheel.testing.drills.crowd import drill
+
+    return drill(times, seed)
+
+
 class Drill(NamedTuple):
     """A drill and how often it does what it does when nobody says."""
 
@@ -54,8 +60,10 @@ DRILLS = {
     "fuzz": Drill(_fuzz, 10_000_000),
     "hostile": Drill(_hostile, 1),
     "restarts": Drill(_restarts, 1000),
+    "crowd": Drill(_crowd, 1000),
 }
-"""By name. `times` counts kills of cores, octets on each type of channel, rounds of attempts, kills of partitions."""
+"""By name. `times` counts kills of cores, octets on each type of channel, rounds of attempts, kills of partitions, and
+requests of each of the crowd."""
 
 
 def run(name: str, times: int | None = None, seed: int | None = None) -> dict[str, Any]:
