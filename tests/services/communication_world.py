@@ -187,7 +187,7 @@ class World:
         self.snapshot = Cell(self.clock)
         self.door, self.serial = Door(), Line(self.clock, "serial")
         self.devices = {"door": self.door, "serial": self.serial}
-        settings = {"address": ADDRESS, "listeners": ["door"], "lines": ["serial"]} | settings
+        settings = {"address": ADDRESS, "listeners": ["door"], "lines": ["serial"], "asks_under_way": 2048} | settings
         queuing = [
             QueuingPortSpec(TO_BUS, "SOURCE", ("x",), 4096, 1024),
             QueuingPortSpec(FROM_BUS, "DESTINATION", ("y",), 4096, 1024),
