@@ -60,15 +60,21 @@ class Bench:
         schedule: ScheduleConfig = NO_WINDOWS,
         health: HealthConfig = DEFAULT_HEALTH,
         system: tuple[str, ...] = (),
+        clock: SimClock | None = None,
+        devices: dict[str, dict[str, Any]] | None = None,
     ) -> None:
         chance = random.Random(seed)
-        self.clock = SimClock(chance=chance)
+        self.clock = clock or SimClock(chance=chance)
         self.host = SimProcessHost(self.clock, body_runner(entries), chance)
+        for own in (devices or {}).values():
+            for device, thing in own.items():
+                self.host.grant_device(device, thing)
         partitions = tuple(
             PartitionConfig(
                 name,
                 "tests.bench:Puppet",
                 msgspec.json.encode((settings or {}).get(name, {})),
+                tuple((devices or {}).get(name, {})),
                 stop_rank=(stop_ranks or {}).get(name, 0),
                 is_system=name in system,
             )
@@ -105,9 +111,11 @@ def queuing(name: str, source: str, destination: str, size: int = 4096, depth: i
     return QueuingChannelConfig(name, _end(source), (_end(destination),), size, depth)
 
 
-def sampling(name: str, source: str, *destinations: str, calls: tuple[str, ...] = ()) -> SamplingChannelConfig:
+def sampling(
+    name: str, source: str, *destinations: str, calls: tuple[str, ...] = (), size: int = 4096
+) -> SamplingChannelConfig:
     """A cell between ports given as `partition.port`."""
-    return SamplingChannelConfig(name, _end(source), tuple(map(_end, destinations)), arrival_calls=calls)
+    return SamplingChannelConfig(name, _end(source), tuple(map(_end, destinations)), size, calls)
 
 
 def _end(text: str) -> PortEnd:

@@ -56,6 +56,9 @@ class Channel:
     def has_room(self):
         return True
 
+    def count(self):
+        return 0
+
     def length(self):
         return len(self.messages)
 

@@ -338,6 +338,9 @@ class Ports:
     def has_room(self) -> bool:
         return True
 
+    def count(self) -> int:
+        return 0
+
     def length(self) -> int:
         return len(self.requests)
 

@@ -26,6 +26,7 @@ from wattwheel.hil.process import BodySpec, QueuingPortSpec, SamplingPortSpec
 
 KERNEL_PORT = "kernel"  # queuing, from every partition to the kernel
 COUNTERS_PORT = "counters"  # sampling, from every partition to the kernel
+VIRTUAL_PORTS_PORT = "virtual_ports"  # sampling, from the partition that has the network to the kernel
 CLOCK_PORT = "clock"  # sampling, from the platform service to whoever reads the calendar
 COUNTERS_MAX = 64
 COUNTERS_PUBLISH_NS = 500_000_000

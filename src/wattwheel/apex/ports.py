@@ -20,6 +20,7 @@ class QueuingSourcePort:
         self.has_room = end.has_room
         self.on_space: Callable[[Callable[[], None]], None] = end.on_space
         self.length = end.length
+        self.count = end.count
 
 
 class QueuingDestinationPort:
@@ -33,6 +34,7 @@ class QueuingDestinationPort:
         self.done = end.consume
         self.on_message: Callable[[Callable[[], None] | None], None] = end.on_arrival
         self.length = end.length
+        self.count = end.count
         self.take_overflow: Callable[[], bool] = getattr(end, "take_overflow", _nothing_lost)
 
 

@@ -45,6 +45,10 @@ class SpreadSource:
         for source in self._sources:
             source.on_space(action)
 
+    def count(self) -> int:
+        """Messages that have gone to the first destination."""
+        return self._sources[0].count()
+
     def length(self) -> int:
         """Messages under way to the slowest destination."""
         return max(source.length() for source in self._sources)

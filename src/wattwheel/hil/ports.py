@@ -31,6 +31,9 @@ class QueuingSource(Protocol):
     def length(self) -> int:
         """Messages under way, as far as this end knows."""
 
+    def count(self) -> int:
+        """Messages that have gone into the channel since it was made, from this end and its predecessors."""
+
 
 class QueuingDestination(Protocol):
     """The receiving end of a queuing channel.
@@ -55,6 +58,9 @@ class QueuingDestination(Protocol):
 
     def length(self) -> int:
         """Messages that wait, as far as this end knows."""
+
+    def count(self) -> int:
+        """Messages that were let go of since the channel was made, by this end and its predecessors."""
 
 
 class LossyDestination(QueuingDestination, Protocol):

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import termios
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,7 @@ from wattwheel.drivers.linux.own_code import find_own_code
 from wattwheel.drivers.linux.sandbox import Offer, Wall
 
 OFFER = sandbox.probe()
-MEMORY = 64 * 1024 * 1024
+MEMORY = 512 * 1024 * 1024  # much more than the forking test process has itself
 GOT_THROUGH = "got through"
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 CLONE_NEWUSER = 0x10000000
@@ -180,6 +181,29 @@ def test_a_wire_that_was_granted_is_served():
         caller.sendall(b"abc")
         assert tried(serve, has_wires=True) == GOT_THROUGH
         assert caller.recv(16) == b"cba"
+
+
+def test_the_network_is_there_for_who_was_granted_it_and_only_of_the_internets_families():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+
+        def call():
+            with socket.create_connection(address) as connection:
+                connection.sendall(b"abc")
+
+        def serve():
+            with socket.create_server(("127.0.0.1", 0)) as own:
+                assert own.getsockname()[1]
+
+        assert tried(call) == "EPERM"
+        assert tried(call, has_network=True) == GOT_THROUGH
+        with listener.accept()[0] as taken:
+            assert taken.recv(3) == b"abc"
+        assert tried(serve, has_network=True) == GOT_THROUGH
+    for family in (socket.AF_UNIX, socket.AF_NETLINK, socket.AF_PACKET, socket.AF_CAN):
+        assert tried(lambda family=family: socket.socket(family, socket.SOCK_RAW), has_network=True) == "EPERM"
+    assert tried(lambda: os.memfd_create("hoard"), has_network=True) == "EPERM"
+    assert tried(lambda: Path("/etc/passwd").read_bytes(), has_network=True) == "EACCES"
 
 
 def test_no_memory_beyond_the_bound():

@@ -38,15 +38,16 @@ def version() -> int:
     return max(0, int(found))
 
 
-def restrict(readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(readable: Iterable[str], writable: Iterable[str], has_network: bool = False) -> None:
     """Leave this process, for good, only what lies beneath these paths; those it cannot find are passed over.
 
-    Also no TCP to bind or connect, no abstract Unix socket and no signal to outside, as far as the kernel's ABI goes.
-    Raises OSError.
+    Also no TCP to bind or connect (unless it `has_network`), no abstract Unix socket and no signal to outside, as
+    far as the kernel's ABI goes. Raises OSError.
     """
     abi = version()
     rights = _RIGHTS.get(abi, _RIGHTS_NEWEST)
-    attributes = _Attributes(rights, _NETWORK if abi >= _NETWORK_FROM else 0, _SCOPE if abi >= _SCOPE_FROM else 0)
+    network = _NETWORK if abi >= _NETWORK_FROM and not has_network else 0
+    attributes = _Attributes(rights, network, _SCOPE if abi >= _SCOPE_FROM else 0)
     size = 24 if abi >= _SCOPE_FROM else 16 if abi >= _NETWORK_FROM else 8
     ruleset = _call(_CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0)
     try:

@@ -190,6 +190,10 @@ class LinuxQueuingSource:
         """Messages under way, by the counters."""
         return min(max(0, self._own[0] - self._other[0]), self.depth)
 
+    def count(self) -> int:
+        """Messages that have gone into the channel since it was made, from this end and its predecessors."""
+        return self._own[0]
+
     def _await_space(self) -> None:
         if self._on_space is None:
             return
@@ -287,6 +291,10 @@ class LinuxQueuingDestination:
     def length(self) -> int:
         """Messages that wait, by the counters."""
         return min(max(0, self._other[0] - self._own[0]), self.depth)
+
+    def count(self) -> int:
+        """Messages that were let go of since the channel was made, by this end and its predecessors."""
+        return self._own[0]
 
     def close(self) -> None:
         """Give this hold back; the channel stays, with the message that was not consumed."""

@@ -28,6 +28,7 @@ from wattwheel.drivers.linux.zygote import DESCRIPTORS_A_MESSAGE_MAX, Birth, Rep
 from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec
 from wattwheel.model.errors import ConfigError
 
+NETWORK_DEVICE = "network"  # lets a partition make sockets of its own
 STOP_LOOKS_MAX = 2000  # looks at a process that was told to stop; it does within microseconds
 FORK_FAILED = EXIT_NO_ROOM
 
@@ -260,6 +261,7 @@ class LinuxProcessHost:
             code=sandbox.code_of(spec.entry) if spec.entry else (),
             folders=tuple(device.folder for device in devices if device.folder is not None),
             has_wires=any(device.descriptors for device in devices),
+            has_network=NETWORK_DEVICE in spec.devices,
             niceness=spec.niceness,
         )
 

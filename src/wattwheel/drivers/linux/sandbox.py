@@ -79,6 +79,7 @@ class Wall(msgspec.Struct, frozen=True):
         code: where the partition's own code lies, if not with ours.
         folders: what it may write to.
         has_wires: it was granted sockets or lines of the outside, which it may shut down.
+        has_network: it was granted the network: it may make TCP sockets of its own.
         niceness: how far behind the others it stands for the processor.
     """
 
@@ -88,6 +89,7 @@ class Wall(msgspec.Struct, frozen=True):
     code: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     has_wires: bool = False
+    has_network: bool = False
     niceness: int = 0
 
 
@@ -131,11 +133,11 @@ def put_up(wall: Wall) -> None:
         with suppress(OSError):  # one that was deleted meanwhile: it could be neither made nor granted later
             make_folder(Path(folder))
     if wall.offer.landlock:
-        landlock.restrict((*code_folders(), *wall.code), wall.folders)
+        landlock.restrict((*code_folders(), *wall.code), wall.folders, wall.has_network)
     _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
     if wall.offer.seccomp:
-        also = _also(wall.has_wires, bool(wall.folders))
-        seccomp.install(seccomp.program(platform.machine(), os.getpid(), also))
+        also = _also(wall.has_wires or wall.has_network, bool(wall.folders))
+        seccomp.install(seccomp.program(platform.machine(), os.getpid(), also, wall.has_network))
 
 
 def _also(has_wires: bool, has_folder: bool) -> tuple[str, ...]:

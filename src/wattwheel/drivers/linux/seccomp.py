@@ -25,7 +25,7 @@ _SET_SECCOMP, _MODE_FILTER = 22, 2
 _INSTRUCTION = struct.Struct("<HBBI")
 _AF_UNIX = 1
 PATTERNS_MAX = 8
-"""Different filters kept ready; there are four."""
+"""Different filters kept ready; there are six."""
 
 _YOUNGEST = 463
 """The first number that this table does not know: setxattrat and all that came after it."""
@@ -191,6 +191,11 @@ _LOOKS: Mapping[str, _Look] = {
 }
 
 
+OF_THE_NETWORK = ("socket", "connect", "bind")
+_INTERNET = _Look((41, 198), 0, allowed=(2, 10))
+"""Sockets of a partition with the network: of the internet's two families, and of no other."""
+
+
 def is_available() -> bool:
     """Whether this kernel takes filters and this machine is in the table."""
     if platform.machine() not in ARCHITECTURES:
@@ -199,13 +204,16 @@ def is_available() -> bool:
     return bool(refused == -1 and ctypes.get_errno() == errno.EFAULT)
 
 
-def program(machine: str, own_pid: int, also: tuple[str, ...] = ()) -> bytes:
-    """The filter for `machine` (a key of `ARCHITECTURES`). `also`: further names, in `OPTIONAL`, to refuse."""
-    return _pattern(machine, also).replace(_OWN_PID.to_bytes(4, "little"), own_pid.to_bytes(4, "little"))
+def program(machine: str, own_pid: int, also: tuple[str, ...] = (), has_network: bool = False) -> bytes:
+    """The filter for `machine` (a key of `ARCHITECTURES`). `also`: further names, in `OPTIONAL`, to refuse.
+
+    `has_network`: TCP sockets may be made, bound and connected.
+    """
+    return _pattern(machine, also, has_network).replace(_OWN_PID.to_bytes(4, "little"), own_pid.to_bytes(4, "little"))
 
 
 @lru_cache(maxsize=PATTERNS_MAX)
-def _pattern(machine: str, also: tuple[str, ...]) -> bytes:
+def _pattern(machine: str, also: tuple[str, ...], has_network: bool) -> bytes:
     """The filter with `_OWN_PID` in it: made once, before bodies are forked."""
     own = ARCHITECTURES[machine]
     code = [
@@ -219,12 +227,15 @@ def _pattern(machine: str, also: tuple[str, ...]) -> bytes:
     code += [(_AT_LEAST, 0, 1, _YOUNGEST), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
     for numbers in UNKNOWN.values():
         code += [(_EQUAL, 0, 1, numbers[own.column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    for name, numbers_or_none in {**FORBIDDEN, **{name: OPTIONAL[name] for name in also}}.items():
+    forbidden = {**FORBIDDEN, **{name: OPTIONAL[name] for name in also}}
+    for name in OF_THE_NETWORK if has_network else ():
+        del forbidden[name]
+    for name, numbers_or_none in forbidden.items():
         number = numbers_or_none[own.column]
         if number is not None:
             assert number < _YOUNGEST, name
             code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
-    for look in _LOOKS.values():
+    for look in (*_LOOKS.values(), *((_INTERNET,) if has_network else ())):
         code += _looked(look, own.column)
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)

@@ -61,6 +61,7 @@ class SimWire:
         self.chance = chance or random.Random(0)
         self.octet_ns = 0.0 if octets_per_s is None else 1e9 / octets_per_s
         self.is_connection = is_connection
+        self.is_mute = False  # swallows whatever is put on it
         self.name = name
         self.near, self.far = WireSide(self), WireSide(self)
         self.near.other, self.far.other = self.far, self.near
@@ -83,6 +84,8 @@ class WireSide:
         wire = self.wire
         if self.is_closed or self.other.is_closed:
             return len(octets)
+        if wire.is_mute:
+            return 0
         room = BUFFER_OCTETS_MAX - self._under_way - len(self.other.arrived)
         dropped = max(0, len(octets) - room)
         octets = octets[: len(octets) - dropped]
@@ -249,13 +252,18 @@ class SimDoor:
 
     def connect(self) -> SimChannel:
         """A new connection: the head-end's end of it. It waits until a body takes it."""
+        wire = self.dial()
+        return SimChannel(wire.near, None, wire.name)
+
+    def dial(self) -> SimWire:
+        """The wire of a new connection, whose far side the body takes."""
         self._number += 1
         name = f"{self.name}/{self._number}"
         wire = SimWire(self._clock, self._chance, self.faults, is_connection=True, name=name)
         self._waiting.append(wire)
         if self._listener is not None:
             self._listener.tell()
-        return SimChannel(wire.near, None, name)
+        return wire
 
     def open(self, loop: SimLoop) -> SimListener:
         """The listener of a new body."""

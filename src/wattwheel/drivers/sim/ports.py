@@ -71,6 +71,10 @@ class SimQueuingSource:
         """Messages under way."""
         return len(self._channel.messages)
 
+    def count(self) -> int:
+        """Messages that have gone into the channel since it was made, from this end and its predecessors."""
+        return self._channel.sent
+
 
 class SimQueuingDestination:
     """`hil.ports.QueuingDestination` of a simulated process."""
@@ -106,6 +110,10 @@ class SimQueuingDestination:
     def length(self) -> int:
         """Messages that wait."""
         return len(self._channel.messages)
+
+    def count(self) -> int:
+        """Messages that were let go of since the channel was made, by this end and its predecessors."""
+        return self._channel.sent - len(self._channel.messages)
 
 
 class SimSamplingChannel:
