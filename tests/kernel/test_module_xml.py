@@ -381,7 +381,10 @@ def test_what_is_offered_fits():
     ("offer", "words"),
     [
         (OFFER._replace(devices=("store", "core_link")), "found 'nobody with core_link'"),
-        (OFFER._replace(devices=("core_link",)), "found 'store'; allowed: what this meter's settings open: core_link"),
+        (
+            OFFER._replace(devices=("core_link",)),
+            "found 'store'; allowed: what there is, and this meter's settings open",
+        ),
         (OFFER._replace(kernel_ports={"readings": "DESTINATION"}), "no such port readings of the kernel"),
         (OFFER._replace(kernel_ports={"level": "SOURCE"}), "the kernel's port level as its SOURCE"),
     ],

@@ -4,7 +4,7 @@ import pytest
 
 from wattwheel.model.errors import BadInput
 from wattwheel.testing import drills
-from wattwheel.testing.drills import crowd, fuzz, hostile, hostile_partition, kills
+from wattwheel.testing.drills import crowd, fuzz, hostile, hostile_partition, kills, link_cut
 from wattwheel.testing.drills.score import FAILURES_TOLD_MAX, Score
 
 KILLS = 6
@@ -98,6 +98,25 @@ def test_hostile(monkeypatch):
     user = next(row for row in document["details"] if row["what"] == "user")
     assert user["user"] != 0
     assert next(row for row in document["details"] if row["what"] == "level")["not_run"] == ["L0", "L1", "L3"]
+
+
+def test_link_cut():
+    document = drills.run("link-cut", 6, 2)
+    assert document["ok"], failed(document)
+    assert set(document) == KEYS
+    ways = [row for row in document["details"] if row["what"] == "way"]
+    assert [row["messages"] > 300 for row in ways] == [True, True]
+    assert sum(row["times"] for row in document["details"] if row["what"] == "strikes") == 6
+
+
+def test_link_cut_fails_where_a_message_is_lost(monkeypatch):
+    mistaken = link_cut.MODULE.replace(
+        "wattwheel.testing.drills.link_partitions:send", "tests.testing.skipping_sender:send"
+    )
+    monkeypatch.setattr(link_cut, "MODULE", mistaken)
+    monkeypatch.setattr(link_cut, "PATIENCE_S", 2.0)
+    document = drills.run("link-cut", 1, 2)
+    assert any("lost, doubled or out of order" in row["found"] for row in failed(document))
 
 
 def test_crowd(monkeypatch):

@@ -94,6 +94,12 @@ def _socket(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -
     return descriptors[0]
 
 
+def _network(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
+    from wattwheel.drivers.linux.network import LinuxNetwork
+
+    return LinuxNetwork(loop, name)
+
+
 def _loop(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> object:
     return loop
 
@@ -105,6 +111,7 @@ _DEVICES: dict[str, Callable[[EpollLoop, list[int], Any, str], object]] = {
     "store": _records,
     "socket": _socket,
     "loop": _loop,
+    "network": _network,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import signal
@@ -16,7 +17,7 @@ from wattwheel import __version__
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.codes import OperatingMode, ReturnCode, Validity
 from wattwheel.apex.messages import Control, Message
-from wattwheel.apex.partition import StartContext
+from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.observing import channel_table, partition_table
@@ -27,7 +28,7 @@ from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
 from wattwheel.drivers.linux.ports import LinuxQueuingDestination
-from wattwheel.drivers.linux.process import LinuxProcessHost
+from wattwheel.drivers.linux.process import NETWORK_DEVICE, LinuxProcessHost
 from wattwheel.drivers.linux.sandbox import Offer
 from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
 from wattwheel.drivers.spread import spread
@@ -107,7 +108,7 @@ def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
 def bounded(document: dict[str, Any], octets_max: int) -> bytes:
     """The status document as JSON of at most `octets_max`: what partitions themselves have said is left out first."""
     octets = msgspec.json.encode(document)
-    for key in ("counters", "health"):
+    for key in ("counters", "health", "virtual_ports"):
         if len(octets) > octets_max:
             document = {**document, key: type(document[key])()}
             octets = msgspec.json.encode(document)
@@ -134,6 +135,8 @@ class Operator:
         self._offer = offer
         self._channels = channels
         self._readings = context.sampling_destination("readings")
+        has_table = context.has_port(VIRTUAL_PORTS_PORT)
+        self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._bus = BusPort(context) if context.has_port(TO_BUS) else None
         self._decoder = msgspec.msgpack.Decoder(Readings)
@@ -175,6 +178,13 @@ class Operator:
         readings = self._decoder.decode(message)
         return readings if validity is Validity.VALID else msgspec.structs.replace(readings, quality=Quality.STALE)
 
+    def _table(self) -> list[dict[str, Any]]:
+        """The virtual ports, as the partition that has the network has shown them last."""
+        octets = self._virtual_ports.read()[0] if self._virtual_ports is not None else None
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            return msgspec.json.decode(octets or b"[]", type=list[dict[str, Any]])
+        return []
+
     def _look(self) -> None:
         self.check_ready()
         if self._status is not None:
@@ -197,6 +207,7 @@ class Operator:
             "isolation_reasons": self._offer.reasons,
             "clock": self._context.clock.calendar().isoformat(timespec="seconds").replace("+00:00", "Z"),
             "link": "down" if readings is None else "up" if readings.quality == "valid" else "stale",
+            "virtual_ports": self._table(),
             "transformer": {"current_ratio": meter.current_ratio, "voltage_ratio": meter.voltage_ratio},
             "pids": {
                 "board": os.getppid(),
@@ -278,6 +289,7 @@ def run_kernel(
         host.grant_device(name, descriptors)
     store_folder = str(folder / STORE_FOLDER)
     host.grant_device("store", [], store_folder, store_folder)
+    host.grant_device(NETWORK_DEVICE, [])
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
     config = with_users(doors.module)

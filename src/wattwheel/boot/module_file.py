@@ -20,6 +20,7 @@ from wattwheel.kernel.config import ModuleConfig, PartitionConfig
 from wattwheel.model.errors import BadInput, ConfigError
 
 LISTENER, LINE, PAGE_SOCKET, CORE_LINK, STORE = "listener:tcp", "line:serial", "socket:web", "core_link", "store"
+NETWORK = "network"
 KERNEL_PORTS = {"readings": "DESTINATION"}
 """What the kernel cannot do without: whether a meter is ready shows in its readings."""
 
@@ -50,7 +51,7 @@ def module_of(
     from wattwheel.kernel.module_xml import Offer, read_module  # only who has a file pays for reading it
 
     page = (PAGE_SOCKET,) if settings.web.enabled else ()
-    offer = Offer((*listeners, *lines, *page, CORE_LINK, STORE), KERNEL_PORTS)
+    offer = Offer((*listeners, *lines, *page, CORE_LINK, STORE), KERNEL_PORTS, (NETWORK,))
     config = read_module(_octets_of(Path(settings.module.file)), settings.module.file, offer)
     return _with_settings(config, settings, lines, listeners)
 

@@ -30,7 +30,7 @@ from wattwheel.kernel.config import (
 LONG_NAME_LENGTH_MAX = 64  # of channels and devices, which no APEX service names
 ENTRY_LENGTH_MAX = 200
 IDENTIFIER_MAX = 65_535
-CHANNELS_MAX = 512
+CHANNELS_MAX = 1024
 WINDOWS_MAX = 512
 HEALTH_ROWS_MAX = 512
 GRANTS_MAX = 1024

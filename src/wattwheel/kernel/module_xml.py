@@ -26,6 +26,7 @@ from wattwheel.kernel.config import (
 )
 from wattwheel.kernel.module_rules import About, json_fault, problems_of
 from wattwheel.kernel.module_xml_channels import ChannelReader
+from wattwheel.kernel.virtual_channels import links_of
 from wattwheel.kernel.xml_schema import BOOLEANS, Element, Fault, SchemaReader, faults_in
 from wattwheel.kernel.xml_tree import Document, Node, read_document
 from wattwheel.model.errors import ConfigError, ModuleConfigError
@@ -44,10 +45,12 @@ class Offer(NamedTuple):
     Attributes:
         devices: each is granted to exactly one partition.
         kernel_ports: ports of the kernel that must be joined to a channel, and in which direction.
+        spare_devices: each may be granted to one partition, and need not.
     """
 
     devices: Sequence[str]
     kernel_ports: Mapping[str, str] = {}
+    spare_devices: Sequence[str] = ()
 
 
 def schema_octets() -> dict[str, bytes]:
@@ -121,7 +124,7 @@ class _Reader:
     def module(self) -> ModuleConfig:
         """The module, as far as it can be made; `faults` tells what is amiss."""
         partitions = self._partitions()
-        channels = ChannelReader(self._root, self._names, self.fault, self._lines)
+        channels = ChannelReader(self._root, self._names, links_of(partitions), self.fault, self._lines)
         channels.read()
         root = self._root.attributes
         return ModuleConfig(
@@ -266,8 +269,9 @@ class _Reader:
             name = node.attributes["PartitionName"]
             for device in node.named("ww:Device"):
                 wanted = device.attributes["Name"]
-                if wanted not in offer.devices:
-                    allowed = f"what this meter's settings open: {', '.join(offer.devices)}"
+                if wanted not in (*offer.devices, *offer.spare_devices):
+                    known = ", ".join((*offer.devices, *offer.spare_devices))
+                    allowed = f"what there is, and this meter's settings open: {known}"
                     self.fault(device, f"Partition {name} ww:Device", wanted, allowed)
                 elif wanted in owners:
                     self.fault(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from wattwheel.kernel.config import KERNEL, PortEnd, QueuingChannelConfig, SamplingChannelConfig
 from wattwheel.kernel.module_rules import About
+from wattwheel.kernel.virtual_channels import NUMBER_MAX, kept_cells, port_name, table_cells
 from wattwheel.kernel.xml_schema import BOOLEANS
 from wattwheel.kernel.xml_tree import Node
 
@@ -28,6 +29,7 @@ class _Port(NamedTuple):
     kind: str = ""
     size: int = 0
     depth: int = 0
+    is_link: bool = False
 
     def end(self) -> PortEnd:
         """As an end of a channel."""
@@ -40,7 +42,7 @@ class _Port(NamedTuple):
     @property
     def wants_call(self) -> bool:
         """Whether its reader is told of each new message."""
-        return BOOLEANS[self.node.attributes.get("ww:ArrivalCall", "false").strip()]
+        return self.is_link or BOOLEANS[self.node.attributes.get("ww:ArrivalCall", "false").strip()]
 
 
 class ChannelReader:
@@ -51,9 +53,14 @@ class ChannelReader:
         sampling: channels of sampling ports, in their order.
     """
 
-    def __init__(self, root: Node, names: Mapping[int, str], tell: Tell, lines: dict[About, int]) -> None:
-        """`names`: partitions by their identifiers; `lines`: where each channel stands is noted there."""
-        self._root, self._names, self._tell, self._lines = root, names, tell, lines
+    def __init__(
+        self, root: Node, names: Mapping[int, str], links: dict[str, str], tell: Tell, lines: dict[About, int]
+    ) -> None:
+        """`names`: partitions by their identifiers; `links`: partitions by the links to other modules that they have;
+        `lines`: where each channel stands is noted there.
+        """
+        self._root, self._names, self._links, self._tell, self._lines = root, names, links, tell, lines
+        self._has_links = False
         self._ports: dict[tuple[int, str], _Port] = {}
         self._joined: set[tuple[int, str]] = set()
         self.queuing: list[QueuingChannelConfig] = []
@@ -77,6 +84,8 @@ class ChannelReader:
             if key not in self._joined:
                 found = f"port {port.name} in no channel"
                 self._tell(port.node, f"Partition {port.partition}", found, "each port in one channel", "")
+        if self._has_links:
+            self.sampling += [*kept_cells(self.queuing, self._links), *table_cells(self._links)]
 
     def _declare_ports(self, partition: Node) -> None:
         name, identifier = partition.attributes["PartitionName"], int(partition.attributes["PartitionIdentifier"])
@@ -113,11 +122,7 @@ class ChannelReader:
     def _port(self, channel: str, role: Node, end: Node) -> _Port | None:
         """The port that `end` names, taken by this channel. None: a fault was told."""
         if end.name == "Pseudo_Partition":
-            own = end.attributes
-            if own["Name"] != KERNEL:
-                self._tell(end, f"channel {channel} Pseudo_Partition Name", own["Name"], KERNEL, "Name")
-                return None
-            return _Port(KERNEL, own["Procedure"], end, role.name.upper())
+            return self._pseudo_port(channel, role, end)
         identifier, wanted = int(end.attributes["PartitionIdentifier"]), end.attributes["PortName"]
         where = f"channel {channel} {role.name}"
         if identifier not in self._names:
@@ -140,6 +145,21 @@ class ChannelReader:
             self._tell(end, where, f"port {wanted}, a {port.direction}", f"a port that is a {role.name.upper()}", "")
             return None
         return port
+
+    def _pseudo_port(self, channel: str, role: Node, end: Node) -> _Port | None:
+        name, procedure = end.attributes["Name"], end.attributes["Procedure"]
+        where = f"channel {channel} Pseudo_Partition"
+        if name == KERNEL:
+            return _Port(KERNEL, procedure, end, role.name.upper())
+        if name not in self._links:
+            self._tell(end, f"{where} Name", name, ", ".join((KERNEL, *self._links)), "Name")
+            return None
+        port = port_name(name, procedure)
+        if port is None:
+            self._tell(end, f"{where} Procedure", procedure, f"a port number, 1 to {NUMBER_MAX}", "Procedure")
+            return None
+        self._has_links = True
+        return _Port(self._links[name], port, end, role.name.upper(), is_link=True)
 
     def _agrees(self, channel: str, end: Node, port: _Port, first: _Port) -> bool:
         """Whether `port` is of the kind and size of `first`, the channel's first declared port."""

@@ -48,6 +48,12 @@ def _crowd(times: int, seed: int) -> Score:
     return drill(times, seed)
 
 
+def _link_cut(times: int, seed: int) -> Score:
+    from wattwheel.testing.drills.link_cut import drill
+
+    return drill(times, seed)
+
+
 class Drill(NamedTuple):
     """A drill and how often it does what it does when nobody says."""
 
@@ -61,9 +67,10 @@ DRILLS = {
     "hostile": Drill(_hostile, 1),
     "restarts": Drill(_restarts, 1000),
     "crowd": Drill(_crowd, 1000),
+    "link-cut": Drill(_link_cut, 100),
 }
 """By name. `times` counts kills of cores, octets on each type of channel, rounds of attempts, kills of partitions, and
-requests of each of the crowd."""
+requests of each of the crowd, cuts."""
 
 
 def run(name: str, times: int | None = None, seed: int | None = None) -> dict[str, Any]:
