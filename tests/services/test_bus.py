@@ -42,6 +42,7 @@ class Wired:
         users: dict[str, str] | None = None,
         grants: tuple[tuple[str, str], ...] = (),
         quotas: dict[str, int] | None = None,
+        system: tuple[str, ...] = (),
     ) -> None:
         self.partners = {name: Partner((answers or {}).get(name, echo(name))) for name in names}
         rights = dict.fromkeys(names, ALL_RIGHTS) if rights is None else rights
@@ -55,7 +56,7 @@ class Wired:
         }
         self.bus = Puppet(bus.start)
         entries = {"bus": self.bus, **self.partners}
-        self.bench = Bench(entries, bus_channels(names, depth), settings={"bus": document}, seed=seed)
+        self.bench = Bench(entries, bus_channels(names, depth), settings={"bus": document}, seed=seed, system=system)
         self.bench.run()
 
     def __getitem__(self, name: str) -> Partner:
@@ -304,6 +305,22 @@ def test_a_quota_of_its_own():
         wired["asker"].bus._send(pack(Message(Kind.REQUEST, READ, 0x00000001, ticket)))
     wired.bench.run()
     assert wired.count("beyond_quota") == 3
+
+
+def test_what_a_partner_may_not_do_is_told_to_the_health_monitor_once_a_second():
+    wired = Wired(rights={"asker": (READ,), "owner": ALL_RIGHTS, "other": ALL_RIGHTS}, system=("bus",))
+    asker = wired["asker"]
+    for _ in range(50):
+        asker.bus._send(pack(Message(Kind.NOTICE, Control.PRESS, 1)))
+        wired.bench.run(0.001)
+    asker.bus._send(b"x")
+    wired.bench.run(3.0)
+    told = [(entry["partition"], entry["error"], entry["detail"]) for entry in wired.bench.module.health.newest(9)]
+    assert told == [
+        ("asker", "ILLEGAL_REQUEST", "bus: refused"),
+        ("asker", "ILLEGAL_REQUEST", "bus: damaged, refused"),
+    ]
+    assert wired.bench.module.modes()["asker"] == "NORMAL"
 
 
 def test_damaged_messages_and_unknown_kinds_are_counted_and_what_stood_before_them_is_served():

@@ -37,6 +37,8 @@ _REQUEST, _REPLY, _NOTICE, _READ = int(Kind.REQUEST), int(Kind.REPLY), int(Kind.
 
 PARTNER_BIT = 2
 LATE_BIT = 3
+REPORT_NS = 1_000_000_000
+"""Between two reports to the health monitor about one partner: what it does meanwhile is counted and told then."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -88,6 +90,8 @@ class _Partner:
         self.outgoing: QueuingSourcePort = context.queuing_source(f"to_{name}")
         self.under_way_max = 2 * settings.quotas.get(name, ASKS_UNDER_WAY)
         self.under_way = 0
+        self.wrongs: set[str] = set()  # what it did and may not, since the last report
+        self.is_reported = False
         self.held: deque[bytes] = deque()
 
     def send(self) -> None:
@@ -144,6 +148,7 @@ class Bus:
     """The routing task over all partners."""
 
     def __init__(self, context: StartContext, settings: BusSettings) -> None:
+        self._context, self._clock = context, context.clock
         self._now_ns = context.clock.now_ns
         self._counters = context.counters
         numbers = {name: number for number, name in enumerate(settings.partners, 1)}
@@ -183,12 +188,12 @@ class Bus:
         while at < end:
             data_at = at + HEAD_OCTETS
             if data_at > end:
-                self._counters.add("damaged")
+                self._wrong(partner, "damaged")
                 return
             kind, control, error, quality, length, _origin, ticket, di = _UNPACK(octets, at)
             at = data_at + length
             if at > end:
-                self._counters.add("damaged")
+                self._wrong(partner, "damaged")
                 return
             data = octets[data_at:at]
             if kind == _REPLY:
@@ -202,7 +207,7 @@ class Bus:
             elif kind == _NOTICE:
                 self._pass_on(partner, control, di, data)
             else:
-                self._counters.add("unknown_kind")
+                self._wrong(partner, "unknown_kind")
 
     def _forward(self, partner: _Partner, control: int, di: int, ticket: int, data: bytes) -> None:
         number = self._owner(control, di)
@@ -215,7 +220,7 @@ class Bus:
             self._answer(partner, control, di, ticket, ERROR_NOT_AUTHORISED)
             return
         if partner.under_way >= partner.under_way_max:
-            self._counters.add("beyond_quota")
+            self._wrong(partner, "beyond_quota")
             self._answer(partner, control, di, ticket, ERROR_OTHER)
             return
         owner = self._partners[number - 1]
@@ -262,8 +267,22 @@ class Bus:
 
     def _refuse(self, partner: _Partner) -> None:
         """Count a message that its sender may not send, also by its name."""
-        self._counters.add("refused")
+        self._wrong(partner, "refused")
         self._counters.add(f"refused_{partner.name}")
+
+    def _wrong(self, partner: _Partner, what: str) -> None:
+        """Count what `partner` may not do, and tell the health monitor: the first at once, the rest a second later."""
+        self._counters.add(what)
+        partner.wrongs.add(what)
+        if not partner.is_reported:
+            self._report(partner)
+
+    def _report(self, partner: _Partner) -> None:
+        wrongs, partner.wrongs = partner.wrongs, set()
+        partner.is_reported = bool(wrongs)
+        if wrongs:
+            self._context.report("illegal_request", f"bus: {', '.join(sorted(wrongs))}", partner.name)
+            self._clock.call_at(self._now_ns() + REPORT_NS, lambda: self._report(partner))
 
     def _answer(self, partner: _Partner, control: int, di: int, ticket: int, error: int) -> None:
         if len(partner.held) >= HELD_MAX:

@@ -48,9 +48,12 @@ SILENT = ("never_answer", *FATAL)
 COUNTED = ("flood", "forge", "truncate", "oversize", "ask_for_the_unknown")
 """Attempts that the bus counts."""
 
+REPORTED = ("flood", "truncate")
+"""Attempts that the bus tells the health monitor of."""
+
 COUNTS = ("refused", "damaged", "unowned", "replies_unasked", "unknown_kind", "notices_unowned", "notices_dropped")
 COUNTED_S_MAX = 10.0
-ORDERS_MAX = 5
+ORDERS_MAX = 20
 LATE = "refused by the bus"
 """No answer within the bus's time limit: the asker gets the error instead."""
 
@@ -196,6 +199,9 @@ class _Round:
             known = self._restarts.get(name, 0)
             if name != NAME:
                 self._score.check(restarts == known, "bystander", f"{attempt}: {name} was started again")
+        if attempt in REPORTED:
+            newest = [entry["error"] for entry in status["health"] if entry["partition"] == NAME]
+            self._score.check("ILLEGAL_REQUEST" in newest, "health", f"{attempt}: no ILLEGAL_REQUEST in the log")
         if attempt in FATAL:
             self._score.check(
                 status["restarts"][NAME] > self._restarts[NAME], "health", f"{attempt}: not started again"

@@ -29,7 +29,7 @@ from wattwheel.apex.store import REQUEST_PORT
 OWN_DI = 0x03300000
 ERROR_NO_DATA = 0x02
 GOT_THROUGH = "got through"
-HOG_NS = 400_000_000  # less than the bus waits for an answer
+HOG_NS = 200_000_000  # half of what an asker waits for an answer
 FLOOD_MESSAGES = 20_000
 HOARD_OCTETS = 300 << 20
 DESCRIPTORS_TRIED = 5000
