@@ -10,7 +10,7 @@ from tests.bench import Bench, queuing, sampling
 from wattwheel.apex.partition import StartContext
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.network import SimNetwork
-from wattwheel.drivers.sim.octets import WireFaults
+from wattwheel.drivers.sim.octets import SimChannel, SimWire, WireFaults
 from wattwheel.services import network
 
 ADDRESS = "10.0.0.1:7001"
@@ -95,7 +95,7 @@ class OneModule:
             settings={"network": {"links": [{"name": "far"} | link], "module": name, "epoch": seed + 1}},
             seed=seed,
             clock=clock,
-            devices={"network": {"network": net}},
+            devices={"network": net if isinstance(net, dict) else {"network": net}},
         )
 
     def table(self):
@@ -106,17 +106,8 @@ class OneModule:
         return self.bench.module.counters().get("network", {})
 
 
-class TwoModules:
-    """Both, and the network between them."""
-
-    def __init__(self, seed=0, faults=SPLIT, sizes=(SIZE, SIZE)):
-        chance = random.Random(seed)
-        self.clock = SimClock(chance=chance)
-        self.net = SimNetwork(self.clock, chance, faults)
-        self.east = OneModule("east", self.clock, self.net, {"listen": ADDRESS}, OUT, IN, 2 * seed, sizes[0])
-        self.west = OneModule("west", self.clock, self.net, {"connect": ADDRESS}, IN, OUT, 2 * seed + 1, sizes[1])
-        self.both = (self.east, self.west)
-        self.run(0.3)
+class Both:
+    """What a test does with two modules."""
 
     def run(self, seconds):
         self.clock.advance(seconds)
@@ -140,3 +131,45 @@ class TwoModules:
         for here, there in ((self.east, self.west), (self.west, self.east)):
             assert there.taker.taken == list(range(1, here.sender.sent + 1))
             assert here.sender.sent == here.sender.limit
+
+
+class LineEnd:
+    """A device: one side of a wire that outlives whoever holds it."""
+
+    def __init__(self, side):
+        self.side = side
+
+    def open(self, loop):
+        def let_go():
+            self.side.on_news = None
+
+        loop.at_end(let_go)
+        return SimChannel(self.side, loop, "line")
+
+
+class TwoModulesOnALine(Both):
+    """The same two with a serial line between them."""
+
+    def __init__(self, seed=0, faults=SPLIT):
+        chance = random.Random(seed)
+        self.clock = SimClock(chance=chance)
+        self.wire = SimWire(self.clock, chance, faults)
+        link = {"line": "line:link"}
+        ends = [{"line:link": LineEnd(side)} for side in (self.wire.near, self.wire.far)]
+        self.east = OneModule("east", self.clock, ends[0], link, OUT, IN, 2 * seed)
+        self.west = OneModule("west", self.clock, ends[1], link, IN, OUT, 2 * seed + 1)
+        self.both = (self.east, self.west)
+        self.run(0.3)
+
+
+class TwoModules(Both):
+    """Both, and the network between them."""
+
+    def __init__(self, seed=0, faults=SPLIT, sizes=(SIZE, SIZE)):
+        chance = random.Random(seed)
+        self.clock = SimClock(chance=chance)
+        self.net = SimNetwork(self.clock, chance, faults)
+        self.east = OneModule("east", self.clock, self.net, {"listen": ADDRESS}, OUT, IN, 2 * seed, sizes[0])
+        self.west = OneModule("west", self.clock, self.net, {"connect": ADDRESS}, IN, OUT, 2 * seed + 1, sizes[1])
+        self.both = (self.east, self.west)
+        self.run(0.3)

@@ -107,6 +107,7 @@ def _loop(loop: EpollLoop, descriptors: list[int], argument: Any, name: str) -> 
 _DEVICES: dict[str, Callable[[EpollLoop, list[int], Any, str], object]] = {
     "listener": _listener,
     "line": _line,
+    "tty": _line,
     "core_link": _core_link,
     "store": _records,
     "socket": _socket,

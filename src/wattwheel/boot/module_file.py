@@ -21,6 +21,9 @@ from wattwheel.model.errors import BadInput, ConfigError
 
 LISTENER, LINE, PAGE_SOCKET, CORE_LINK, STORE = "listener:tcp", "line:serial", "socket:web", "core_link", "store"
 NETWORK = "network"
+TTY = "tty:"
+"""A serial device or pseudo-terminal that a partition is granted by its path, for a link to another module."""
+LINK_BAUD = 115_200
 KERNEL_PORTS = {"readings": "DESTINATION"}
 """What the kernel cannot do without: whether a meter is ready shows in its readings."""
 
@@ -33,6 +36,11 @@ def lines_of(settings: Settings) -> tuple[str, ...]:
 def listeners_of(settings: Settings) -> tuple[str, ...]:
     """Devices of the TCP doors of DL/T 645 that `settings` open."""
     return (LISTENER,) if settings.dlt645.listen != OFF else ()
+
+
+def ttys_of(config: ModuleConfig) -> tuple[str, ...]:
+    """Devices of serial lines that partitions of `config` name by their paths."""
+    return tuple(device for own in config.partitions for device in own.devices if device.startswith(TTY))
 
 
 def module_of(
@@ -51,7 +59,7 @@ def module_of(
     from wattwheel.kernel.module_xml import Offer, read_module  # only who has a file pays for reading it
 
     page = (PAGE_SOCKET,) if settings.web.enabled else ()
-    offer = Offer((*listeners, *lines, *page, CORE_LINK, STORE), KERNEL_PORTS, (NETWORK,))
+    offer = Offer((*listeners, *lines, *page, CORE_LINK, STORE), KERNEL_PORTS, (NETWORK,), (TTY,))
     config = read_module(_octets_of(Path(settings.module.file)), settings.module.file, offer)
     return _with_settings(config, settings, lines, listeners)
 

@@ -23,7 +23,16 @@ from wattwheel.boot.control import SOCKET_NAME
 from wattwheel.boot.core_settings import CoreLink, core_settings
 from wattwheel.boot.isolation import check_isolation
 from wattwheel.boot.kernel_process import SHUTDOWN_STATUS, STORE_FOLDER, Doors, run_kernel
-from wattwheel.boot.module_file import CORE_LINK, LINE, LISTENER, PAGE_SOCKET, module_of
+from wattwheel.boot.module_file import (
+    CORE_LINK,
+    LINE,
+    LINK_BAUD,
+    LISTENER,
+    PAGE_SOCKET,
+    TTY,
+    module_of,
+    ttys_of,
+)
 from wattwheel.boot.preloaded import preload
 from wattwheel.boot.settings import OFF, Settings
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
@@ -80,6 +89,8 @@ class Board:
             self._open_line()
         if own.web.enabled:
             self._addresses["web"] = f"http://{self._listen(PAGE_SOCKET, own.web.listen, 'page door')}"
+        for device in ttys_of(self._module):
+            self._devices[device] = [open_serial(device.removeprefix(TTY), LineSettings(LINK_BAUD, "N"))]
         self._open_core_link()
         self._open_control()
 

@@ -46,11 +46,13 @@ class Offer(NamedTuple):
         devices: each is granted to exactly one partition.
         kernel_ports: ports of the kernel that must be joined to a channel, and in which direction.
         spare_devices: each may be granted to one partition, and need not.
+        spare_kinds: beginnings of device names of which the same is true.
     """
 
     devices: Sequence[str]
     kernel_ports: Mapping[str, str] = {}
     spare_devices: Sequence[str] = ()
+    spare_kinds: tuple[str, ...] = ()
 
 
 def schema_octets() -> dict[str, bytes]:
@@ -269,7 +271,7 @@ class _Reader:
             name = node.attributes["PartitionName"]
             for device in node.named("ww:Device"):
                 wanted = device.attributes["Name"]
-                if wanted not in (*offer.devices, *offer.spare_devices):
+                if wanted not in (*offer.devices, *offer.spare_devices) and not wanted.startswith(offer.spare_kinds):
                     known = ", ".join((*offer.devices, *offer.spare_devices))
                     allowed = f"what there is, and this meter's settings open: {known}"
                     self.fault(device, f"Partition {name} ww:Device", wanted, allowed)

@@ -20,7 +20,7 @@ from wattwheel.services.virtual_ports import RECEIVES, SENDS, PortData
 ALIVE_NS = 1_000_000_000
 SILENCE_NS = 4_000_000_000
 RETRY_NS, RETRY_NS_MAX = 50_000_000, 5_000_000_000
-HELLO_PATIENCE_NS = 4_000_000_000
+HELLO_PATIENCE_NS = 2_000_000_000
 UNACKNOWLEDGED_OCTETS_MAX = 131_072
 """Octets under way on a link; less than what a channel keeps for a far end that does not read."""
 Open = Callable[[], OctetChannel | None]
@@ -206,7 +206,7 @@ class ModuleLink:
             is_greeted = self._far is not None or now - self._connected_ns < HELLO_PATIENCE_NS
             if now - self._heard_ns > SILENCE_NS or not is_greeted:
                 self._cut("silent")
-            elif now - self._said_ns >= ALIVE_NS:
+            elif self._far is not None and now - self._said_ns >= ALIVE_NS:
                 self._say(modulelink.encode(modulelink.NO_PORT, modulelink.ALIVE, now))
         if self._candidate is not None and now - self._candidate_ns > HELLO_PATIENCE_NS:
             self._drop_candidate()

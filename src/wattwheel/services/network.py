@@ -16,6 +16,7 @@ from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.hil.network import Network
 from wattwheel.hil.octets import OctetChannel
 from wattwheel.model.errors import ConfigError
+from wattwheel.services.line_connection import LineConnections
 from wattwheel.services.link_port import MESSAGE_OCTETS_MAX
 from wattwheel.services.module_link import ModuleLink
 from wattwheel.services.virtual_ports import VirtualPorts
@@ -98,7 +99,7 @@ class NetworkService:
             network = self._network()
             return lambda: network.connect(own.connect)
         line = cast(OctetChannel, self._context.device(own.line))
-        return lambda: line
+        return LineConnections(line, secrets.randbits(31)).open
 
     def _network(self) -> Network:
         return cast(Network, self._context.device(NETWORK_DEVICE))

@@ -92,17 +92,28 @@ def drill(times: int, seed: int) -> Score:
     return score
 
 
-class _FarModule:
+class FarModule:
     """One of the two programs."""
 
-    def __init__(self, folder: Path, loop: EpollLoop, name: str, link: dict[str, str], out: int, into: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        loop: EpollLoop,
+        name: str,
+        link: dict[str, str],
+        out: int,
+        into: int,
+        document: str | None = None,
+    ) -> None:
         self.name = name
         self.said: dict[str, Any] = {}
         self._held = b""
         settings = msgspec.json.encode({"links": [{"name": "far"} | link], "module": name}).decode()
         path = folder / f"{name}.xml"
         path.write_text(
-            MODULE.format(name=name, settings=settings, out=out, into=into, level_out=out + 2, level_in=into + 2)
+            (document or MODULE).format(
+                name=name, settings=settings, out=out, into=into, level_out=out + 2, level_in=into + 2
+            )
         )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "wattwheel.testing.drills.link_module", str(path)],
@@ -155,8 +166,8 @@ class _Exercise:
         self._clock = LinuxClock(self._loop)
         door = free_address()
         self._wire = Wire(self._loop, door, chance)
-        self.east = _FarModule(folder, self._loop, "east", {"listen": door}, 1, 2)
-        self.west = _FarModule(folder, self._loop, "west", {"connect": self._wire.address}, 2, 1)
+        self.east = FarModule(folder, self._loop, "east", {"listen": door}, 1, 2)
+        self.west = FarModule(folder, self._loop, "west", {"connect": self._wire.address}, 2, 1)
         self._recoveries: dict[str, list[float]] = {}
 
     def run(self, times: int) -> None:

@@ -13,9 +13,12 @@ import msgspec
 
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT
 from wattwheel.boot.body import run_body
+from wattwheel.boot.module_file import LINK_BAUD, TTY, ttys_of
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.octets import open_serial
 from wattwheel.drivers.linux.process import NETWORK_DEVICE, LinuxProcessHost
+from wattwheel.hil.octets import LineSettings
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.kernel.module_xml import Offer, read_module
@@ -31,6 +34,8 @@ class _Program:
         self._loop = EpollLoop()
         self._host.attach(self._loop)
         self._host.grant_device(NETWORK_DEVICE, [])
+        for device in ttys_of(config):
+            self._host.grant_device(device, [open_serial(device.removeprefix(TTY), LineSettings(LINK_BAUD, "N"))])
         self._clock = LinuxClock(self._loop)
         self._module = Module(config, self._clock, self._host, lambda text: print(text, file=sys.stderr))
         ports = {port.name: port.channel for port in config.ports_of(KERNEL)[1]}
@@ -67,5 +72,5 @@ class _Program:
 
 if __name__ == "__main__":
     with open(sys.argv[1], "rb") as file:
-        offer = Offer((), {}, (NETWORK_DEVICE,))
+        offer = Offer((), {}, (NETWORK_DEVICE,), (TTY,))
         _Program(read_module(file.read(), sys.argv[1], offer)).run()
