@@ -1,4 +1,4 @@
-"""The network partition: the one that was granted the network holds the module's links to other modules.
+"""The network partition: the one that was granted the network holds the module's links, and opens sockets for others.
 
 Each link is a device of virtual ports: the ports of this partition that are named LINK.NUMBER go on at the far module's
 port of the same number (`services.virtual_ports`, `services.module_link`).
@@ -20,6 +20,7 @@ from wattwheel.services.line_connection import LineConnections
 from wattwheel.services.link_port import MESSAGE_OCTETS_MAX
 from wattwheel.services.module_link import ModuleLink
 from wattwheel.services.virtual_ports import VirtualPorts
+from wattwheel.services.virtual_sockets import serve_all, wants_sockets
 
 NETWORK_DEVICE = "network"
 LINKS_MAX = 32
@@ -65,6 +66,7 @@ class NetworkService:
         self._ports = VirtualPorts(context)
         epoch = settings.epoch or secrets.randbits(63) | 1
         self.links = [self._link(own, epoch) for own in settings.links]
+        self.sockets = serve_all(context, self._network()) if wants_sockets(context) else []
         self._ports.join_all()
         for link in self.links:
             link.start()

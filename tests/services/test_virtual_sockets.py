@@ -1,0 +1,174 @@
+"""Sockets by request: two partitions without a network speak to each other through the one that has it."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.bench import Bench, Puppet, queuing
+
+from wattwheel.apex import virtual_sockets as api
+from wattwheel.apex.codes import ReturnCode
+from wattwheel.apex.virtual_sockets import VirtualSockets
+from wattwheel.drivers.sim.clock import SimClock
+from wattwheel.drivers.sim.network import SimNetwork
+from wattwheel.services import network
+from wattwheel.services.virtual_sockets import SOCKETS_MAX
+
+DOOR = "10.0.0.1:99"
+OK, NOT_AVAILABLE, INVALID_PARAM = ReturnCode.NO_ERROR, ReturnCode.NOT_AVAILABLE, ReturnCode.INVALID_PARAM
+INVALID_MODE, INVALID_CONFIG, TIMED_OUT = ReturnCode.INVALID_MODE, ReturnCode.INVALID_CONFIG, ReturnCode.TIMED_OUT
+SECOND_NS = 1_000_000_000
+
+
+class Asker(Puppet):
+    def __init__(self):
+        super().__init__(self._join)
+
+    def _join(self, context):
+        self.sockets = VirtualSockets(context)
+
+
+class Stage:
+    def __init__(self):
+        self.clock = SimClock()
+        self.net = SimNetwork(self.clock)
+        self.askers = {"server": Asker(), "client": Asker()}
+        channels = []
+        for name in self.askers:
+            size, depth = api.MESSAGE_OCTETS_MAX, 4
+            channels.append(
+                queuing(f"{name} asks", f"{name}.{api.REQUEST_PORT}", f"network.sockets_from_{name}", size, depth)
+            )
+            channels.append(
+                queuing(f"{name} hears", f"network.sockets_to_{name}", f"{name}.{api.ANSWER_PORT}", size, depth)
+            )
+        self.bench = Bench(
+            {**self.askers, "network": network.start},
+            channels,
+            clock=self.clock,
+            devices={"network": {"network": self.net}},
+        )
+        self.bench.run(0.1)
+
+    def later(self, who, operation, **about):
+        """The list in which the answer will be."""
+        answers = []
+        assert self.askers[who].sockets.ask(operation, answers.append, **about) is OK
+        self.bench.run(0.01)
+        return answers
+
+    def ask(self, who, operation, **about):
+        (answer,) = self.later(who, operation, **about)
+        return answer
+
+    def open(self, who):
+        answer = self.ask(who, api.V_SOCKET)
+        assert answer.code == OK
+        return answer.socket
+
+    def joined(self):
+        """Both ends of a connection."""
+        door = self.open("server")
+        assert self.ask("server", api.V_BIND, socket=door, address=DOOR).code == OK
+        assert self.ask("server", api.V_LISTEN, socket=door).octets == DOOR.encode()
+        near = self.open("client")
+        assert self.ask("client", api.V_CONNECT, socket=near, address=DOOR).code == OK
+        return near, self.ask("server", api.V_ACCEPT, socket=door).socket
+
+
+@pytest.fixture
+def stage():
+    return Stage()
+
+
+def test_a_conversation(stage):
+    near, far = stage.joined()
+    assert stage.ask("client", api.V_SEND, socket=near, octets=b"question").code == OK
+    assert stage.ask("server", api.V_RECV, socket=far).octets == b"question"
+    hearing = stage.later("client", api.V_RECV, socket=near, timeout_ns=SECOND_NS)
+    assert hearing == []
+    stage.ask("server", api.V_SEND, socket=far, octets=b"answer")
+    assert [answer.octets for answer in hearing] == [b"answer"]
+    assert stage.ask("server", api.V_RECV, socket=far).code == NOT_AVAILABLE
+    assert stage.ask("server", api.V_CLOSE, socket=far).code == OK
+    ended = stage.ask("client", api.V_RECV, socket=near)
+    assert (ended.code, ended.octets) == (OK, b"")
+    assert stage.ask("client", api.V_SEND, socket=near, octets=b"x").code == INVALID_MODE
+
+
+def test_more_octets_than_an_answer_holds_come_in_several(stage):
+    near, far = stage.joined()
+    sent = bytes(range(256)) * 64
+    for at in range(0, len(sent), api.OCTETS_MAX):
+        stage.ask("client", api.V_SEND, socket=near, octets=sent[at : at + api.OCTETS_MAX])
+    heard = b""
+    while (answer := stage.ask("server", api.V_RECV, socket=far)).code == OK:
+        assert 0 < len(answer.octets) <= api.OCTETS_MAX
+        heard += answer.octets
+    assert heard == sent
+
+
+def test_waiting_ends_with_its_time(stage):
+    door = stage.open("server")
+    stage.ask("server", api.V_BIND, socket=door, address=DOOR)
+    stage.ask("server", api.V_LISTEN, socket=door)
+    waiting = stage.later("server", api.V_ACCEPT, socket=door, timeout_ns=SECOND_NS)
+    assert stage.ask("server", api.V_ACCEPT, socket=door, timeout_ns=1).code == INVALID_MODE  # one waits already
+    stage.bench.run(1.1)
+    assert [answer.code for answer in waiting] == [TIMED_OUT]
+
+
+def test_nobody_reaches_the_sockets_of_another(stage):
+    near, far = stage.joined()
+    assert stage.ask("server", api.V_SEND, socket=near + 10, octets=b"x").code == INVALID_PARAM
+    numbers = {near, far}
+    for number in numbers:
+        stage.ask("client", api.V_CLOSE, socket=number)
+    assert stage.ask("server", api.V_RECV, socket=far).code == OK  # still its own, and its far end has gone
+
+
+@pytest.mark.parametrize(
+    ("operation", "about", "code"),
+    [
+        (api.V_RECV, {"socket": 77}, INVALID_PARAM),
+        ("v_dance", {"socket": 1}, INVALID_PARAM),
+        (api.V_LISTEN, {"socket": 1}, INVALID_MODE),
+        (api.V_ACCEPT, {"socket": 1}, INVALID_MODE),
+        (api.V_RECV, {"socket": 1}, INVALID_MODE),
+        (api.V_SEND, {"socket": 1, "octets": b"x"}, INVALID_MODE),
+        (api.V_SEND, {"socket": 1, "octets": bytes(api.OCTETS_MAX + 1)}, INVALID_PARAM),
+        (api.V_RECV, {"socket": 1, "timeout_ns": -1}, INVALID_PARAM),
+    ],
+)
+def test_what_cannot_be_done_is_answered_so(stage, operation, about, code):
+    assert stage.open("client") == 1
+    assert stage.ask("client", operation, **about).code == code
+
+
+def test_sockets_are_bounded_and_given_back_when_their_partition_starts_again(stage):
+    for _ in range(SOCKETS_MAX):
+        stage.open("client")
+    assert stage.ask("client", api.V_SOCKET).code == INVALID_CONFIG
+    stage.bench.kill("client")
+    stage.bench.run(1.0)
+    assert stage.open("client") > SOCKETS_MAX
+
+
+def test_a_connection_that_nobody_takes_shows_as_ended(stage):
+    near = stage.open("client")
+    assert stage.ask("client", api.V_CONNECT, socket=near, address="10.0.0.9:1").code == OK
+    assert stage.ask("client", api.V_RECV, socket=near).octets == b""
+
+
+def test_rubbish_is_counted_and_who_takes_no_answers_asks_nothing_more(stage):
+    client = stage.askers["client"]
+    client.sockets._out.send(b"rubbish")
+    stage.bench.run(0.1)
+    assert stage.bench.module.partitions["network"].restarts == 0
+    client.sockets._in.on_message(None)
+    for _ in range(50):
+        client.sockets._out.send(msgspec.msgpack.encode(api.SocketRequest(1, api.V_SOCKET)))
+        stage.bench.run(0.01)
+    assert stage.bench.host.queue_lengths()["client hears"] == 4
+    assert stage.bench.host.queue_lengths()["client asks"] == 4
+    assert stage.open("server")
