@@ -20,7 +20,7 @@ def test_messages_pass_both_ways_over_a_line():
     assert two.east.counters().get("link_closed", 0) <= 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1 << 20), kills=st.lists(st.tuples(st.booleans(), st.integers(0, 40)), max_size=4))
 def test_nothing_is_lost_or_doubled_on_a_rough_line(seed, kills):
     two = TwoModulesOnALine(seed, ROUGH)

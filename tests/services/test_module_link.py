@@ -103,7 +103,7 @@ DEEDS = st.lists(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=120, deadline=None)
 @given(seed=st.integers(0, 1 << 20), deeds=DEEDS)
 def test_nothing_is_lost_or_doubled_when_links_are_cut_and_network_partitions_killed(seed, deeds):
     two = TwoModules(seed)

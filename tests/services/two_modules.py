@@ -165,11 +165,15 @@ class TwoModulesOnALine(Both):
 class TwoModules(Both):
     """Both, and the network between them."""
 
-    def __init__(self, seed=0, faults=SPLIT, sizes=(SIZE, SIZE)):
+    def __init__(self, seed=0, faults=SPLIT, sizes=(SIZE, SIZE), east=None, west=None):
         chance = random.Random(seed)
         self.clock = SimClock(chance=chance)
         self.net = SimNetwork(self.clock, chance, faults)
-        self.east = OneModule("east", self.clock, self.net, {"listen": ADDRESS}, OUT, IN, 2 * seed, sizes[0])
-        self.west = OneModule("west", self.clock, self.net, {"connect": ADDRESS}, IN, OUT, 2 * seed + 1, sizes[1])
+        self.east = OneModule(
+            "east", self.clock, self.net, {"listen": ADDRESS} | (east or {}), OUT, IN, 2 * seed, sizes[0]
+        )
+        self.west = OneModule(
+            "west", self.clock, self.net, {"connect": ADDRESS} | (west or {}), IN, OUT, 2 * seed + 1, sizes[1]
+        )
         self.both = (self.east, self.west)
         self.run(0.3)

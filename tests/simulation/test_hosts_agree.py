@@ -84,7 +84,7 @@ def real(network):
         return outcomes(log), left(network, host.queue_lengths())
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 1 << 32), st.integers(0, 1 << 32))
 def test_the_order_in_which_partitions_run_changes_nothing(seed, chance):
     network = networks.network(seed)

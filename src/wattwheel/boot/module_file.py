@@ -24,6 +24,8 @@ NETWORK = "network"
 TTY = "tty:"
 """A serial device or pseudo-terminal that a partition is granted by its path, for a link to another module."""
 LINK_BAUD = 115_200
+FILE = "file:"
+"""A file that a partition may read, by its path."""
 KERNEL_PORTS = {"readings": "DESTINATION"}
 """What the kernel cannot do without: whether a meter is ready shows in its readings."""
 
@@ -59,7 +61,7 @@ def module_of(
     from wattwheel.kernel.module_xml import Offer, read_module  # only who has a file pays for reading it
 
     page = (PAGE_SOCKET,) if settings.web.enabled else ()
-    offer = Offer((*listeners, *lines, *page, CORE_LINK, STORE), KERNEL_PORTS, (NETWORK,), (TTY,))
+    offer = Offer((*listeners, *lines, *page, CORE_LINK, STORE), KERNEL_PORTS, (NETWORK,), (TTY, FILE))
     config = read_module(_octets_of(Path(settings.module.file)), settings.module.file, offer)
     return _with_settings(config, settings, lines, listeners)
 

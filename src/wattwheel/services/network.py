@@ -19,6 +19,7 @@ from wattwheel.model.errors import ConfigError
 from wattwheel.services.line_connection import LineConnections
 from wattwheel.services.link_port import MESSAGE_OCTETS_MAX
 from wattwheel.services.module_link import ModuleLink
+from wattwheel.services.tls_channel import TlsChannel, tls_context
 from wattwheel.services.virtual_ports import VirtualPorts
 from wattwheel.services.virtual_sockets import serve_all, wants_sockets
 
@@ -35,12 +36,24 @@ class LinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         listen: HOST:PORT at which the far module connects; the address in digits.
         connect: HOST:PORT of the far module; the address in digits.
         line: device of a serial line or pseudo-terminal that was granted to the partition.
+        certificate, key, authority: PEM files for mutual TLS, each granted to the partition as a device `file:PATH`;
+            all three or none.
+        far_name: name that the far end's certificate must bear; "": any that the authority has signed.
     """
 
     name: str
     listen: str = ""
     connect: str = ""
     line: str = ""
+    certificate: str = ""
+    key: str = ""
+    authority: str = ""
+    far_name: str = ""
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """What TLS needs."""
+        return self.certificate, self.key, self.authority
 
 
 class NetworkSettings(msgspec.Struct, frozen=True):
@@ -55,6 +68,13 @@ class NetworkSettings(msgspec.Struct, frozen=True):
     links: tuple[LinkSettings, ...] = ()
     module: str = "wattwheel"
     epoch: int = 0
+
+
+Wrap = Callable[[OctetChannel], OctetChannel]
+
+
+def _plain(channel: OctetChannel) -> OctetChannel:
+    return channel
 
 
 class NetworkService:
@@ -83,23 +103,32 @@ class NetworkService:
         for own in links:
             if [bool(own.listen), bool(own.connect), bool(own.line)].count(True) != 1:
                 raise ConfigError(f"network link {own.name}", own, "one of listen, connect, line")
+            if any(own.files) and (not all(own.files) or own.line):
+                raise ConfigError(f"network link {own.name}", own, "certificate, key and authority, on a TCP link")
         for name, spec in self._context.queuing_ports().items():
             if name.rpartition(".")[0] in names and spec.max_message_size > MESSAGE_OCTETS_MAX:
                 raise ConfigError(f"virtual port {name}", spec.max_message_size, f"at most {MESSAGE_OCTETS_MAX} octets")
 
     def _link(self, own: LinkSettings, epoch: int) -> ModuleLink:
-        link = ModuleLink(self._context, own.name, self._settings.module, epoch, self._opener(own))
+        wrap = _plain
+        if own.certificate:
+            tls, is_server, far_name = tls_context(bool(own.listen), *own.files), bool(own.listen), own.far_name
+
+            def wrap(channel: OctetChannel) -> OctetChannel:
+                return TlsChannel(channel, tls, is_server, far_name)
+
+        link = ModuleLink(self._context, own.name, self._settings.module, epoch, self._opener(own, wrap))
         if own.listen:
-            self._network().listen(own.listen).on_connection(link.take)
+            self._network().listen(own.listen).on_connection(lambda channel: link.take(wrap(channel)))
         self._ports.add(own.name, link)
         return link
 
-    def _opener(self, own: LinkSettings) -> Callable[[], OctetChannel | None] | None:
+    def _opener(self, own: LinkSettings, wrap: Wrap) -> Callable[[], OctetChannel | None] | None:
         if own.listen:
             return None
         if own.connect:
             network = self._network()
-            return lambda: network.connect(own.connect)
+            return lambda: wrap(network.connect(own.connect))
         line = cast(OctetChannel, self._context.device(own.line))
         return LineConnections(line, secrets.randbits(31)).open
 

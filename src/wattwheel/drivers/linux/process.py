@@ -28,6 +28,7 @@ from wattwheel.drivers.linux.zygote import DESCRIPTORS_A_MESSAGE_MAX, Birth, Rep
 from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec
 from wattwheel.model.errors import ConfigError
 
+FILE = "file:"  # a device that is a file to read
 NETWORK_DEVICE = "network"  # lets a partition make sockets of its own
 STOP_LOOKS_MAX = 2000  # looks at a process that was told to stop; it does within microseconds
 FORK_FAILED = EXIT_NO_ROOM
@@ -236,6 +237,8 @@ class LinuxProcessHost:
             roles.append((f"port:{sampling.name}", ends))
         arguments = dict(self.common_arguments)
         for device in spec.devices:
+            if device.startswith(FILE):
+                continue
             if device not in self._devices:
                 raise ConfigError(f"partition {spec.partition} device", device, ", ".join(self._devices) or "none")
             arguments[device] = self._devices[device].argument
@@ -253,12 +256,12 @@ class LinuxProcessHost:
         return body
 
     def _wall(self, spec: BodySpec) -> sandbox.Wall:
-        devices = [self._devices[device] for device in spec.devices]
+        devices = [self._devices[device] for device in spec.devices if not device.startswith(FILE)]
         return sandbox.Wall(
             offer=self.offer,
             memory_octets_max=spec.memory_octets_max,
             descriptors_max=spec.descriptors_max,
-            code=sandbox.code_of(spec.entry) if spec.entry else (),
+            code=(*(sandbox.code_of(spec.entry) if spec.entry else ()), *_files_of(spec)),
             folders=tuple(device.folder for device in devices if device.folder is not None),
             has_wires=any(device.descriptors for device in devices),
             has_network=NETWORK_DEVICE in spec.devices,
@@ -316,3 +319,8 @@ class LinuxProcessHost:
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(self.zygote_pid, signal.SIGKILL)
             os.waitpid(self.zygote_pid, 0)
+
+
+def _files_of(spec: BodySpec) -> tuple[str, ...]:
+    """Paths of the files that a partition was granted to read."""
+    return tuple(device.removeprefix(FILE) for device in spec.devices if device.startswith(FILE))

@@ -13,7 +13,7 @@ import msgspec
 
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT
 from wattwheel.boot.body import run_body
-from wattwheel.boot.module_file import LINK_BAUD, TTY, ttys_of
+from wattwheel.boot.module_file import FILE, LINK_BAUD, TTY, ttys_of
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import open_serial
@@ -72,5 +72,5 @@ class _Program:
 
 if __name__ == "__main__":
     with open(sys.argv[1], "rb") as file:
-        offer = Offer((), {}, (NETWORK_DEVICE,), (TTY,))
+        offer = Offer((), {}, (NETWORK_DEVICE,), (TTY, FILE))
         _Program(read_module(file.read(), sys.argv[1], offer)).run()
