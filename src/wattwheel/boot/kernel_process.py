@@ -22,6 +22,7 @@ from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.observing import channel_table, partition_table
 from wattwheel.boot.settings import Settings
+from wattwheel.boot.tapping import Taps, with_tap
 from wattwheel.boot.users import with_users
 from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
@@ -46,7 +47,10 @@ STOP_PATIENCE_NS = 5_000_000_000
 HEALTH_ENTRIES_SHOWN_MAX = 20
 KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
-ALLOWED = '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"press": BUTTON} or {"partition": NAME, "mode": MODE}'
+ALLOWED = (
+    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"tap": CHANNEL}, {"press": BUTTON} '
+    'or {"partition": NAME, "mode": MODE}'
+)
 STORE_FOLDER = "management"  # in the state folder
 
 
@@ -128,12 +132,14 @@ class Operator:
         log: Callable[[str], None],
         offer: Offer,
         channels: Callable[[], list[dict[str, Any]]],
+        taps: Taps,
     ) -> None:
         self._context, self._module, self._settings, self._doors = context, module, settings, doors
         self._log = log
         self._core_pid = core_pid
         self._offer = offer
         self._channels = channels
+        self._taps = taps
         self._readings = context.sampling_destination("readings")
         has_table = context.has_port(VIRTUAL_PORTS_PORT)
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
@@ -236,6 +242,8 @@ class Operator:
             reply({"partitions": partition_table(self._module)})
         elif request.get("ask") == "bus":
             reply({"channels": self._channels()})
+        elif isinstance(request.get("tap"), str):
+            reply(self._taps.serve(request))
         elif isinstance(request.get("press"), str) and request["press"] in PRESS_DI and self._bus is not None:
             button = request["press"]
 
@@ -293,6 +301,8 @@ def run_kernel(
     if origin.speed != 1.0:
         host.common_arguments["calendar"] = tuple(origin)
     config = with_users(doors.module)
+    if settings.module.tap:  # without it there is nothing in the module to listen with
+        config = with_tap(config)
     status = {"exit": 0}
 
     def shut_down() -> None:
@@ -313,7 +323,8 @@ def run_kernel(
     def channels() -> list[dict[str, Any]]:
         return channel_table(config, host.queue_figures(), host.cell_writes())
 
-    operator = Operator(context, module, settings, doors, lambda: core["pid"], log, host.offer, channels)
+    taps = Taps(context, config, host.sampling_destination, log, settings.module.tap)
+    operator = Operator(context, module, settings, doors, lambda: core["pid"], log, host.offer, channels, taps)
     ControlDoor(loop, clock, doors.control, operator.serve)
 
     def hear_board() -> None:

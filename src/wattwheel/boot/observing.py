@@ -15,6 +15,8 @@ from wattwheel.kernel.module import Module
 
 RATE_S = 1.0
 """Time between the two looks that a rate is told from."""
+TAP_LOOK_S = 0.2
+"""How often a tap is asked for what has passed."""
 
 _NS_A_SECOND = 1e9
 
@@ -121,3 +123,22 @@ def ask_channels(state: str | None) -> list[dict[str, Any]]:
         passed = row["messages"] - before.get(row["channel"], 0)
         row["messages_per_s"] = round(max(0, passed) / RATE_S, 1)
     return rows
+
+
+def tapped(state: str | None, name: str) -> Iterator[dict[str, Any]]:
+    """What passes through the channel (or PARTITION.PORT) `name`, a row a message, without end.
+
+    What came too fast to be shown is a row `left_out` with its number. Raises NotAnswered; Refused when the meter's
+    settings do not allow it or there is no such channel.
+    """
+    folder, request, loop = state_folder(state), dict[str, object]({"tap": name}), EpollLoop()
+    try:
+        while True:
+            reply = ask(folder, request)
+            request["number"] = reply["number"]
+            if reply["left_out"]:
+                yield {"left_out": reply["left_out"]}
+            yield from reply["messages"]
+            loop.step(TAP_LOOK_S)
+    finally:
+        loop.close()

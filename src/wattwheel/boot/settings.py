@@ -240,9 +240,11 @@ class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         file: an XML module configuration such as `wattwheel module` prints; empty for the built-in module. A relative
             name counts from the folder of the settings file.
+        tap: let `wattwheel bus --tap` show the user who runs the meter what passes through its channels.
     """
 
     file: str = ""
+    tap: bool = False
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -311,7 +313,7 @@ def load(path: str | Path | None = None, overrides: Sequence[Override] = ()) -> 
     _check_together(settings, source)
     if path is not None and settings.module.file:
         file = str(Path(path).parent / Path(settings.module.file).expanduser())
-        return msgspec.structs.replace(settings, module=ModuleSettings(file))
+        return msgspec.structs.replace(settings, module=ModuleSettings(file, settings.module.tap))
     return settings
 
 

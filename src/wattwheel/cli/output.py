@@ -22,6 +22,11 @@ def print_json(document: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(document), indent=2))
 
 
+def print_json_line(document: object) -> None:
+    """Print `document` as one JSON document on a line of its own: for what has no end."""
+    click.echo(msgspec.json.encode(document))
+
+
 def print_columns(rows: Iterable[Sequence[object]], head: Sequence[str] = ()) -> None:
     """Print `rows` with aligned columns, columns of numbers to the right; None shows as a dash."""
     table = [list(head)] if head else []

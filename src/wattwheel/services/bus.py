@@ -21,6 +21,8 @@ from wattwheel.apex.bus import ASKS_UNDER_WAY
 from wattwheel.apex.messages import HEAD, HEAD_OCTETS, Control, Kind
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.ports import QueuingDestinationPort, QueuingSourcePort
+from wattwheel.apex.tapping import TAPPED_PORT
+from wattwheel.services.bus_tap import BusTap
 
 ROUTED_MAX = 32_768  # requests remembered at a time
 HELD_MAX = 16_384  # messages kept for a partner whose port is full
@@ -169,6 +171,8 @@ class Bus:
             self._partners.append(partner)
             partner.incoming.on_message(_both(self._ready.append, partner, post))
             partner.outgoing.on_space(partner.send)
+        if context.has_port(TAPPED_PORT):
+            BusTap(context, {partner.name: (partner.incoming, partner.outgoing) for partner in self._partners})
 
     def _drain(self) -> None:
         ready, self._ready[:] = self._ready[:], ()
