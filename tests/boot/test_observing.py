@@ -8,8 +8,10 @@ from contextlib import closing
 
 import pytest
 from tests.head_end import HeadEnd
+from tests.page_api import PageApi
 
-from wattwheel.boot.observing import channel_table, process_figures
+from wattwheel.boot.control import ask
+from wattwheel.boot.observing import ThriftyFigures, bounded_tables, channel_table, process_figures, with_rates
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.standard_module import standard_module
 from wattwheel.drivers.linux.loop import EpollLoop
@@ -113,3 +115,51 @@ def test_without_a_meter(name, tmp_path):
     )
     assert done.returncode == 1
     assert "no meter runs on this state folder" in done.stderr
+
+
+def test_memory_is_looked_at_one_process_a_time():
+    looked = []
+
+    def figures(pid):
+        looked.append(pid)
+        return None if pid == 9 else (1.0, 100 * pid)
+
+    thrifty = ThriftyFigures(figures, lambda pid: 2.0)
+    assert [thrifty(pid) for pid in (1, 2, 9)] == [(1.0, 100), (1.0, 200), None]
+    rounds = []
+    for _ in range(4):
+        looked.clear()
+        thrifty.next_look()
+        rounds.append([*looked])
+        assert [thrifty(pid) for pid in (1, 2)] == [(2.0, 100), (2.0, 200)]
+    assert rounds == [[1], [2], [1], [2]]
+
+
+def test_rates_are_told_from_two_looks():
+    rows, counts = with_rates([{"channel": "a", "messages": 5}], {}, 1.0)
+    assert (rows[0]["messages_per_s"], counts) == (0.0, {"a": 5})
+    rows, _ = with_rates([{"channel": "a", "messages": 25}], counts, 2.0)
+    assert rows[0]["messages_per_s"] == 10.0
+    rows, _ = with_rates([{"channel": "a", "messages": 1}], counts, 2.0)
+    assert rows[0]["messages_per_s"] == 0.0
+
+
+@pytest.mark.parametrize("octets_max", [40, 200, 5000])
+def test_the_tables_for_the_page_are_bounded(octets_max):
+    rows = [{"channel": str(number), "messages": number} for number in range(40)]
+    octets = bounded_tables(rows[:3], rows, octets_max)
+    assert len(octets) <= octets_max
+    assert set(json.loads(octets)) == {"partitions", "channels"}
+
+
+def test_the_page_tells_the_same(meter):
+    page = PageApi(*meter.door("web"))
+    partitions, channels = page.get("/api/partitions"), page.get("/api/bus")
+    page.close()
+    own = ask(meter.state, {"ask": "ps"})["partitions"]
+    assert [(row["partition"], row["pid"]) for row in partitions] == [(row["partition"], row["pid"]) for row in own]
+    assert set(partitions[0]) == set(own[0])
+    assert all(row["memory_kib"] > 0 for row in partitions)
+    own = ask(meter.state, {"ask": "bus"})["channels"]
+    assert [row["channel"] for row in channels] == [row["channel"] for row in own]
+    assert set(channels[0]) == {*own[0], "messages_per_s"}

@@ -20,7 +20,7 @@ from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
-from wattwheel.boot.observing import channel_table, partition_table
+from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.tapping import Taps, with_tap
 from wattwheel.boot.users import with_users
@@ -144,6 +144,8 @@ class Operator:
         has_table = context.has_port(VIRTUAL_PORTS_PORT)
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
+        self._observed = context.sampling_source("observed") if context.has_port("observed") else None
+        self._observer = Observed(module, channels, context.clock.now_ns)
         self._bus = BusPort(context) if context.has_port(TO_BUS) else None
         self._decoder = msgspec.msgpack.Decoder(Readings)
         self._is_normal = False
@@ -195,6 +197,8 @@ class Operator:
         self.check_ready()
         if self._status is not None:
             self._status.write(bounded(self.document(), self._status.max_message_size))
+        if self._observed is not None:
+            self._observed.write(self._observer.document(self._observed.max_message_size))
 
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from wattwheel.boot.control import ask, state_folder
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.ports import QueueFigures
@@ -21,6 +23,13 @@ TAP_LOOK_S = 0.2
 _NS_A_SECOND = 1e9
 
 Figures = Callable[[int], tuple[float, int] | None]
+
+
+def processor_s(pid: int) -> float | None:
+    """Seconds of processor time of a process; None for one that is gone."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_bytes().split()[0]) / _NS_A_SECOND
+    return None
 
 
 def process_figures(pid: int) -> tuple[float, int] | None:
@@ -59,6 +68,79 @@ def partition_table(module: Module, figures: Figures = process_figures) -> list[
             }
         )
     return rows
+
+
+class ThriftyFigures:
+    """`process_figures` for a look each second: memory, which is dear to look at, is that of one process a time."""
+
+    def __init__(self, figures: Figures = process_figures, busy_s: Callable[[int], float | None] | None = None) -> None:
+        self._figures, self._busy_s = figures, busy_s or processor_s
+        self._memory_kib: dict[int, int] = {}
+        self._asked: list[int] = []
+
+    def __call__(self, pid: int) -> tuple[float, int] | None:
+        """See `process_figures`; a process that has not been looked at yet is looked at now."""
+        self._asked.append(pid)
+        if pid not in self._memory_kib:
+            return self._look(pid)
+        busy_s = self._busy_s(pid)
+        return None if busy_s is None else (busy_s, self._memory_kib[pid])
+
+    def next_look(self) -> None:
+        """Forget whom nobody asked for any more, and look anew at the memory of one: whose is the oldest."""
+        self._memory_kib = {pid: kib for pid, kib in self._memory_kib.items() if pid in self._asked}
+        self._asked.clear()
+        if self._memory_kib:
+            self._look(next(iter(self._memory_kib)))
+
+    def _look(self, pid: int) -> tuple[float, int] | None:
+        self._memory_kib.pop(pid, None)
+        found = self._figures(pid)
+        if found is not None:
+            self._memory_kib[pid] = found[1]  # the newest stands last
+        return found
+
+
+def with_rates(
+    rows: list[dict[str, Any]], before: Mapping[str, int], passed_s: float
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """`rows` of `channel_table` with `messages_per_s` since the counts `before`, `passed_s` ago; and the counts now."""
+    now = {row["channel"]: row["messages"] for row in rows}
+    for row in rows:
+        passed = max(0, row["messages"] - before.get(row["channel"], row["messages"]))
+        row["messages_per_s"] = round(passed / passed_s, 1) if passed_s > 0 else 0.0
+    return rows, now
+
+
+class Observed:
+    """What the page is shown of partitions and channels: one document a second."""
+
+    def __init__(self, module: Module, channels: Callable[[], list[dict[str, Any]]], now_ns: Callable[[], int]) -> None:
+        self._module, self._channels, self._now_ns = module, channels, now_ns
+        self._figures = ThriftyFigures()
+        self._counts: dict[str, int] = {}
+        self._looked_ns = 0
+
+    def document(self, octets_max: int) -> bytes:
+        """Both tables as JSON of at most `octets_max`: the last rows are left out where it would be longer."""
+        now_ns = self._now_ns()
+        channels, self._counts = with_rates(self._channels(), self._counts, (now_ns - self._looked_ns) / _NS_A_SECOND)
+        self._looked_ns = now_ns
+        partitions = partition_table(self._module, self._figures)
+        self._figures.next_look()
+        return bounded_tables(partitions, channels, octets_max)
+
+
+def bounded_tables(partitions: list[dict[str, Any]], channels: list[dict[str, Any]], octets_max: int) -> bytes:
+    """The document `{"partitions", "channels"}`, halved from behind until it fits `octets_max`."""
+    while True:
+        octets = msgspec.json.encode({"partitions": partitions, "channels": channels})
+        if len(octets) <= octets_max:
+            return octets
+        if channels:
+            channels = channels[: len(channels) // 2]
+        else:
+            partitions = partitions[: len(partitions) // 2]
 
 
 def channel_table(

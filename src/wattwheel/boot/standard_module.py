@@ -29,6 +29,7 @@ COMMUNICATION_QUOTA = 2048
 PARTNERS = ("communication", "metering", "platform", "energy", "display", "web", KERNEL)
 STORE_QUOTAS = {"platform": 65_536, "energy": 262_144}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
+OBSERVED_OCTETS_MAX = 65_536
 SMALL_OCTETS_MAX = 1024
 READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone silent
 
@@ -145,6 +146,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
+        yield cell("observed", KERNEL, web, OBSERVED_OCTETS_MAX)
 
 
 def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:

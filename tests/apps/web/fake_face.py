@@ -109,6 +109,32 @@ class FakeFace:
         title = f"{item.title}: {digits} {row.unit}"
         return Lcd(digits=digits, di=row.di, index="00", unit=row.unit, symbols=symbols, lit=True, title=title)
 
+    def partitions(self) -> list[dict[str, Any]]:
+        names = ("bus", "store", "metering", "platform", "communication", "energy", "display", "web")
+        return [
+            {
+                "partition": name, "identifier": number, "pid": 100 + number, "mode": "NORMAL", "user": "meter",
+                "is_system": number < 6, "restarts": 0, "processor_s": 0.1 * number + 0.01 * self.seconds,
+                "memory_kib": 3000 + 500 * number, "windows": None, "last_report": "normal",
+            }
+            for number, name in enumerate(names, 1)
+        ]  # fmt: skip
+
+    def channels(self) -> list[dict[str, Any]]:
+        queues = [
+            {
+                "channel": f"{name}>bus", "kind": "queuing", "source": f"{name}.to_bus",
+                "destinations": [f"bus.from_{name}"], "max_message_size": 4096, "depth": 32, "waiting": 0,
+                "waiting_highest": 3, "stalls": 0, "messages": 1000 * self.seconds, "messages_per_s": 12.5,
+            }
+            for name in ("communication", "energy")
+        ]  # fmt: skip
+        cell = {
+            **queues[0], "channel": "readings", "kind": "sampling", "depth": None, "waiting": None,
+            "waiting_highest": None, "stalls": None,
+        }  # fmt: skip
+        return [*queues, cell]
+
     async def press(self, button: str, long: bool = False) -> None:
         self._answer()
         self.pressed.append((button, long))

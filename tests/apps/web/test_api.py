@@ -86,7 +86,7 @@ def test_a_prefix_that_is_none_is_refused_with_what_is_allowed(prefix: str) -> N
         ("/static//etc/passwd", 404, "no such file"),
         ("/static/..%2f..%2fsite.py", 404, "no such file"),
         ("/api/press", 405, "GET is not possible"),
-        ("/api/live?with=passwords", 400, "status,display,waveform"),
+        ("/api/live?with=passwords", 400, "status,display,waveform,partitions,bus"),
     ],
 )
 def test_every_fault_is_one_sentence_with_its_status(path: str, status: int, words: str) -> None:

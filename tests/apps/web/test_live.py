@@ -54,7 +54,7 @@ def test_extras_come_behind_the_values_to_those_who_asked() -> None:
     async def work() -> None:
         face = FakeFace()
         hub = Hub(face)
-        plain, curious = hub.join(()), hub.join(["waveform", "status", "display"])
+        plain, curious = hub.join(()), hub.join(EXTRAS[::-1])
         assert plain
         assert curious
         assert [name for name, _ in events(await plain.next())] == ["values"]

@@ -325,13 +325,14 @@ def test_a_page_that_was_one_too_many_comes_in_later(open_page: Any, meter: Mete
 def test_everything_can_be_reached_and_pressed_by_keyboard(open_page: Any, meter: Meter) -> None:
     page = open_page()
     stops = []
-    for _ in range(8):
+    for _ in range(10):
         page.keyboard.press("Tab")
         stops.append(page.evaluate("() => document.activeElement.textContent.trim()"))
         outline = page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle")
         assert outline == "solid", stops[-1]
     assert stops == [
-        "Skip to the values", "Up", "Down", "Both", "Program", "values as JSON", "status", "API description",
+        "Skip to the values", "Up", "Down", "Both", "Program", "values as JSON", "status", "partitions", "bus",
+        "API description",
     ]  # fmt: skip
     page.locator('[data-button="down"]').focus()
     page.keyboard.press("Enter")
@@ -409,3 +410,31 @@ def test_two_windows_are_served_by_one_producer(open_page: Any, meter: Meter) ->
     meter.tick()
     expect(value(second, "00010000")).to_have_text("1234.57")
     expect(value(first, "00010000")).to_have_text("1234.57")
+
+
+@pytest.mark.parametrize(("width", "columns"), [(1280, 5), (360, 3)])
+def test_partitions_and_channels_are_shown_and_follow(meter: Meter, open_page: Callable[..., Any], width, columns):
+    page = open_page(width)
+    meter.tick()
+    first = page.locator("#partitions tbody tr").first
+    expect(first.locator("th")).to_have_text("bus")
+    expect(page.locator("#partitions tbody tr")).to_have_count(8)
+    expect(page.locator("#bus tbody tr")).to_have_count(3)
+    shown = page.locator("#bus tbody tr").first.locator("td:visible")
+    expect(shown).to_have_count(columns)
+    messages = page.locator("#bus tbody tr").first.locator("td").nth(3)
+    before = messages.text_content()
+    meter.tick()
+    expect(messages).not_to_have_text(before)
+    assert page.evaluate(NO_OVERFLOW)
+    assert page.evaluate(CUT_CELLS) == 0
+
+
+def test_names_of_partitions_are_text_and_never_markup(meter: Meter, open_page: Callable[..., Any]):
+    page = open_page()
+    rows = meter.face.partitions()
+    rows[0] = {**rows[0], "partition": "<b>bold</b>", "memory_kib": None}
+    meter.do(lambda face: setattr(face, "partitions", lambda: rows))
+    expect(page.locator("#partitions tbody th").first).to_have_text("<b>bold</b>")
+    expect(page.locator("#partitions tbody tr").first.locator("td").last).to_have_text("–")
+    expect(page.locator("#partitions b")).to_have_count(0)

@@ -80,6 +80,14 @@ class Api:
         """GET /api/status: the document of `wattwheel status --json`."""
         return answer(self._face.status())
 
+    async def partitions(self, request: Request) -> Response:
+        """GET /api/partitions: the rows of `wattwheel ps --json`."""
+        return answer(self._face.partitions())
+
+    async def bus(self, request: Request) -> Response:
+        """GET /api/bus: the rows of `wattwheel bus --json`."""
+        return answer(self._face.channels())
+
     async def display(self, request: Request) -> Response:
         """GET /api/display: what the display shows now."""
         return answer(self._face.display())

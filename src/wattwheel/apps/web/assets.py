@@ -20,6 +20,7 @@ NAMES = (
     "phasor.js",
     "load.js",
     "disc.js",
+    "running.js",
     "wheel.svg",
     "vendor/uplot/uPlot.iife.min.js",
     "vendor/uplot/uPlot.min.css",

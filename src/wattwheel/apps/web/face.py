@@ -83,6 +83,14 @@ class MeterFace(Protocol):
         """
         ...
 
+    def partitions(self) -> list[dict[str, Any]]:
+        """The rows of `wattwheel ps --json`, at most some seconds old; none where the module does not show them."""
+        ...
+
+    def channels(self) -> list[dict[str, Any]]:
+        """The rows of `wattwheel bus --json`, at most some seconds old; none where the module does not show them."""
+        ...
+
     async def waveform(self) -> Waveform | None:
         """The newest cycle, or None when there is none to show."""
         ...

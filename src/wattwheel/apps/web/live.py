@@ -30,7 +30,7 @@ PATIENCE_S = 2.5
 STALE_PERIOD_S = 1.0
 """Period of the stale frames, and the pause after a refusal."""
 
-EXTRAS = ("status", "display", "waveform")
+EXTRAS = ("status", "display", "waveform", "partitions", "bus")
 """Events that a watcher may ask for beside `values`, in the order in which they are sent."""
 
 _JSON = msgspec.json.Encoder()
@@ -167,6 +167,10 @@ class Hub:
             events["status"] = _event("status", self._face.status())
         if "display" in wanted:
             events["display"] = _event("display", self._face.display())
+        if "partitions" in wanted:
+            events["partitions"] = _event("partitions", self._face.partitions())
+        if "bus" in wanted:
+            events["bus"] = _event("bus", self._face.channels())
         if "waveform" in wanted:
             events["waveform"] = _event("waveform", await self._waveform())
         self._events = events

@@ -46,6 +46,49 @@ STATUS_SCHEMA: dict[str, Any] = {
 }
 """Schema of GET /api/status."""
 
+_COUNT = {"type": ["integer", "null"]}
+PARTITION_SCHEMA: dict[str, Any] = {
+    "title": "Partition",
+    "description": "A row of `wattwheel ps --json`; keys may be added.",
+    "type": "object",
+    "properties": {
+        "partition": {"type": "string"},
+        "identifier": {"type": "integer"},
+        "pid": _COUNT,
+        "mode": {"enum": ["IDLE", "COLD_START", "WARM_START", "NORMAL"]},
+        "user": {"type": "string"},
+        "is_system": {"type": "boolean"},
+        "restarts": {"type": "integer"},
+        "processor_s": {"type": ["number", "null"]},
+        "memory_kib": {**_COUNT, "description": "that it has to itself"},
+        "windows": {"type": ["object", "null"]},
+        "last_report": {"type": "string"},
+    },
+    "additionalProperties": True,
+}
+"""Schema of the rows of GET /api/partitions."""
+
+CHANNEL_SCHEMA: dict[str, Any] = {
+    "title": "Channel",
+    "description": "A row of `wattwheel bus --json`; keys may be added.",
+    "type": "object",
+    "properties": {
+        "channel": {"type": "string"},
+        "kind": {"enum": ["queuing", "sampling"]},
+        "source": {"type": "string"},
+        "destinations": {"type": "array", "items": {"type": "string"}},
+        "max_message_size": {"type": "integer"},
+        "depth": _COUNT,
+        "waiting": _COUNT,
+        "waiting_highest": _COUNT,
+        "stalls": {**_COUNT, "description": "how often the source found it full and had to wait"},
+        "messages": {"type": "integer"},
+        "messages_per_s": {"type": "number"},
+    },
+    "additionalProperties": True,
+}
+"""Schema of the rows of GET /api/bus."""
+
 
 def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
@@ -88,8 +131,12 @@ def _get(name: str, summary: str, good: dict[str, Any], faults: dict[str, Any], 
 def _paths() -> dict[str, Any]:
     rows = {"type": "array", "items": _ref("ValueRow")}
     load = {"type": "array", "items": _ref("LoadPoint")}
+    partitions = {"type": "array", "items": _ref("Partition")}
+    channels = {"type": "array", "items": _ref("Channel")}
     events = (
-        "Events `values` (data: a list of value rows) once a second; `status`, `display` and `waveform` when asked for."
+        "Events `values` (data: a list of value rows) once a second; when asked for: "
+        + ", ".join(f"`{name}`" for name in EXTRAS)
+        + "."
     )
     stream = {"description": events, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
     press = {
@@ -112,6 +159,8 @@ def _paths() -> dict[str, Any]:
             "item", "One item's value", _json(_ref("ValueRow"), "A row."), _faults(404, 502, 504), item
         ),
         "/api/status": _get("status", "The meter's state", _json(_ref("Status"), "The state."), {}),
+        "/api/partitions": _get("partitions", "What runs", _json(partitions, "A row each."), {}),
+        "/api/bus": _get("bus", "The channels, and what passes", _json(channels, "A row each."), {}),
         "/api/display": _get("display", "What the display shows", _json(nothing, "The display."), {}),
         "/api/load": _get("load", "Total active power of the last minute", _json(load, "Oldest first."), {}),
         "/api/waveform": _get("waveform", "One cycle of each phase", _json(no_wave, "The cycle."), _faults(504)),
@@ -133,5 +182,12 @@ def document(version: str) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": _paths(),
-        "components": {"schemas": {**schemas, "Status": STATUS_SCHEMA}},
+        "components": {
+            "schemas": {
+                **schemas,
+                "Status": STATUS_SCHEMA,
+                "Partition": PARTITION_SCHEMA,
+                "Channel": CHANNEL_SCHEMA,
+            }
+        },
     }

@@ -22,7 +22,7 @@ from wattwheel.sdk.meter import PRESS_DI, item_named_or_numbered, reason_of
 app = App("web", version="0.1.0")
 start = app.start
 
-SOCKET_DEVICE, STATUS_PORT, DISPLAY_PORT = "socket:web", "status", "display"
+SOCKET_DEVICE, STATUS_PORT, DISPLAY_PORT, OBSERVED_PORT = "socket:web", "status", "display", "observed"
 GROUPS = (0x00, 0x02, 0x04)
 LIVE_PATIENCE_S = 5.0
 
@@ -42,6 +42,7 @@ class BusFace:
         self._ratios = ratios
         self._status = meter.sampled(STATUS_PORT)
         self._display = meter.sampled(DISPLAY_PORT)
+        self._observed = meter.sampled(OBSERVED_PORT) if meter.has_port(OBSERVED_PORT) else None
         self._pushed = asyncio.Event()
         self._readings: Readings | None = None
         self._load = LoadHistory()
@@ -96,6 +97,18 @@ class BusFace:
         document: dict[str, Any] = {} if message is None else msgspec.json.decode(message)
         document["clock"] = self._meter.now().isoformat(timespec="seconds").replace("+00:00", "Z")
         return document
+
+    def partitions(self) -> list[dict[str, Any]]:
+        """See `MeterFace.partitions`."""
+        return self._rows_of("partitions")
+
+    def channels(self) -> list[dict[str, Any]]:
+        """See `MeterFace.channels`."""
+        return self._rows_of("channels")
+
+    def _rows_of(self, table: str) -> list[dict[str, Any]]:
+        message = self._observed() if self._observed is not None else None
+        return [] if message is None else msgspec.json.decode(message, type=dict[str, list[dict[str, Any]]])[table]
 
     async def waveform(self) -> Waveform | None:
         """See `MeterFace.waveform`."""

@@ -111,6 +111,8 @@ def app(face: MeterFace, names: Collection[str] = ()) -> Starlette:
         Route("/api/items", api.items),
         Route("/api/items/{item}", api.item),
         Route("/api/status", api.status),
+        Route("/api/partitions", api.partitions),
+        Route("/api/bus", api.bus),
         Route("/api/display", api.display),
         Route("/api/load", api.load),
         Route("/api/waveform", api.waveform),

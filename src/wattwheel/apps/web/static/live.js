@@ -24,7 +24,7 @@ export function watch({ link, values, ...others }) {
 
   function connect() {
     source?.close();
-    source = new EventSource("/api/live?with=status,display,waveform");
+    source = new EventSource("/api/live?with=status,display,waveform,partitions,bus");
     alive();
     source.addEventListener("values", (event) => {
       alive();

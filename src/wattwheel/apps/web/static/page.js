@@ -1,4 +1,4 @@
-// Puts the parts together: one stream in, six pictures out.
+// Puts the parts together: one stream in, pictures and tables out.
 import { watch } from "./live.js";
 import { Numbers } from "./numbers.js";
 import { Lcd } from "./lcd.js";
@@ -6,6 +6,7 @@ import { Scope } from "./scope.js";
 import { Phasor } from "./phasor.js";
 import { Load } from "./load.js";
 import { Disc } from "./disc.js";
+import { Running } from "./running.js";
 
 const HOLD_MS = 3000; // a long press, as on the meter itself
 const TOTAL_POWER = "02030000";
@@ -25,6 +26,7 @@ const scope = new Scope(byId("scope"));
 const phasor = new Phasor(byId("phasor"));
 const load = new Load(byId("load"));
 const disc = new Disc(document.querySelector(".strip"));
+const running = new Running(byId("partitions"), byId("bus"));
 load.begin();
 
 function print(id, text) {
@@ -74,6 +76,8 @@ watch({
     scope.show(content);
     phasor.show(content);
   },
+  partitions: (rows) => running.showPartitions(rows),
+  bus: (rows) => running.showBus(rows),
 });
 
 // Buttons
