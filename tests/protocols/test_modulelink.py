@@ -188,17 +188,30 @@ def test_both_ends_agree_whatever_is_cut_and_whoever_dies(deeds):
 
 def test_of_samples_only_the_newest_goes_and_one_at_a_time():
     sampler = SamplingSender()
-    sampler.write(b"1", 1)
+    assert sampler.next_unsent() is None
+    sampler.write(b"1", 10)
     first = sampler.next_unsent()
-    assert (first.number, first.message) == (1, b"1")
-    sampler.write(b"2", 2)
-    sampler.write(b"3", 3)
+    assert (first.number, first.message) == (10, b"1")
+    sampler.write(b"2", 20)
+    sampler.write(b"3", 30)
     assert sampler.next_unsent() is None
-    sampler.acknowledge(1)
+    sampler.acknowledge(10)
     assert sampler.next_unsent().message == b"3"
-    sampler.connected()
+    sampler.connected(10)
     assert sampler.next_unsent().message == b"3"
-    sampler.acknowledge(3)
-    sampler.connected()
+    sampler.acknowledge(30)
     assert sampler.next_unsent() is None
+
+
+def test_a_far_end_gets_the_newest_sample_again_if_it_has_not_got_it():
+    sampler = SamplingSender()
+    sampler.connected(0)
+    assert sampler.next_unsent() is None
+    sampler.write(b"1", 10)
+    sampler.next_unsent()
+    sampler.acknowledge(10)
+    sampler.connected(10)
+    assert sampler.next_unsent() is None
+    sampler.connected(0)
+    assert sampler.next_unsent().message == b"1"
     assert modulelink.SAMPLING == 4

@@ -30,6 +30,29 @@ def test_the_newest_sample_arrives_with_the_age_of_its_arrival():
     assert 0 < age_ns < 200_000_000
 
 
+def test_a_value_that_is_shown_does_not_grow_younger_when_the_link_or_the_sending_end_begins_anew():
+    two = TwoModules()
+    two.east.sender.level.write(b"old")
+    two.run(1.0)
+    two.net.cut()
+    two.run(1.0)
+    two.east.bench.kill("network")
+    two.run(2.0)
+    message, _validity, age_ns = two.west.taker.level.read()
+    assert (message, two.west.table()[0]["far"]) == (b"old", "east")
+    assert age_ns > 3_900_000_000
+
+
+def test_a_far_end_that_has_forgotten_a_value_gets_it_again():
+    two = TwoModules()
+    two.east.sender.level.write(b"rare")
+    two.run(1.0)
+    two.west.bench.host.sampling["level in"].newest = None
+    two.west.bench.kill("network")
+    two.run(2.0)
+    assert two.west.taker.level.read()[0] == b"rare"
+
+
 def test_a_slow_taker_holds_the_sender_back_and_loses_nothing():
     two = TwoModules()
     two.west.taker.pace_ns = 5_000_000

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from wattwheel.apex.codes import Validity
 from wattwheel.hil.clock import Clock
-from wattwheel.hil.ports import QueuingDestination, QueuingSource, SamplingDestination, SamplingSource
+from wattwheel.hil.ports import QueuingDestination, QueuingSource, Sample, SamplingDestination, SamplingSource
 
 
 class QueuingSourcePort:
@@ -71,6 +71,10 @@ class SamplingDestinationPort:
             return None, Validity.INVALID, 0
         age_ns = self._clock.now_ns() - sample.written_ns
         return sample.message, Validity.VALID if age_ns <= self.refresh_ns else Validity.INVALID, age_ns
+
+    def sample(self) -> Sample | None:
+        """Message, and when it was written on the monotonic clock; None before the first write."""
+        return self._end.read()
 
 
 def _nothing_lost() -> bool:

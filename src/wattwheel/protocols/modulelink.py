@@ -6,8 +6,9 @@ for each port that receives the *epoch* of the sender that it knows and the numb
 So a new connection goes on where the old one was cut: what was taken is not sent again, what was not taken is.
 
 Messages of a queuing port are numbered from 1 in an epoch. The sender keeps each until it is acknowledged, at most
-`WINDOW_MESSAGES_MAX`. The receiver acknowledges what it has taken, cumulatively. Sampling messages are numbered as
-well: the next is sent when the last was acknowledged, and of what was written meanwhile only the newest.
+`WINDOW_MESSAGES_MAX`. The receiver acknowledges what it has taken, cumulatively. Sampling messages are numbered by
+the instant at which they were written: the next is sent when the last was acknowledged, and of what was written
+meanwhile only the newest.
 
 Nothing here does input or output. Both ends may be killed at any instant; what must survive that is in `journal`
 documents which the owner keeps before it acts.
@@ -294,30 +295,34 @@ class QueuingReceiver:
 
 
 class SamplingSender:
-    """The sending end of a virtual sampling port: the newest message, one at a time under way."""
+    """The sending end of a virtual sampling port: the newest message, one at a time under way.
+
+    A message's number is the instant at which it was written, so that a far end which has it already says so, whoever
+    died meanwhile, and one that has forgotten it gets it again.
+    """
 
     def __init__(self) -> None:
-        self.number = 0
-        self._newest: tuple[int, bytes] | None = None
-        self._under_way: tuple[int, bytes] | None = None
+        self._newest: Unacknowledged | None = None
+        self._is_new = False  # the newest was not sent on this connection
+        self._under_way: int | None = None
 
-    def write(self, message: bytes, source_ns: int) -> None:
+    def write(self, message: bytes, written_ns: int) -> None:
         """Replace what was not sent yet."""
-        self._newest = (source_ns, message)
+        self._newest, self._is_new = Unacknowledged(written_ns, written_ns, message), True
 
     def next_unsent(self) -> Unacknowledged | None:
         """What is to be sent next."""
-        if self._newest is None or self._under_way is not None:
+        if self._newest is None or not self._is_new or self._under_way is not None:
             return None
-        self._under_way, self._newest = self._newest, None
-        self.number += 1
-        return Unacknowledged(self.number, *self._under_way)
+        self._is_new, self._under_way = False, self._newest.number
+        return self._newest
 
     def acknowledge(self, number: int) -> None:
         """The far end has it."""
-        if number == self.number:
+        if number == self._under_way:
             self._under_way = None
 
-    def connected(self) -> None:
-        """A new connection: what was under way may not have arrived, and goes again unless there is something newer."""
-        self._newest, self._under_way = self._newest or self._under_way, None
+    def connected(self, last_number: int) -> None:
+        """A new connection, whose far end has message `last_number`: the newest goes again unless it is that."""
+        self._under_way = None
+        self._is_new = self._newest is not None and self._newest.number != last_number

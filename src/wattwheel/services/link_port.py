@@ -30,6 +30,7 @@ class LinkPort:
         data: what the registry told of it.
         sender, receiver: of a queuing port, the one that it is.
         sampled: of a sampling port that receives, what came last and was not read.
+        sampled_number: number of what came last, read or not.
         is_bound: the far end has its other end, of the same kind and size.
         messages: that went or came.
     """
@@ -41,6 +42,7 @@ class LinkPort:
         self.sender: QueuingSender | None = None
         self.receiver: QueuingReceiver | None = None
         self.sampled: bytes | None = None
+        self.sampled_number = 0
         self.is_bound = False
         self.messages = 0
         self._sampler = SamplingSender()
@@ -64,12 +66,12 @@ class LinkPort:
 
     # -- sending
 
-    def take(self, message: bytes, now_ns: int) -> None:
+    def take(self, message: bytes, written_ns: int) -> None:
         """Keep a message to be sent."""
         if self.sender is None:
-            self._sampler.write(message, now_ns)
+            self._sampler.write(message, written_ns)
         else:
-            self.sender.take(message, now_ns)
+            self.sender.take(message, written_ns)
             self._keep(self.sender, self.data.passed() + 1)
 
     def next_unsent(self) -> Unacknowledged | None:
@@ -92,7 +94,7 @@ class LinkPort:
     def go_on(self, far: ReceivingPort) -> None:
         """A new connection: send what the far end has not taken."""
         if self.sender is None:
-            self._sampler.connected()
+            self._sampler.connected(far.last_number)
             return
         self.sender.connected(far.epoch, far.last_number)
         self._keep(self.sender, self.data.passed())
@@ -136,13 +138,13 @@ class LinkPort:
     def sending(self, epoch: int) -> SendingPort:
         """Its row in a HELLO."""
         data, sender = self.data, self.sender
-        own, first = (epoch, self._sampler.number + 1) if sender is None else (sender.epoch, sender.first_number())
+        own, first = (epoch, 1) if sender is None else (sender.epoch, sender.first_number())
         return SendingPort(data.number, self.kind, data.max_message_size, own, first)
 
     def receiving(self) -> ReceivingPort:
         """Its row in a HELLO."""
         data, receiver = self.data, self.receiver
-        epoch, last = (0, 0) if receiver is None else (receiver.epoch, receiver.last_number)
+        epoch, last = (0, self.sampled_number) if receiver is None else (receiver.epoch, receiver.last_number)
         return ReceivingPort(data.number, self.kind, data.max_message_size, epoch, last)
 
     def figures(self) -> dict[str, Any]:

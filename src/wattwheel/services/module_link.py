@@ -79,10 +79,10 @@ class ModuleLink:
         sender = self._ports[port_id - 1].sender
         return sender is None or sender.has_room()
 
-    def write(self, port_id: int, message: bytes) -> None:
+    def write(self, port_id: int, message: bytes, written_ns: int) -> None:
         """Keep the message and send it as soon as the link can."""
         own = self._ports[port_id - 1]
-        own.take(message, self._clock.now_ns())
+        own.take(message, written_ns)
         self._send_port(own)
 
     def read(self, port_id: int) -> bytes | None:
@@ -271,8 +271,9 @@ class ModuleLink:
         if own.receiver is not None:
             own.receiver.hear(number, message)
         else:
-            own.sampled = message
-            own.messages += 1
+            if number != own.sampled_number:  # what is shown already must not look younger than it is
+                own.sampled, own.sampled_number = message, number
+                own.messages += 1
             self._acknowledge(own, number)
         own.data.tell()
 

@@ -83,8 +83,8 @@ class VirtualDriver(Protocol):
     def available(self, port_id: int) -> bool:
         """Whether `write` would take a message."""
 
-    def write(self, port_id: int, message: bytes) -> None:
-        """Take a message to be sent. Only when `available`."""
+    def write(self, port_id: int, message: bytes, written_ns: int) -> None:
+        """Take a message to be sent, written at `written_ns` on the monotonic clock. Only when `available`."""
 
     def read(self, port_id: int) -> bytes | None:
         """The next message that has come, None when there is none. The one before it is then in the local channel."""
@@ -206,7 +206,7 @@ class VirtualPorts:
             if message is None:
                 port.on_message(tell)
                 return
-            driver.write(port_id, message)
+            driver.write(port_id, message, self._context.clock.now_ns())
             port.done()
         tell()
 
@@ -228,10 +228,10 @@ class VirtualPorts:
 
 def _copy(joined: _Joined, reader: SamplingDestinationPort, seen: list[int]) -> None:
     version = reader.version()
-    message = reader.read()[0]
-    if message is not None and version != seen[0]:
+    sample = reader.sample()
+    if sample is not None and version != seen[0]:
         seen[0] = version
-        joined.driver.write(joined.port_id, message)
+        joined.driver.write(joined.port_id, *sample)
 
 
 def _write_all(joined: _Joined, writer: SamplingSourcePort) -> None:
