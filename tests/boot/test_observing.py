@@ -80,6 +80,7 @@ def test_ps_of_a_living_meter(meter):
         "store",
         "metering",
         "platform",
+        "security",
         "communication",
     }
     plain = command(meter, "ps").stdout.splitlines()

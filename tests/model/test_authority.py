@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from wattwheel.model.authority import (
     PROGRAMMING_KEY,
+    REFUSED_A_DAY_MAX,
     TRIES_MAX,
     Authority,
+    Limits,
     Verdict,
     are_digits,
     judge,
@@ -39,16 +41,33 @@ def test_no_level_has_a_password_that_nobody_set(level, password):
     assert judge(Authority({level: b""}, {}, NOON), level, password, 9, NOON) is not Verdict.GRANTED
 
 
-def test_three_wrong_ones_lock_the_level_until_the_date_changes():
+def test_three_wrong_ones_lock_the_level_for_24_hours():
     ours = authority(_2=RIGHT, _4=RIGHT)
     for _ in range(TRIES_MAX):
         assert judge(ours, 4, WRONG, 4, NOON) is Verdict.WRONG
     assert judge(ours, 4, RIGHT, 4, NOON) is Verdict.LOCKED
     assert judge(ours, 2, RIGHT, 4, NOON) is Verdict.GRANTED
-    late = NOON.replace(hour=23, minute=59)
-    ours.key_pressed_at = late
-    assert judge(ours, 4, RIGHT, 4, late) is Verdict.LOCKED
-    assert judge(ours, 4, RIGHT, 4, late + timedelta(minutes=1)) is Verdict.GRANTED
+    late = NOON + timedelta(hours=24)
+    ours.key_pressed_at = late - timedelta(minutes=1)
+    assert judge(ours, 4, RIGHT, 4, late - timedelta(seconds=1)) is Verdict.LOCKED
+    assert judge(ours, 4, RIGHT, 4, late) is Verdict.GRANTED
+
+
+def test_tries_and_lock_are_what_was_set():
+    ours, limits = authority(_4=RIGHT), Limits(1, timedelta(minutes=5))
+    assert judge(ours, 4, WRONG, 4, NOON, limits) is Verdict.WRONG
+    assert judge(ours, 4, RIGHT, 4, NOON, limits) is Verdict.LOCKED
+    assert judge(ours, 4, RIGHT, 4, NOON + timedelta(minutes=5), limits) is Verdict.GRANTED
+
+
+def test_200_attempts_without_success_end_the_day():
+    ours = authority(_4=RIGHT)
+    ours.key_pressed_at = late = NOON.replace(hour=23, minute=58)
+    for _ in range(REFUSED_A_DAY_MAX):
+        assert judge(ours, 7, RIGHT, 7, late) is Verdict.UNKNOWN_LEVEL
+    assert judge(ours, 4, RIGHT, 4, late) is Verdict.SUSPENDED
+    assert judge(ours, 4, RIGHT, 4, late + timedelta(minutes=1)) is Verdict.SUSPENDED
+    assert judge(ours, 4, RIGHT, 4, late + timedelta(minutes=2)) is Verdict.GRANTED
 
 
 def test_a_right_one_before_the_third_clears_the_count():
@@ -75,18 +94,19 @@ def test_the_key_counts_240_minutes_and_never_from_the_future():
     assert not key_is_active(ours, NOON + PROGRAMMING_KEY)
     assert not key_is_active(ours, NOON - timedelta(seconds=1))
     assert not key_is_active(Authority(), NOON)
-    assert judge(Authority({4: RIGHT}), 4, RIGHT, 4, NOON, key=False) is Verdict.GRANTED
+    assert judge(Authority({4: RIGHT}), 4, RIGHT, 4, NOON, Limits(key=False)) is Verdict.GRANTED
 
 
 @given(st.lists(st.tuples(st.binary(min_size=3, max_size=3), st.integers(0, 3000)), max_size=30))
-def test_guessing_gets_three_tries_a_day(guesses):
-    ours, local, tried = authority(_4=RIGHT), NOON, {}
+def test_guessing_gets_three_tries_in_24_hours(guesses):
+    ours, local, tried = authority(_4=RIGHT), NOON, []
     for guess, minutes in guesses:
         local += timedelta(minutes=minutes)
         ours.key_pressed_at = local
         if guess != RIGHT and judge(ours, 4, guess, 4, local) is Verdict.WRONG:
-            tried[local.date()] = tried.get(local.date(), 0) + 1
-    assert all(count <= TRIES_MAX for count in tried.values())
+            tried.append(local)
+    for third, later in zip(tried[TRIES_MAX - 1 :: TRIES_MAX], tried[TRIES_MAX::TRIES_MAX], strict=False):
+        assert later - third >= timedelta(hours=24)
 
 
 @pytest.mark.parametrize(("level", "changed", "may"), [(0, 4, True), (4, 4, True), (5, 4, False), (0, 10, False)])

@@ -246,9 +246,12 @@ class World:
         self.snapshot.write(msgspec.msgpack.encode(table))
 
     def ask(self, octets, line=None):
-        """One segment arrives; whatever is asked on the bus is answered from ITEMS; the meter's octets."""
+        """One segment arrives; reads are answered from ITEMS, changes refused; the meter's octets."""
         self.hear(octets, line)
         for request in self.asked():
+            if request.control in (Control.AUTHORIZE, Control.CHANGE_PASSWORD):
+                self.reply(request, error=4)
+                continue
             assert request.control == Control.READ
             data = ITEMS.get(request.di)
             self.reply(request, data or b"", 0 if data is not None else 2)

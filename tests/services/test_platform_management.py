@@ -11,22 +11,16 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.bench import Bench, Puppet, sampling
 
 from wattwheel.model.catalogue import item_2007
 from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Station
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.items import decode
 from wattwheel.services.platform_management import (
-    CLOCK_PORT,
     DATE_DI,
     OFFSET_S_MAX,
-    PANEL_PORT,
-    PROGRAMMING_KEY_NS,
     SYNC_DIFFERENCE_MAX,
     TIME_DI,
-    Platform,
-    PlatformSettings,
     Verdict,
     broadcast_time,
     broadcast_verdict,
@@ -214,36 +208,3 @@ def test_the_name_plate(world):
     assert world.ask(0x04000401).check() == bytes.fromhex(address)[::-1]
     assert world.ask(0x04000402).check() == bytes.fromhex(address)[::-1]
     assert world.ask(0x04000403).error == 2
-
-
-def test_the_programming_key_is_open_for_240_minutes_or_until_pressed_again():
-    platforms = []
-
-    def begin(context):
-        platforms.append(Platform(context, PlatformSettings("202611200001")))
-
-    cells = [sampling(CLOCK_PORT, f"platform.{CLOCK_PORT}"), sampling(PANEL_PORT, f"platform.{PANEL_PORT}")]
-    bench = Bench({"platform": Puppet(begin)}, (), cells)
-
-    def is_open() -> bool:
-        return json.loads(bench.host.sampling[PANEL_PORT].newest.message)["programming_key"]
-
-    bench.run()
-    assert not is_open()
-    assert not platforms[-1].press("up")
-    assert platforms[-1].press("program")
-    assert is_open()
-    bench.run(PROGRAMMING_KEY_NS / 1e9 - 1)
-    assert is_open()
-    bench.run(1)
-    assert not is_open()
-    assert platforms[-1].press("program+")
-    bench.run(60)
-    assert platforms[-1].press("program")
-    assert not is_open()
-    assert platforms[-1].press("program")
-    bench.run(PROGRAMMING_KEY_NS / 1e9 - 30)
-    assert is_open()  # the end of the first opening is not that of the second
-    bench.kill("platform")
-    bench.run(1)
-    assert not is_open()

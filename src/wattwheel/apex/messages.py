@@ -31,7 +31,10 @@ class Control(IntEnum):
 
     BROADCAST_TIME = 0x08
     READ = 0x11
+    WRITE = 0x14  # data: operator code, 4 octets, then the item's; answered when it is durable
+    CHANGE_PASSWORD = 0x18  # data as on the line
     PRESS = 0x40  # a button of the meter; data: its name
+    AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
     LIST = 0x41  # identifiers the owner answers now; data of the reply: 4 octets each, low octet first
 
 

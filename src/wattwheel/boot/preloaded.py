@@ -11,6 +11,7 @@ PRELOADED = (
     "wattwheel.services.communication",
     "wattwheel.services.metering",
     "wattwheel.services.platform_management",
+    "wattwheel.services.security",
     "wattwheel.services.store",
     "wattwheel.apps.energy",
     "wattwheel.apps.display",

@@ -36,6 +36,7 @@ DoorOrOff = Annotated[str, Meta(pattern=rf"^(?:off|{_HOST_PORT})\Z", extra={"all
 LineDevice = Annotated[
     str, Meta(pattern=r"^(?:off|pty|/.+)\Z", extra={"allowed": '"pty", a device such as "/dev/ttyUSB0", or "off"'})
 ]
+Password = Annotated[str, Meta(pattern=r"^(?:[0-9]{6})?\Z", extra={"allowed": '6 decimal digits in quotes, or ""'})]
 Baud = Literal[600, 1200, 2400, 4800, 9600, 19200]
 Positive = Annotated[float, Meta(gt=0)]
 Ratio = Annotated[int, Meta(ge=1, le=999_999)]
@@ -121,14 +122,16 @@ class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reply_delay_ms: pause before a reply over TCP.
         accept_broadcast_reads: answer a read that is addressed to 999999999999.
         accept_single_address_time_sync: obey 08H that is addressed to this meter alone.
-        programming_key: writes need the programming button. No effect while writing is refused.
+        programming_key: writes need the programming button, which opens the meter for 240 minutes.
+        password_level_2: six digits with which the meter is cleared, until 18H changes them; empty: nobody can.
+        password_level_4: six digits with which parameters are written, until 18H changes them; empty: nobody can.
         unknown_function: what a control code that no meter knows gets.
-        unknown_write_di_error: ERR octet for a write of an unknown identifier. No effect while writing is refused.
+        unknown_write_di_error: ERR octet for a write of an unknown identifier.
         zero_deadline: what a deadline of all zeros in a control command means. No effect while writing is refused.
         max_reply_data: longest data field of a reply in octets; the rest follows in further frames.
         follow_timeout_s: how long the rest of a reply is kept for 12H.
-        password_tries: wrong passwords a level and day before the lock. No effect while writing is refused.
-        password_lock_min: length of the lock in minutes. No effect while writing is refused.
+        password_tries: wrong passwords in a row that lock their level.
+        password_lock_min: length of the lock in minutes.
         time_sync_per_day: broadcasts of the time that are obeyed a day.
         half_frame_timeout_ms: silence after which an unfinished frame is given up.
     """
@@ -142,6 +145,8 @@ class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accept_broadcast_reads: bool = False
     accept_single_address_time_sync: bool = False
     programming_key: bool = False
+    password_level_2: Password = ""
+    password_level_4: Password = ""
     unknown_function: Literal["exception", "silent"] = "exception"
     unknown_write_di_error: Literal["02", "01"] = "02"
     zero_deadline: Literal["expired", "accept"] = "expired"

@@ -26,8 +26,8 @@ from wattwheel.protocols.dlt645.legality import Options
 
 COMMUNICATION_QUOTA = 2048
 """Requests that the communication service may have under way on the bus: it asks for all head-ends together."""
-PARTNERS = ("communication", "metering", "platform", "energy", "display", "web", KERNEL)
-STORE_QUOTAS = {"platform": 65_536, "energy": 262_144}
+PARTNERS = ("communication", "metering", "platform", "security", "energy", "display", "web", KERNEL)
+STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "energy": 262_144}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
 OBSERVED_OCTETS_MAX = 65_536
 SMALL_OCTETS_MAX = 1024
@@ -43,13 +43,18 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.LIST, "02", "energy"),
     (Control.LIST, "04", "platform"),
     (Control.BROADCAST_TIME, "", "platform"),
-    (Control.PRESS, "0E200000", "platform"),
+    (Control.AUTHORIZE, "", "security"),
+    (Control.CHANGE_PASSWORD, "", "security"),
+    (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
 )
 """(control, identifier prefix, owner); the longest prefix wins."""
 
 RIGHTS: dict[str, tuple[int, ...]] = {
-    "communication": (Control.READ, Control.BROADCAST_TIME),
+    "communication": (
+        *(Control.READ, Control.BROADCAST_TIME),
+        *(Control.AUTHORIZE, Control.WRITE, Control.CHANGE_PASSWORD),
+    ),
     "display": (Control.READ,),
     "web": (Control.READ, Control.LIST, Control.PRESS),
     KERNEL: (Control.READ, Control.LIST, Control.PRESS),
@@ -73,6 +78,7 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
         ("store", "services.store:start", ("store",), 3),
         ("metering", "services.metering:start", ("core_link",), 0),
         ("platform", "services.platform_management:start", (), 0),
+        ("security", "services.security:start", (), 0),
         ("communication", "services.communication:start", (*listeners, *lines), 0),
         ("energy", "apps.energy:start", (), 1),
         ("display", "apps.display:start", (), 0),
@@ -104,6 +110,7 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "store": {"group_ns": round(settings.state.commit_seconds * 1e9)},
         "metering": _metering_settings(settings),
         "platform": _platform_settings(settings),
+        "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
         "display": _display_settings(settings),
     }
@@ -141,8 +148,10 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
 
     yield cell("readings", "metering", ("energy", "display", KERNEL, *web), READINGS_OCTETS_MAX, ("energy", *web))
     yield cell("snapshot", "energy", ("communication",), SNAPSHOT_OCTETS_MAX)
-    yield cell(CLOCK_PORT, "platform", ("metering", "energy", "display", "communication", *web), SMALL_OCTETS_MAX)
-    yield cell("panel", "platform", ("display",), SMALL_OCTETS_MAX)
+    yield cell(
+        CLOCK_PORT, "platform", ("metering", "security", "energy", "display", "communication", *web), SMALL_OCTETS_MAX
+    )
+    yield cell("panel", "security", ("display",), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
@@ -173,6 +182,18 @@ def _platform_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _security_settings(settings: Settings) -> dict[str, Any]:
+    own = settings.dlt645
+    passwords = {"2": own.password_level_2, "4": own.password_level_4}
+    return {
+        "passwords": {level: digits for level, digits in passwords.items() if digits},
+        "programming_key": own.programming_key,
+        "tries": own.password_tries,
+        "lock_min": own.password_lock_min,
+        "utc_offset_minutes": settings.clock.utc_offset_minutes,
+    }
+
+
 def _communication_settings(settings: Settings, lines: Sequence[str], listeners: Sequence[str]) -> dict[str, Any]:
     own, serial = settings.dlt645, settings.serial
     return {
@@ -188,6 +209,7 @@ def _communication_settings(settings: Settings, lines: Sequence[str], listeners:
         ),
         "asks_under_way": COMMUNICATION_QUOTA,
         "reads": own.reads,
+        "unknown_write_error": int(own.unknown_write_di_error, 16),
         "connections_max": own.connections_max,
         "snapshot_age_max_ns": own.snapshot_age_max_ms * 1_000_000,
         "max_reply_data": own.max_reply_data,

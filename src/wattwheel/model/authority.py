@@ -19,6 +19,10 @@ SECURED_LEVELS = (98, 99)
 
 PASSWORD_OCTETS = 3
 TRIES_MAX = 3
+LOCK = timedelta(hours=24)
+REFUSED_A_DAY_MAX = 200
+"""Attempts without success in a day, of all levels together, after which the meter takes none until the next day."""
+
 PROGRAMMING_KEY = timedelta(minutes=240)
 
 PARAMETER_LEVEL, DEMAND_CLEAR_LEVEL = 4, 4
@@ -34,13 +38,14 @@ class Verdict(StrEnum):
     LOCKED = "level_locked"
     WRONG = "password_wrong"
     UNKNOWN_LEVEL = "level_unknown"
+    SUSPENDED = "writing_suspended"
 
 
 class Lock(msgspec.Struct, array_like=True):
-    """Wrong passwords of one level: how many in a row, and the day (YYYY-MM-DD) on which it was locked, "" if not."""
+    """Wrong passwords of one level: how many in a row, and since when (local time) it is locked, None if it is not."""
 
     wrong_in_a_row: int = 0
-    locked_on: str = ""
+    locked_at: datetime | None = None
 
 
 class Authority(msgspec.Struct):
@@ -50,11 +55,14 @@ class Authority(msgspec.Struct):
         passwords: three octets each as on the wire, by level.
         locks: by level; a level that is missing has had no wrong password.
         key_pressed_at: when the programming key was pressed last, the meter's local time; None: it is not active.
+        refused_on: day (YYYY-MM-DD) on which `refused` attempts were without success.
     """
 
     passwords: dict[int, bytes] = {}
     locks: dict[int, Lock] = {}
     key_pressed_at: datetime | None = None
+    refused_on: str = ""
+    refused: int = 0
 
 
 def key_is_active(authority: Authority, local: datetime) -> bool:
@@ -63,31 +71,54 @@ def key_is_active(authority: Authority, local: datetime) -> bool:
     return pressed is not None and timedelta(0) <= local - pressed < PROGRAMMING_KEY
 
 
-def judge(authority: Authority, level: int, password: bytes, needed: int, local: datetime, key: bool = True) -> Verdict:
+class Limits(msgspec.Struct, frozen=True):
+    """Wrong passwords in a row that lock a level, how long it stays locked, whether the key has to be active too."""
+
+    tries: int = TRIES_MAX
+    lock: timedelta = LOCK
+    key: bool = True
+
+
+STANDARD = Limits()
+
+
+def judge(
+    authority: Authority, level: int, password: bytes, needed: int, local: datetime, limits: Limits = STANDARD
+) -> Verdict:
     """Whether `level` with `password` may do what needs level `needed`, at the meter's local time `local`.
 
-    `key`: the programming key has to be active too. Changes the locks in `authority`; whoever calls makes them durable
-    before the answer goes out, so that pulling the plug gives no more tries. An attempt that cannot succeed for
-    another reason than its password is no try.
+    Changes the counters in `authority`; whoever calls makes them durable before the answer goes out, so that pulling
+    the plug gives no more tries. An attempt that cannot succeed for another reason than its password is no try of its
+    level, but one of the day's.
     """
-    if key and not key_is_active(authority, local):
+    if limits.key and not key_is_active(authority, local):
         return Verdict.NO_KEY
+    today = local.strftime("%Y-%m-%d")
+    if authority.refused_on != today:
+        authority.refused_on, authority.refused = today, 0
+    if authority.refused >= REFUSED_A_DAY_MAX:
+        return Verdict.SUSPENDED
+    verdict = _judged(authority, level, password, needed, local, limits)
+    authority.refused += verdict is not Verdict.GRANTED
+    return verdict
+
+
+def _judged(authority: Authority, level: int, password: bytes, needed: int, local: datetime, limits: Limits) -> Verdict:
     known = authority.passwords.get(level)
     if level not in LEVELS or known is None:
         return Verdict.UNKNOWN_LEVEL
     if level > needed:
         return Verdict.TOO_LOW
-    today = local.strftime("%Y-%m-%d")
     lock = authority.locks.get(level, Lock())
-    if lock.locked_on and lock.locked_on != today:
+    if lock.locked_at is not None:
+        if abs(local - lock.locked_at) < limits.lock:  # a clock set back must not prolong it for years
+            return Verdict.LOCKED
         lock = Lock()
-    if lock.locked_on:
-        return Verdict.LOCKED
     if len(known) == PASSWORD_OCTETS and compare_digest(known, password):
         authority.locks.pop(level, None)
         return Verdict.GRANTED
     wrong = lock.wrong_in_a_row + 1
-    authority.locks[level] = Lock(wrong, today if wrong >= TRIES_MAX else "")
+    authority.locks[level] = Lock(wrong, local if wrong >= limits.tries else None)
     return Verdict.WRONG
 
 

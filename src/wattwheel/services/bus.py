@@ -35,7 +35,10 @@ ERROR_NO_DATA = 0x02
 ERROR_NOT_AUTHORISED = 0x04
 
 _PACK, _UNPACK = HEAD.pack, HEAD.unpack_from
-_REQUEST, _REPLY, _NOTICE, _READ = int(Kind.REQUEST), int(Kind.REPLY), int(Kind.NOTICE), int(Control.READ)
+_REQUEST, _REPLY, _NOTICE = int(Kind.REQUEST), int(Kind.REPLY), int(Kind.NOTICE)
+
+_ITEMS = (int(Control.READ), int(Control.WRITE))
+"""What is asked of an item: without an owner there is no such item."""
 
 PARTNER_BIT = 2
 LATE_BIT = 3
@@ -217,7 +220,7 @@ class Bus:
         number = self._owner(control, di)
         if not number:
             self._counters.add("unowned")
-            self._answer(partner, control, di, ticket, ERROR_NO_DATA if control == _READ else ERROR_OTHER)
+            self._answer(partner, control, di, ticket, ERROR_NO_DATA if control in _ITEMS else ERROR_OTHER)
             return
         if number not in partner.reach:
             self._refuse(partner)

@@ -16,9 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-import msgspec
-
-from wattwheel.apex.bus import ASKS_UNDER_WAY, BusPort
+from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.hil.octets import Listener, OctetChannel
@@ -27,9 +25,11 @@ from wattwheel.model.errors import LocalProtocolError, UnknownItem
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, Station
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, ERR_RATE, Function2007
 from wattwheel.protocols.dlt645.items import element_widths
-from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Options, Silence, abnormal_reply
+from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Silence, abnormal_reply
 from wattwheel.protocols.dlt645.session import FollowUp
+from wattwheel.services.communication_settings import ChannelSettings, CommunicationSettings
 from wattwheel.services.snapshot import Snapshot
+from wattwheel.services.writing import Writing
 
 CHANNEL_BIT, BUS_BIT = 6, 4
 PENDING_A_CHANNEL_MAX = 64  # questions of one channel under way; the next ones are read when these are answered
@@ -48,39 +48,6 @@ REJECTIONS = ("checksum", "end", "start", "incomplete")
 Act = Callable[[], None]
 Slot = list[Act]
 """The place of one question in its channel's order: empty until answered, then what sends the answer."""
-
-
-class ChannelSettings(msgspec.Struct, frozen=True):
-    """What one kind of channel adds: pause before a reply, and FEH octets ahead of it."""
-
-    reply_delay_ns: int = 0
-    reply_preamble: int = 4
-
-
-class CommunicationSettings(msgspec.Struct, frozen=True):
-    """Settings of the partition.
-
-    Attributes:
-        address: the meter's address, 12 digits.
-        listeners: device names of TCP doors.
-        lines: device names of serial lines.
-        asks_under_way: quota of this partition on the bus.
-        reads: "owner" routes each read over the bus, "snapshot" answers from the owner's published snapshot.
-    """
-
-    address: str
-    listeners: tuple[str, ...] = ()
-    lines: tuple[str, ...] = ()
-    tcp: ChannelSettings = ChannelSettings()
-    serial: ChannelSettings = ChannelSettings(reply_delay_ns=20_000_000)
-    options: Options = Options()
-    asks_under_way: int = ASKS_UNDER_WAY
-    reads: str = "owner"
-    connections_max: int = 256
-    snapshot_age_max_ns: int = 3_000_000_000
-    max_reply_data: int = 200
-    follow_timeout_ns: int = 60_000_000_000
-    half_frame_timeout_ns: int = 500_000_000
 
 
 class Channel:
@@ -111,6 +78,7 @@ class Communication:
         self._counters = context.counters
         self._bus = BusPort(context, BUS_BIT, settings.asks_under_way)
         self._bus.on_room(self._go_on)
+        self._writing = Writing(self._bus, self._clock, self._counters, settings.unknown_write_error)
         self._held: dict[Channel, None] = {}  # not read for the time being, the longest first
         self._station = Station(settings.address)
         self._legality = Legality(settings.address, settings.options)
@@ -319,6 +287,20 @@ class Communication:
             error = ERR_PASSWORD
         self._send(channel, READ_REFUSAL, bytes((error,)))
 
+    def _change(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        """14H, 18H: what a password has to go with."""
+        slot: Slot = []
+        channel.slots.append(slot)
+
+        def answered(control: int, field: bytes) -> None:
+            slot.append(partial(self._send, channel, control, field))
+            while channel.slots and channel.slots[0]:
+                channel.slots.popleft()[0]()
+            if channel.is_ending:
+                self._end_if_answered(channel)
+
+        self._writing.change(decision.function, frame.data, answered)
+
     def _follow(self, channel: Channel, frame: Frame, decision: Accept) -> None:
         self._in_turn(channel, partial(self._answer_follow, channel, frame.data))
 
@@ -371,6 +353,8 @@ _OTHER_FUNCTIONS: dict[int, Callable[[Communication, Channel, Frame, Accept], An
     Function2007.READ_ADDRESS: Communication._tell_address,
     Function2007.BROADCAST_TIME: Communication._set_time,
     Function2007.WRITE_ADDRESS: Communication._keep_silent,
+    Function2007.WRITE: Communication._change,
+    Function2007.CHANGE_PASSWORD: Communication._change,
 }
 
 _NOT_HERE_ERRORS = {

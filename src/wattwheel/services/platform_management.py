@@ -1,4 +1,4 @@
-"""Platform management: the meter's clock, its name plate, and the programming key.
+"""Platform management: the meter's clock, and its name plate.
 
 It owns the offset between the host's calendar and the meter's, publishes it to every partition, and is the only one
 that changes it. Broadcast time (08H) is obeyed by the rules that `broadcast_verdict` lists.
@@ -15,15 +15,11 @@ from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import CLOCK_PORT, StartContext
 from wattwheel.apex.store import REQUEST_PORT, Loading, StoreClient
-from wattwheel.hil.panel import Button
 from wattwheel.model.catalogue import item_2007
 from wattwheel.protocols.dlt645 import items
 
 STORE_BIT = 6
-KEY_BIT = 8
 OFFSET_KEY, SYNC_KEY = "clock_offset_s", "clock_synchronised_on"
-PANEL_PORT = "panel"
-PROGRAMMING_KEY_NS = 240 * 60 * 1_000_000_000
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 DATE_DI, TIME_DI, DATE_TIME_DI = 0x04000101, 0x04000102, 0x0400010C
@@ -94,20 +90,16 @@ class Platform:
         self._counters = context.counters
         self._clock = context.clock
         self._offset_port = context.sampling_source(CLOCK_PORT) if context.has_port(CLOCK_PORT) else None
-        self._panel_port = context.sampling_source(PANEL_PORT) if context.has_port(PANEL_PORT) else None
         self._offset = timedelta(0)
         self._synchronised_on = ""
         self._synchronised_times = 0
-        self._key_until_ns = 0
         self._store = StoreClient.of(context, STORE_BIT) if context.has_port(REQUEST_PORT) else None
-        context.wheel.task(KEY_BIT, self._release_key)
         if self._store is not None:
             self._store.load(self._loaded)
         if context.has_port(TO_BUS):
             self._bus = BusPort(context)
             self._bus.on_request(self._answer)
             self._bus.on_notice(self._hear)
-        self._publish_panel()
 
     def _loaded(self, loading: Loading) -> None:
         try:
@@ -131,8 +123,6 @@ class Platform:
     def _hear(self, message: Message) -> None:
         if message.control == Control.BROADCAST_TIME:
             self.synchronise(message.data)
-        elif message.control == Control.PRESS:
-            self.press(message.data.decode("ascii", "replace"))
 
     def synchronise(self, data: bytes) -> Verdict:
         """Obey or ignore a broadcast time; what was decided is counted."""
@@ -155,27 +145,6 @@ class Platform:
             }
             self._store.save(changes, promised=True)
 
-    def press(self, button: str) -> bool:
-        """The programming button opens the meter for 240 minutes; pressed again it closes it."""
-        if button.removesuffix("+") != Button.PROGRAM:
-            return False
-        now = self._clock.now_ns()
-        self._key_until_ns = 0 if self._key_until_ns > now else now + PROGRAMMING_KEY_NS
-        if self._key_until_ns:
-            self._context.wheel.post_at(self._key_until_ns, KEY_BIT)
-        self._publish_panel()
-        return True
-
-    def _release_key(self) -> None:
-        if self._key_until_ns and self._clock.now_ns() >= self._key_until_ns:
-            self._key_until_ns = 0
-            self._publish_panel()
-
-    def _publish_panel(self) -> None:
-        if self._panel_port is not None:
-            is_open = self._key_until_ns > self._clock.now_ns()
-            self._panel_port.write(msgspec.json.encode({"programming_key": is_open}))
-
     def _answer(self, request: Message) -> None:
         if request.control == Control.READ:
             octets = self.octets(request.di)
@@ -183,9 +152,6 @@ class Platform:
         elif request.control == Control.LIST:
             listed = (DATE_DI, TIME_DI, DATE_TIME_DI, ADDRESS_DI, METER_NUMBER_DI)
             self._bus.reply(request, b"".join(di.to_bytes(4, "little") for di in listed))
-        elif request.control == Control.PRESS:
-            is_taken = self.press(request.data.decode("ascii", "replace"))
-            self._bus.reply(request, error=0 if is_taken else ERROR_NO_DATA)
         else:
             self._bus.reply(request, error=ERROR_OTHER)
 

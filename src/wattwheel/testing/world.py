@@ -23,6 +23,8 @@ from wattwheel.kernel.config import ModuleConfig
 from wattwheel.model.catalogue import find
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import REGISTERS
+from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
+from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.items import decode
 from wattwheel.protocols.dlt645.master import REPLY_TIMEOUT_NS, Answer, Ask, ReadDialogue
 
@@ -186,6 +188,25 @@ class World:
                 self._doors.pop(door, None)
                 raise NotAnswered(f"{di:08X}: the connection was closed")
         return step.answers[0]
+
+    def request(self, control: int, data: bytes, door: str = TCP) -> tuple[int, bytes] | None:
+        """Control octet and data field of the meter's reply to one frame to its own address; None: it kept silent."""
+        channel = self.channel(door)
+        reader = FrameReader()
+        channel.write(encode(Frame(self.meter.settings.meter.address, control, data)))
+        end = self.clock.now_ns() + REPLY_TIMEOUT_NS
+        while self.clock.now_ns() < end:
+            self._await_octets(channel)
+            for frame in reader.feed(channel.read()):
+                return frame.control, frame.data
+            if channel.is_closed:
+                return None
+        return None
+
+    def write(self, di: int, octets: bytes, level: int, password: str, operator: int = 0) -> tuple[int, bytes] | None:
+        """The meter's reply to 14H; `password`: six digits."""
+        authority = bytes((level,)) + bytes.fromhex(password)[::-1] + operator.to_bytes(4, "little")
+        return self.request(Function2007.WRITE, di.to_bytes(4, "little") + authority + octets)
 
     def _await_octets(self, channel: SimChannel) -> None:
         has_news = False

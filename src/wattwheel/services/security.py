@@ -1,0 +1,179 @@
+"""Security: who may change the meter. It keeps the passwords, the locks after wrong ones, and the programming key.
+
+The rules are those of `model.authority`. Every attempt that changes a counter, a lock or a password is on the medium
+before it is answered: pulling the plug gives no more tries. A level has no password until the settings or 18H give it
+one, and without a password nothing is allowed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from wattwheel.apex.bus import BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.partition import StartContext
+from wattwheel.apex.store import Loading, SaveResult, StoreClient
+from wattwheel.hil.panel import Button
+from wattwheel.model import authority as rules
+from wattwheel.model.authority import Authority, Limits, Verdict
+
+STORE_BIT, KEY_BIT = 6, 8
+AUTHORITY_KEY = "authority"
+PANEL_PORT = "panel"
+KEY_LOOK_NS = 60_000_000_000  # the key counts on the calendar, which may be set: look at it now and then
+ERROR_OTHER, ERROR_NO_DATA, ERROR_NOT_AUTHORISED = 0x01, 0x02, 0x04
+
+PASSWORD_DI = 0x04000C01  # of level 0
+ATTEMPT_OCTETS, CHANGE_OCTETS = 9, 12
+
+NEEDED_LEVELS = {
+    0x14: rules.PARAMETER_LEVEL,
+    0x19: rules.DEMAND_CLEAR_LEVEL,
+    0x1A: rules.METER_CLEAR_LEVEL,
+    0x1B: rules.EVENT_CLEAR_LEVEL,
+    0x1C: rules.RELAY_LEVEL,
+}
+"""By control code of the line. What is not here is allowed to nobody."""
+
+
+class SecuritySettings(msgspec.Struct, frozen=True):
+    """Settings of the partition.
+
+    Attributes:
+        passwords: six digits by level, for the levels that have none yet.
+        programming_key: changes need the programming key too.
+        tries: wrong passwords in a row that lock a level.
+        lock_min: length of the lock.
+        utc_offset_minutes: meter standard time minus UTC.
+    """
+
+    passwords: dict[str, str] = {}
+    programming_key: bool = True
+    tries: int = rules.TRIES_MAX
+    lock_min: int = 1440
+    utc_offset_minutes: int = 0
+
+
+class Security:
+    """The service's state and its answers."""
+
+    def __init__(self, context: StartContext, settings: SecuritySettings) -> None:
+        self._settings = settings
+        self._limits = Limits(settings.tries, timedelta(minutes=settings.lock_min), settings.programming_key)
+        self._counters, self._clock, self._wheel = context.counters, context.clock, context.wheel
+        self._authority: Authority | None = None  # until the store has answered nothing is allowed
+        self._saved = b""
+        self._panel = context.sampling_source(PANEL_PORT)
+        self._store = StoreClient.of(context, STORE_BIT)
+        context.wheel.task(KEY_BIT, self._look_at_key)
+        self._bus = BusPort(context)
+        self._bus.on_request(self._answer)
+        self._store.load(self._loaded)
+
+    def local(self) -> datetime:
+        """The meter's standard time, marked as UTC."""
+        return self._clock.calendar() + timedelta(minutes=self._settings.utc_offset_minutes)
+
+    def _loaded(self, loading: Loading) -> None:
+        authority = Authority()
+        if saved := loading.records.get(AUTHORITY_KEY):
+            try:
+                authority = msgspec.msgpack.decode(saved, type=Authority)
+            except (ValueError, RecursionError):  # forgetting the locks or the passwords would open the meter
+                self._counters.add("authority_unreadable")
+                return
+        for level, digits in self._settings.passwords.items():
+            authority.passwords.setdefault(int(level), bytes.fromhex(digits)[::-1])
+        self._authority, self._saved = authority, saved or b""
+        self._look_at_key()
+
+    def _answer(self, request: Message) -> None:
+        authority = self._authority
+        if authority is None:
+            self._bus.reply(request, error=ERROR_OTHER)
+        elif request.control == Control.AUTHORIZE:
+            self._authorize(authority, request)
+        elif request.control == Control.CHANGE_PASSWORD:
+            self._change_password(authority, request)
+        elif request.control == Control.PRESS:
+            self._press(authority, request)
+        else:
+            self._bus.reply(request, error=ERROR_NO_DATA if request.control == Control.READ else ERROR_OTHER)
+
+    def _authorize(self, authority: Authority, request: Message) -> None:
+        data = request.data
+        needed = NEEDED_LEVELS.get(data[0]) if len(data) == ATTEMPT_OCTETS else None
+        if needed is None:
+            self._bus.reply(request, error=ERROR_NOT_AUTHORISED)
+            return
+        is_granted = self._judge(authority, data[1], data[2:5], needed)
+        self._reply_when_durable(request, 0 if is_granted else ERROR_NOT_AUTHORISED)
+
+    def _judge(self, authority: Authority, level: int, password: bytes, needed: int) -> bool:
+        verdict = rules.judge(authority, level, password, needed, self.local(), self._limits)
+        self._counters.add(verdict)
+        return verdict is Verdict.GRANTED
+
+    def _change_password(self, authority: Authority, request: Message) -> None:
+        """18H: the present password of that level or a higher one, then level and password that shall be."""
+        data = request.data
+        if len(data) != CHANGE_OCTETS:
+            self._bus.reply(request, error=ERROR_OTHER)
+            return
+        di, level, password = int.from_bytes(data[:4], "little"), data[4], data[5:8]
+        changed, new = data[8], data[9:]
+        is_possible = changed in rules.LEVELS and di == PASSWORD_DI + changed and rules.are_digits(new)
+        if not self._judge(authority, level, password, min(changed, rules.LEVELS[-1])):
+            self._reply_when_durable(request, ERROR_NOT_AUTHORISED)
+        elif not is_possible:
+            self._reply_when_durable(request, ERROR_OTHER)
+        else:
+            authority.passwords[changed] = new
+            authority.locks.pop(changed, None)
+            self._counters.add("passwords_changed")
+            self._reply_when_durable(request, 0, data[8:])
+
+    def _reply_when_durable(self, request: Message, error: int, data: bytes = b"") -> None:
+        def saved(result: SaveResult) -> None:
+            if result is SaveResult.SAVED:
+                self._bus.reply(request, data, error=error)
+            else:
+                self._counters.add("authority_unsaved")
+                self._saved = b""
+                self._bus.reply(request, error=ERROR_OTHER)
+
+        authority = msgspec.msgpack.encode(self._authority)
+        if authority == self._saved:
+            self._bus.reply(request, data, error=error)
+            return
+        self._saved = authority
+        self._store.save({AUTHORITY_KEY: authority}, promised=True, on_saved=saved)
+
+    def _press(self, authority: Authority, request: Message) -> None:
+        """The programming button opens the meter for 240 minutes; pressed again it closes it."""
+        if request.data.decode("ascii", "replace").removesuffix("+") != Button.PROGRAM:
+            self._bus.reply(request, error=ERROR_NO_DATA)
+            return
+        local = self.local()
+        authority.key_pressed_at = None if rules.key_is_active(authority, local) else local
+        self._look_at_key()
+        self._reply_when_durable(request, 0)
+
+    def _look_at_key(self) -> None:
+        """Show whether the key is active, and look again when that may have changed."""
+        authority = self._authority
+        assert authority is not None
+        local = self.local()
+        is_active = rules.key_is_active(authority, local)
+        self._panel.write(msgspec.json.encode({"programming_key": is_active}))
+        if is_active and authority.key_pressed_at is not None:
+            left = authority.key_pressed_at + rules.PROGRAMMING_KEY - local
+            left_ns = round(left.total_seconds() * 1e9)
+            self._wheel.post_at(self._clock.now_ns() + min(left_ns, KEY_LOOK_NS), KEY_BIT)
+
+
+def start(context: StartContext) -> None:
+    """Entry of the partition `security`. Settings: JSON of `SecuritySettings`."""
+    Security(context, context.decode_settings(SecuritySettings))

@@ -1,0 +1,82 @@
+"""The changing functions of DL/T 645-2007 on their way over the bus: allowed first, then done, then answered.
+
+14H asks the security service whether level, password and programming key suffice, and only then goes to the owner of
+the identifier, who answers when the change is on the medium. 18H goes to the security service as it is. Whatever is not
+answered in time is refused with "other error"; it may have been done all the same, and can be repeated without harm,
+because what is written is a value and no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from wattwheel.apex.bus import BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.partition import Counters
+from wattwheel.hil.clock import Clock
+from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, RESPONSE, Function2007
+from wattwheel.protocols.dlt645.legality import abnormal_reply
+
+ANSWER_TIMEOUT_NS = 380_000_000
+"""For both questions together: with the reply delay, a line's longest wait."""
+
+DI_OCTETS, AUTHORITY_OCTETS, LEVEL_AND_PASSWORD_OCTETS = 4, 8, 4
+INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
+
+Answered = Callable[[int, bytes], None]
+"""Takes control octet and data field of the reply."""
+
+
+class Writing:
+    """Changes under way. `unknown_error`: ERR of a write of what nobody lets be written."""
+
+    def __init__(self, bus: BusPort, clock: Clock, counters: Counters, unknown_error: int) -> None:
+        self._bus, self._clock, self._counters = bus, clock, counters
+        self._unknown_error = unknown_error
+
+    def change(self, function: Function2007, data: bytes, answered: Answered) -> None:
+        """Do what a frame with `data` wants; `answered` is called exactly once."""
+        if function is Function2007.CHANGE_PASSWORD:
+            self._ask(function, Control.CHANGE_PASSWORD, 0, data, self._due_ns(), answered)
+        else:
+            self._write(function, data, answered)
+
+    def _write(self, function: Function2007, data: bytes, answered: Answered) -> None:
+        di, due_ns = int.from_bytes(data[:DI_OCTETS], "little"), self._due_ns()
+        authority = data[DI_OCTETS : DI_OCTETS + AUTHORITY_OCTETS]
+
+        def allowed(reply: Message | None) -> None:
+            if reply is None or reply.error:
+                self._conclude(function, reply, answered)
+            elif data[DI_OCTETS - 1] == INTERNAL_DI3:
+                self._refuse(function, ERR_NO_DATA, answered)
+            else:
+                self._ask(function, Control.WRITE, di, data[DI_OCTETS + LEVEL_AND_PASSWORD_OCTETS :], due_ns, answered)
+
+        if not self._bus.ask(Control.AUTHORIZE, di, bytes((function,)) + authority, allowed, ANSWER_TIMEOUT_NS):
+            self._conclude(function, None, answered)
+
+    def _due_ns(self) -> int:
+        return self._clock.now_ns() + ANSWER_TIMEOUT_NS
+
+    def _ask(
+        self, function: Function2007, control: Control, di: int, data: bytes, due_ns: int, answered: Answered
+    ) -> None:
+        left_ns = max(1, due_ns - self._clock.now_ns())
+        if not self._bus.ask(control, di, data, lambda reply: self._conclude(function, reply, answered), left_ns):
+            self._conclude(function, None, answered)
+
+    def _conclude(self, function: Function2007, reply: Message | None, answered: Answered) -> None:
+        if reply is None:
+            self._counters.add("changes_unanswered")
+            self._refuse(function, ERR_OTHER, answered)
+        elif reply.error:
+            self._refuse(function, reply.error, answered)
+        else:
+            self._counters.add("changes_done")
+            answered(function | RESPONSE, reply.data)
+
+    def _refuse(self, function: Function2007, error: int, answered: Answered) -> None:
+        self._counters.add("changes_refused")
+        refusal = abnormal_reply(function, self._unknown_error if error == ERR_NO_DATA else error)
+        answered(refusal.control, refusal.data)
