@@ -276,6 +276,11 @@ REFUSED = {
         'MaxNbMessages="16" Direction="SOURCE"',
         "a SOURCE'; allowed: a port that is a DESTINATION",
     ),
+    "one direct end": (
+        'ww:Direct="false"',
+        'ww:Direct="true"',
+        "ww:Direct: found 'none'; allowed: a direct port, as orders of writer",
+    ),
     "port without channel": (
         "<Process ",
         '<Queuing_Port Name="spare" MaxMessageSize="1" MaxNbMessages="1" Direction="SOURCE"/><Process ',
@@ -326,6 +331,7 @@ def test_what_is_refused_and_on_which_line(why):
 
 CHANNEL_1, CHANNEL_2 = '<Channel ChannelIdentifier="1"', '<Channel ChannelIdentifier="2"'
 ELSEWHERE = {
+    "one direct end": 'PortName="ORDERS"',
     "no source": CHANNEL_2,
     "text": "<Partition ",
     "a port of the kernel's": CHANNEL_2,
@@ -431,3 +437,53 @@ def test_any_change_of_a_module_is_a_module_or_refused(data):
         other = st.sampled_from(TOKENS) | st.text(max_size=6) | st.sampled_from(["-1", "0", "&#0;", "&x;", "9" * 5000])
         tokens[place : place + data.draw(st.integers(0, 2))] = data.draw(st.lists(other, max_size=2))
     only_a_module_or_a_refusal("".join(tokens).encode("utf-8", "surrogatepass"))
+
+
+def direct(text):
+    """The sample with direct ports."""
+    text = text.replace('MaxNbMessages="16" Direction="SOURCE" ww:Direct="false"', DIRECT.format("SOURCE"))
+    return text.replace('MaxNbMessages="16" Direction="DESTINATION"', DIRECT.format("DESTINATION"))
+
+
+DIRECT = 'MaxNbMessages="1" Direction="{}" ww:Direct="true"'
+
+
+def test_direct_ports_are_read_and_written():
+    config = read_module(direct(SAMPLE).encode())
+    (channel,) = config.queuing_channels
+    assert (channel.is_direct, channel.depth) == (True, 1)
+    assert read_module(write_module(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("there", "put", "words"),
+    [
+        ('MaxNbMessages="1"', 'MaxNbMessages="2"', "depth of direct ports: found 2; allowed: 1: they hold no messages"),
+        (
+            '<Destination><Standard_Partition PartitionIdentifier="2" PortName="ORDERS"/>',
+            '<Destination><Pseudo_Partition Name="kernel" Procedure="x"/></Destination><Destination>'
+            '<Standard_Partition PartitionIdentifier="2" PortName="ORDERS"/>',
+            "destinations of a direct port: found 2; allowed: one",
+        ),
+        (
+            '<Source><Standard_Partition PartitionIdentifier="1" PortName="orders" PhysicalAddress="0"/>',
+            '<Source><Pseudo_Partition Name="kernel" Procedure="x"/>',
+            "of direct ports: found 'kernel'; allowed: partitions at both ends",
+        ),
+        (
+            '"text": "a &lt; b"}</ww:Settings>',
+            '"links": [{"name": "far"}]}</ww:Settings>',
+            "of direct ports: found 'a link'; allowed: partitions at both ends",
+        ),
+    ],
+)
+def test_direct_ports_that_cannot_be_are_refused(there, put, words):
+    text = direct(SAMPLE)
+    assert there in text
+    text = text.replace(there, put)
+    if "links" in put:
+        link = '<Pseudo_Partition Name="far" Procedure="7"/>'
+        text = text.replace('<Standard_Partition PartitionIdentifier="2" PortName="ORDERS"/>', link)
+    with pytest.raises(ConfigError) as refused:
+        read_module(text.encode(), "module.xml")
+    assert words in str(refused.value)

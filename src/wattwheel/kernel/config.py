@@ -115,13 +115,17 @@ class PortEnd(msgspec.Struct, frozen=True):
 
 
 class QueuingChannelConfig(msgspec.Struct, frozen=True):
-    """A bounded FIFO from one source port to one or more destination ports, each of which gets every message."""
+    """A bounded FIFO from one source port to one or more destination ports, each of which gets every message.
+
+    `is_direct`: it holds no messages: the one that is under way is the receiver's until it lets go of it.
+    """
 
     name: str
     source: PortEnd
     destinations: tuple[PortEnd, ...]
     max_message_size: int = 4096
     depth: int = 32
+    is_direct: bool = False
 
     def links(self) -> dict[str, PortEnd]:
         """What it is made of: a row of messages for each destination, by name."""

@@ -24,6 +24,7 @@ from wattwheel.kernel.config import (
     ModuleConfig,
     PartitionConfig,
     PortEnd,
+    QueuingChannelConfig,
     WindowConfig,
 )
 
@@ -173,6 +174,8 @@ def _channel_problems(config: ModuleConfig) -> Iterator[Problem]:
         yield from _end_problems(about, where, (channel.source, *channel.destinations), names)
         yield from _outside(about, f"{where} destinations", len(channel.destinations), 1, DESTINATIONS_MAX)
         yield from _outside(about, f"{where} depth", channel.depth, 1, DEPTH_MAX)
+        if channel.is_direct:
+            yield from _direct_problems(about, where, channel)
     for place, cell in enumerate(config.sampling_channels):
         about, where = ("sampling", place), f"channel {cell.name}"
         yield from _end_problems(about, where, (cell.source, *cell.destinations), names)
@@ -181,6 +184,15 @@ def _channel_problems(config: ModuleConfig) -> Iterator[Problem]:
         readers = [end.partition for end in cell.destinations]
         for called in cell.arrival_calls:
             yield from _not_among(about, f"{where} arrival_calls", called, readers or ("none",))
+
+
+def _direct_problems(about: About, where: str, channel: QueuingChannelConfig) -> Iterator[Problem]:
+    if channel.depth != 1:
+        yield Problem(about, f"{where} depth of direct ports", channel.depth, "1: they hold no messages")
+    if len(channel.destinations) != 1:
+        yield Problem(about, f"{where} destinations of a direct port", len(channel.destinations), "one")
+    if KERNEL in (channel.source.partition, *(end.partition for end in channel.destinations)):
+        yield Problem(about, f"{where} of direct ports", KERNEL, "partitions at both ends")
 
 
 def _end_problems(about: About, where: str, ends: Sequence[PortEnd], names: Sequence[str]) -> Iterator[Problem]:

@@ -31,6 +31,11 @@ class _Port(NamedTuple):
     depth: int = 0
     is_link: bool = False
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether it holds no messages."""
+        return BOOLEANS[self.node.attributes.get("ww:Direct", "false").strip()]
+
     def end(self) -> PortEnd:
         """As an end of a channel."""
         own = self.node.attributes
@@ -173,13 +178,21 @@ class ChannelReader:
             self._tell(end, f"{where} MaxMessageSize", port.size, f"{first.size}, {of}", "")
         if port.depth != first.depth:
             self._tell(end, f"{where} MaxNbMessages", port.depth, f"{first.depth}, {of}", "")
+        if port.is_direct != first.is_direct:
+            allowed = f"{'a' if first.is_direct else 'no'} direct port, {of}"
+            self._tell(end, f"{where} ww:Direct", "a direct port" if port.is_direct else "none", allowed, "")
+            return False
         return (port.size, port.depth) == (first.size, first.depth)
 
     def _add_queuing(self, node: Node, name: str, ports: list[_Port]) -> None:
         declared = next(port for port in ports if port.kind)
         ends = [PortEnd(port.partition, port.name) for port in ports]
         self._lines["queuing", len(self.queuing)] = node.line
-        self.queuing.append(QueuingChannelConfig(name, ends[0], tuple(ends[1:]), declared.size, declared.depth))
+        direct = declared.is_direct
+        if direct and any(port.is_link for port in ports):
+            self._tell(node, f"channel {name} of direct ports", "a link", "partitions at both ends", "")
+        size, depth = declared.size, declared.depth
+        self.queuing.append(QueuingChannelConfig(name, ends[0], tuple(ends[1:]), size, depth, direct))
 
     def _add_sampling(self, node: Node, name: str, ports: list[_Port]) -> None:
         declared = next(port for port in ports if port.kind)

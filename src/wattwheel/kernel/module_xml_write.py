@@ -111,7 +111,8 @@ def _partition(config: ModuleConfig, own: PartitionConfig) -> Iterator[str]:
         for end, direction in ends:
             if end.partition == own.name:
                 size = {"MaxMessageSize": channel.max_message_size, "MaxNbMessages": channel.depth}
-                yield _empty(2, "Queuing_Port", {"Name": end.port, **size, "Direction": direction})
+                direct = "true" if channel.is_direct else None
+                yield _empty(2, "Queuing_Port", {"Name": end.port, **size, "Direction": direction, "ww:Direct": direct})
     for cell in config.sampling_channels:
         if cell.source.partition == own.name:
             yield _empty(2, "Sampling_Port", _sampling_port(cell, cell.source, "SOURCE"))
