@@ -23,9 +23,13 @@ SECOND_NS = 1_000_000_000
 class Asker(Puppet):
     def __init__(self):
         super().__init__(self._join)
+        self.begins_with_socket = False
+        self.opened = []
 
     def _join(self, context):
         self.sockets = VirtualSockets(context)
+        if self.begins_with_socket:
+            self.sockets.ask(api.V_SOCKET, self.opened.append)
 
 
 class Stage:
@@ -141,7 +145,8 @@ def test_nobody_reaches_the_sockets_of_another(stage):
     ],
 )
 def test_what_cannot_be_done_is_answered_so(stage, operation, about, code):
-    assert stage.open("client") == 1
+    opened = stage.open("client")
+    about = {**about, "socket": opened} if about["socket"] == 1 else about
     assert stage.ask("client", operation, **about).code == code
 
 
@@ -172,3 +177,37 @@ def test_rubbish_is_counted_and_who_takes_no_answers_asks_nothing_more(stage):
     assert stage.bench.host.queue_lengths()["client hears"] == 4
     assert stage.bench.host.queue_lengths()["client asks"] == 4
     assert stage.open("server")
+
+
+def test_the_death_of_the_network_partition_is_told_and_ends_all_sockets(stage):
+    near, _there = stage.joined()
+    heard = stage.later("client", api.V_RECV, socket=near, timeout_ns=SECOND_NS)
+    stage.bench.kill("network")
+    stage.bench.run(1 + api.PATIENCE_NS / 1e9)
+    assert [answer.code for answer in heard] == [TIMED_OUT]
+    fresh = stage.open("client")
+    assert fresh != near
+    assert stage.ask("client", api.V_RECV, socket=near).code == INVALID_PARAM
+
+
+def test_an_answer_to_a_former_life_is_no_answer_to_this_one(stage):
+    client = stage.askers["client"]
+    client.begins_with_socket = True
+    for life in (2, 3):
+        stage.bench.kill("client")
+        assert stage.clock.advance_until(lambda life=life: client.births == life, 5.0)
+        if life == 2:  # it does not hear the answers that come
+            stage.bench.host.bodies["client"].pause()
+            stage.bench.run(0.1)
+    stage.bench.run(0.1)
+    assert [answer.code for answer in client.opened] == [OK]
+    assert stage.ask("client", api.V_BIND, socket=client.opened[0].socket, address=DOOR).code == OK
+
+
+def test_requests_that_wait_are_bounded(stage):
+    socket = stage.open("server")
+    sockets = stage.askers["server"].sockets
+    stage.bench.host.bodies["network"].pause()
+    stage.bench.host.bodies["network"].kill()
+    codes = [sockets.ask(api.V_CLOSE, lambda answer: None, socket=socket) for _ in range(api.ASKS_MAX + 1)]
+    assert codes[-1] is NOT_AVAILABLE

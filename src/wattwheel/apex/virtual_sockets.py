@@ -7,6 +7,7 @@ are messages on a pair of queuing ports. Nothing waits: answers come when they c
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -19,6 +20,10 @@ MESSAGE_OCTETS_MAX = 8192
 OCTETS_MAX = 4096
 """Octets of data in one request or answer."""
 PORT_DEPTH = 16
+ASKS_MAX = 64
+"""Requests of one partition that wait for their answers."""
+PATIENCE_NS = 2_000_000_000
+"""For an answer, beyond what the request itself may wait."""
 
 V_SOCKET: Final = "v_socket"
 V_BIND: Final = "v_bind"
@@ -75,7 +80,8 @@ class VirtualSockets:
         self._out = context.queuing_source(REQUEST_PORT)
         self._in = context.queuing_destination(ANSWER_PORT)
         self._waiting: dict[int, Callable[[SocketAnswer], None]] = {}
-        self._ticket = 0
+        self._clock = context.clock
+        self._ticket = context.clock.now_ns()  # an answer to a former life matches nothing
         self._decoder = msgspec.msgpack.Decoder(SocketAnswer)
         own_bit = context.wheel.free_bit() if bit is None else bit
         context.wheel.task(own_bit, self._hear)
@@ -91,12 +97,19 @@ class VirtualSockets:
         octets: bytes = b"",
         timeout_ns: int = 0,
     ) -> ReturnCode:
-        """Send a request. NOT_AVAILABLE: the port is full; `on_answer` is then not called."""
+        """Send a request. NOT_AVAILABLE: the port is full, or `ASKS_MAX` wait; `on_answer` is then not called.
+
+        A request that died with the partition that has the network is answered with TIMED_OUT; all sockets are gone.
+        """
+        if len(self._waiting) >= ASKS_MAX:
+            return ReturnCode.NOT_AVAILABLE
         self._ticket += 1
         request = SocketRequest(self._ticket, operation, socket, address, octets, timeout_ns)
         if not self._out.send(msgspec.msgpack.encode(request)):
             return ReturnCode.NOT_AVAILABLE
         self._waiting[self._ticket] = on_answer
+        due_ns = self._clock.now_ns() + timeout_ns + PATIENCE_NS
+        self._clock.call_at(due_ns, partial(self._conclude, SocketAnswer(self._ticket, ReturnCode.TIMED_OUT, socket)))
         return ReturnCode.NO_ERROR
 
     def _hear(self) -> None:
@@ -105,6 +118,9 @@ class VirtualSockets:
             return
         answer = self._decoder.decode(octets)
         self._in.done()
+        self._conclude(answer)
+
+    def _conclude(self, answer: SocketAnswer) -> None:
         on_answer = self._waiting.pop(answer.ticket, None)
         if on_answer is not None:
             on_answer(answer)

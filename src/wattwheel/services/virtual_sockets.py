@@ -55,7 +55,7 @@ class SocketServer:
         self._unsent: deque[bytes] = deque()
         self._is_deaf = False
         self._sockets: dict[int, _Socket] = {}
-        self._number = 0
+        self._number = context.clock.now_ns()  # a socket of a former life is none of this one's
         self._decoder = msgspec.msgpack.Decoder(SocketRequest)
         bit = context.wheel.free_bit()
         context.wheel.task(bit, self._hear)
