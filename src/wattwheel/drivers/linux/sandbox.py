@@ -1,8 +1,8 @@
 """The wall around a partition's process: what the machine offers, what it is called, and how it is put up.
 
 Put up from inside, after the fork and before the partition's first line; nothing of it can be taken down again.
-Levels: L0 nothing, L1 resource limits, L2 limits, Landlock and a system-call filter. Namespaces and control groups (L3)
-are not used in this version.
+Levels: L0 nothing, L1 resource limits, L2 limits, Landlock and a system-call filter. Namespaces are added where the
+machine allows them; with control groups, which are not used in this version, they would make L3.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from wattwheel.drivers.linux import landlock, seccomp
+from wattwheel.drivers.linux import landlock, namespaces, seccomp
 from wattwheel.drivers.linux.storage import make_folder
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -43,10 +43,12 @@ class Offer(msgspec.Struct, frozen=True):
     Attributes:
         landlock: ABI, 0 for none.
         seccomp: whether it takes system-call filters.
+        namespaces: whether it may make user, network and IPC namespaces.
     """
 
     landlock: int
     seccomp: bool
+    namespaces: bool = False
 
     @property
     def level(self) -> str:
@@ -60,13 +62,16 @@ class Offer(msgspec.Struct, frozen=True):
             "resource limits, no new privileges",
             f"Landlock ABI {self.landlock}" if self.landlock else "no Landlock: the kernel does not offer it",
             "system-call filter" if self.seccomp else f"no system-call filter on this kernel or {platform.machine()}",
-            "namespaces and control groups are not used in this version",
+            "namespaces of user, network and IPC"
+            if self.namespaces
+            else "no namespaces: the kernel does not let this user make them",
+            "control groups are not used in this version",
         ]
 
 
 def probe() -> Offer:
     """Ask the kernel. Changes nothing."""
-    return Offer(landlock.version(), seccomp.is_available())
+    return Offer(landlock.version(), seccomp.is_available(), namespaces.are_allowed())
 
 
 class Wall(msgspec.Struct, frozen=True):
@@ -132,6 +137,8 @@ def put_up(wall: Wall) -> None:
     for folder in wall.folders:
         with suppress(OSError):  # one that was deleted meanwhile: it could be neither made nor granted later
             make_folder(Path(folder))
+    if wall.offer.namespaces and not wall.folders:  # who writes to a folder may need this user's rights to it
+        namespaces.enter(wall.has_network)
     if wall.offer.landlock:
         landlock.restrict((*code_folders(), *wall.code), wall.folders, wall.has_network)
     _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
