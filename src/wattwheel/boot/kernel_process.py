@@ -26,6 +26,7 @@ from wattwheel.boot.tapping import Taps, with_tap
 from wattwheel.boot.users import with_users
 from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
+from wattwheel.drivers.linux.control_groups import ControlGroups, delegated_group
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
 from wattwheel.drivers.linux.ports import LinuxQueuingDestination
@@ -284,6 +285,18 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _control_groups(log: Callable[[str], None]) -> ControlGroups | None:
+    """The control groups for partitions, where the meter was given one to divide."""
+    folder = delegated_group()
+    if folder is None:
+        return None
+    try:
+        return ControlGroups(folder)
+    except OSError as fault:
+        log(f"control groups: {folder} cannot be divided: {fault.strerror}; partitions go without")
+        return None
+
+
 def run_kernel(
     settings: Settings, folder: Path, doors: Doors, origin: CalendarOrigin, board_pid: int, log: Callable[[str], None]
 ) -> int:
@@ -293,7 +306,7 @@ def run_kernel(
     name_process("kernel")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _raise_descriptor_limit()
-    host = LinuxProcessHost(run_body, log)
+    host = LinuxProcessHost(run_body, log, groups=_control_groups(log))
     loop = EpollLoop()
     host.attach(loop)
     clock = LinuxClock(loop, origin)

@@ -22,10 +22,11 @@ from wattwheel.drivers.linux import sandbox
 from wattwheel.drivers.linux.body_log import BodyLog
 from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource, SamplingChannel
 from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
+from wattwheel.drivers.linux.control_groups import ControlGroups
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource, QueueFigures, QueuingChannel
 from wattwheel.drivers.linux.zygote import DESCRIPTORS_A_MESSAGE_MAX, Birth, Report, RunBody, be_zygote
-from wattwheel.hil.process import EXIT_NO_ROOM, BodySpec
+from wattwheel.hil.process import EXIT_MEMORY_VIOLATION, EXIT_NO_ROOM, BodySpec
 from wattwheel.model.errors import ConfigError
 
 FILE = "file:"  # a device that is a file to read
@@ -136,9 +137,17 @@ class LinuxProcessHost:
     """
 
     def __init__(
-        self, run_body: RunBody, log: Callable[[str], None] = _to_standard_error, offer: sandbox.Offer | None = None
+        self,
+        run_body: RunBody,
+        log: Callable[[str], None] = _to_standard_error,
+        offer: sandbox.Offer | None = None,
+        groups: ControlGroups | None = None,
     ) -> None:
-        """`log` gets what bodies print. `offer`: what to use of the machine, None for all that it has."""
+        """`log` gets what bodies print. `offer`: what to use of the machine, None for all that it has; `groups`: the
+        control groups that bodies are put under.
+        """
+        self._groups = groups
+        self._partitions: dict[int, str] = {}  # by process
         self.offer = sandbox.probe() if offer is None else offer
         self._body_log = BodyLog(log)
         here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -251,9 +260,20 @@ class LinuxProcessHost:
             body.died(FORK_FAILED)
             return body
         self._bodies[pid] = body
+        self._partitions[pid] = spec.partition
+        self._put_under_bounds(spec, pid)
         if pid in self._early:
             self._note_death(pid, self._early.pop(pid))
         return body
+
+    def _put_under_bounds(self, spec: BodySpec, pid: int) -> None:
+        if self._groups is None:
+            return
+        try:
+            self._groups.take(spec.partition, pid, spec.memory_octets_max)
+        except OSError:  # a body without the bounds that the level promises must not run
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _wall(self, spec: BodySpec) -> sandbox.Wall:
         devices = [self._devices[device] for device in spec.devices if not device.startswith(FILE)]
@@ -296,11 +316,13 @@ class LinuxProcessHost:
         self._note_death(report.pid, report.status)
 
     def _note_death(self, pid: int, status: int) -> None:
-        body = self._bodies.pop(pid, None)
+        body, partition = self._bodies.pop(pid, None), self._partitions.pop(pid, "")
         if body is None:
             self._early[pid] = status
-        else:
-            body.died(status)
+            return
+        if status == -signal.SIGKILL and self._groups is not None and self._groups.was_killed_for_memory(partition):
+            status = EXIT_MEMORY_VIOLATION
+        body.died(status)
 
     def close(self) -> None:
         """End the zygote, and with it every body; give the channels' descriptors back."""

@@ -1,8 +1,8 @@
 """The wall around a partition's process: what the machine offers, what it is called, and how it is put up.
 
 Put up from inside, after the fork and before the partition's first line; nothing of it can be taken down again.
-Levels: L0 nothing, L1 resource limits, L2 limits, Landlock and a system-call filter. Namespaces are added where the
-machine allows them; with control groups, which are not used in this version, they would make L3.
+Levels: L0 nothing, L1 resource limits, L2 limits, Landlock and a system-call filter, L3 namespaces and control groups
+besides. Namespaces are used wherever the machine allows them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from wattwheel.drivers.linux import landlock, namespaces, seccomp
+from wattwheel.drivers.linux import control_groups, landlock, namespaces, seccomp
 from wattwheel.drivers.linux.storage import make_folder
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -44,16 +44,20 @@ class Offer(msgspec.Struct, frozen=True):
         landlock: ABI, 0 for none.
         seccomp: whether it takes system-call filters.
         namespaces: whether it may make user, network and IPC namespaces.
+        control_groups: whether it was given a control group to divide.
     """
 
     landlock: int
     seccomp: bool
     namespaces: bool = False
+    control_groups: bool = False
 
     @property
     def level(self) -> str:
         """Name of the isolation that this makes."""
-        return "L2" if self.landlock and self.seccomp else "L1"
+        if not (self.landlock and self.seccomp):
+            return "L1"
+        return "L3" if self.namespaces and self.control_groups else "L2"
 
     @property
     def reasons(self) -> list[str]:
@@ -65,13 +69,16 @@ class Offer(msgspec.Struct, frozen=True):
             "namespaces of user, network and IPC"
             if self.namespaces
             else "no namespaces: the kernel does not let this user make them",
-            "control groups are not used in this version",
+            "control groups: memory, processes, processor"
+            if self.control_groups
+            else "no control groups: none was delegated to the meter (systemd: Delegate=yes)",
         ]
 
 
 def probe() -> Offer:
     """Ask the kernel. Changes nothing."""
-    return Offer(landlock.version(), seccomp.is_available(), namespaces.are_allowed())
+    has_group = control_groups.delegated_group() is not None
+    return Offer(landlock.version(), seccomp.is_available(), namespaces.are_allowed(), has_group)
 
 
 class Wall(msgspec.Struct, frozen=True):
