@@ -61,6 +61,7 @@ def partition_table(module: Module, figures: Figures = process_figures) -> list[
                 "user": partition.config.user,
                 "is_system": partition.config.is_system,
                 "restarts": partition.restarts,
+                "set_aside": partition.set_aside,
                 "processor_s": round(found[0], 3) if found else None,
                 "memory_kib": found[1] if found else None,
                 "windows": windows.get(name),

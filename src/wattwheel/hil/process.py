@@ -169,6 +169,13 @@ class ProcessHost(Protocol):
     def repair(self, channel: str) -> None:
         """Recount a queuing channel's free places after the death of one of its ends."""
 
+    def take_suspect(self, channel: str) -> int | None:
+        """After the death of a queuing channel's destination: number of the message that it had looked at and not let
+        go of, which a second call does not tell again; None when there is none."""
+
+    def set_aside(self, channel: str) -> int:
+        """Take the oldest message out of a queuing channel whose destination is gone. Its length in octets."""
+
     def spawn(self, spec: BodySpec) -> Body:
         """Make the body. Returns before its start function has run."""
 

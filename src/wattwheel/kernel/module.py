@@ -23,6 +23,7 @@ from wattwheel.kernel import health
 from wattwheel.kernel.config import ModuleConfig, PartitionConfig, restart_delay_ns
 from wattwheel.kernel.health import Decision, HealthLog
 from wattwheel.kernel.partition import REPAIR, WINDOW, Partition, Start
+from wattwheel.kernel.poison import PoisonWatch
 from wattwheel.kernel.stopping import STOP_PATIENCE_NS, OrderedStop
 from wattwheel.kernel.windows import EdgeTimer, WindowKeeper
 
@@ -73,6 +74,7 @@ class Module:
         self._on_normal: Callable[[], None] | None = None
         self._windows: WindowKeeper | None = None
         self.health = HealthLog()
+        self._poison = PoisonWatch(host, log)
         self.partitions: dict[str, Partition] = {}
         self._counters: dict[str, SamplingDestination] = {}
         self._make_channels()
@@ -274,6 +276,7 @@ class Module:
         if partition.mode is not OperatingMode.NORMAL or now - partition.normal_ns < SHORT_LIFE_NS:
             partition.short_lives_ns.append(now)
         partition.buried()
+        self._poison.buried(partition, status, was_ending)
         if self._stop is not None:
             self._stop.go_on()
         elif was_ending:

@@ -36,6 +36,8 @@ class Partition:
         is_ending: its body was told to end.
         looks: how often in a row the health monitor has seen no sign of life.
         version: its counters as the health monitor saw them last.
+        suspects: channel -> number of the message that the body before had looked at when it ended by itself.
+        set_aside: messages that were moved aside because two bodies in a row had ended over them.
         lines: what its reports have written to the log since the last look.
     """
 
@@ -52,6 +54,8 @@ class Partition:
         self.then: Start | None = None
         self.is_ending = False
         self.looks = self.version = 0
+        self.suspects: dict[str, int] = {}
+        self.set_aside = 0
         self.lines = 0
         self._holds: set[str] = set()
 

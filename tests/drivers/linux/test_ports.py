@@ -516,3 +516,27 @@ def test_a_writer_killed_in_the_middle_leaves_a_value_and_its_successor_goes_on(
         assert number == cell.destination.version() > newest
         newest = number
     cell.channel.close()
+
+
+def test_a_message_looked_at_by_a_dead_end_is_told_once_and_can_be_moved_aside(loop):
+    channel = QueuingChannel("queue", 100, 4)
+    source = LinuxQueuingSource(loop, channel.source_descriptors(), 100, 4, owned=False)
+    destination = LinuxQueuingDestination(loop, channel.destination_descriptors(), 100, 4, owned=False)
+    for message in (b"one", b"second", b"last"):
+        assert source.send_nowait(message)
+    assert channel.take_suspect() is None  # nobody has looked yet
+    assert destination.peek_nowait() == b"one"
+    destination.consume()
+    assert channel.take_suspect() is None  # it has let go of it
+    assert destination.peek_nowait() == b"second"
+    assert (channel.take_suspect(), channel.take_suspect()) == (1, None)
+    assert destination.peek_nowait() == b"second"
+    assert channel.take_suspect() == 1
+    assert channel.set_aside() == len(b"second")
+    assert (channel.length(), destination.count()) == (1, 2)
+    assert destination.peek_nowait() == b"last"
+    destination.consume()
+    assert (channel.length(), channel.set_aside()) == (0, 0)
+    source.close()
+    destination.close()
+    channel.close()

@@ -42,6 +42,7 @@ _PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
 
 _SENT, _WISHES, _HIGHEST = 0, 1, 2  # words of the source's page
+_LOOKED_AT = 1  # word of the destination's page, behind `consumed`: number, from 1 on, of the message it has looked at
 
 
 class QueueFigures(NamedTuple):
@@ -111,6 +112,25 @@ class QueuingChannel:
         finally:
             self.destination.setsockopt(socket.SOL_SOCKET, _SO_PEEK_OFF, -1)
         return queued
+
+    def take_suspect(self) -> int | None:
+        """Number of the message that the destination had looked at and not let go of; told once. Call it when the
+        destination is gone."""
+        with mmap.mmap(self.destination_page, _PAGE) as page, memoryview(page).cast("Q") as words:
+            consumed, looked_at = words[0], words[_LOOKED_AT]
+            words[_LOOKED_AT] = 0
+        return consumed if looked_at == consumed + 1 and self.length() else None
+
+    def set_aside(self) -> int:
+        """Take the oldest message out, with the destination gone. Its length; 0 when there was none after all."""
+        try:
+            octets = len(self.destination.recv(self.max_message_size, socket.MSG_DONTWAIT))
+        except BlockingIOError:
+            return 0
+        with mmap.mmap(self.destination_page, _PAGE) as page, memoryview(page).cast("Q") as words:
+            words[0] += 1
+        ring(self.space)
+        return octets
 
     def close(self) -> None:
         """Give the descriptors back."""
@@ -250,6 +270,8 @@ class LinuxQueuingDestination:
         if not message:
             self._drop_empty()
             return None
+        own = self._own
+        own[_LOOKED_AT] = own[0] + 1
         return message
 
     def _peek_again(self) -> bytes | None:

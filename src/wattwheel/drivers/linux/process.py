@@ -219,6 +219,14 @@ class LinuxProcessHost:
         """Recount a queuing channel whose source is gone and whose destination is held still."""
         self._queuing[channel].repair()
 
+    def take_suspect(self, channel: str) -> int | None:
+        """See `hil.process.ProcessHost.take_suspect`."""
+        return self._queuing[channel].take_suspect()
+
+    def set_aside(self, channel: str) -> int:
+        """See `hil.process.ProcessHost.set_aside`."""
+        return self._queuing[channel].set_aside()
+
     def queue_lengths(self) -> Mapping[str, int]:
         """Messages under way now, by queuing channel."""
         return {name: channel.length() for name, channel in self._queuing.items()}

@@ -24,7 +24,18 @@ class SimQueuingChannel:
         self.writer: Watch | None = None
         self.is_source_waiting = False
         self.has_room_again = False
+        self.is_looked_at = False
         self.sent = self.length_max = 0
+
+    def let_go(self) -> bytes:
+        """Take the oldest message out."""
+        self.is_looked_at = False
+        message = self.messages.popleft()
+        if self.is_source_waiting:
+            self.is_source_waiting, self.has_room_again = False, True
+            if self.writer is not None:
+                self.writer.post()
+        return message
 
 
 class SimQueuingSource:
@@ -87,17 +98,13 @@ class SimQueuingDestination:
         """The oldest message, which stays; None when empty."""
         self._loop.operate()
         messages = self._channel.messages
+        self._channel.is_looked_at = bool(messages)
         return messages[0] if messages else None
 
     def consume(self) -> None:
         """Let go of the message that `peek_nowait` returned last."""
         self._loop.operate()
-        channel = self._channel
-        channel.messages.popleft()
-        if channel.is_source_waiting:
-            channel.is_source_waiting, channel.has_room_again = False, True
-            if channel.writer is not None:
-                channel.writer.post()
+        self._channel.let_go()
         self._loop.operate()
 
     def on_arrival(self, action: Action | None) -> None:

@@ -228,6 +228,16 @@ class SimProcessHost:
     def repair(self, channel: str) -> None:
         """Nothing: the queue itself says how many messages are under way."""
 
+    def take_suspect(self, channel: str) -> int | None:
+        """See `hil.process.ProcessHost.take_suspect`."""
+        queue = self.queuing[channel]
+        was_looked_at, queue.is_looked_at = queue.is_looked_at, False
+        return queue.sent - len(queue.messages) if was_looked_at and queue.messages else None
+
+    def set_aside(self, channel: str) -> int:
+        """See `hil.process.ProcessHost.set_aside`."""
+        return len(self.queuing[channel].let_go())
+
     def queue_lengths(self) -> Mapping[str, int]:
         """Messages under way now, by queuing channel."""
         return {name: len(channel.messages) for name, channel in self.queuing.items()}
