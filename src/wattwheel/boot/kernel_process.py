@@ -24,6 +24,7 @@ from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.tapping import Taps, with_tap
 from wattwheel.boot.users import with_users
+from wattwheel.boot.watchdog import READY, SIGN_NS, SIGN_OF_LIFE
 from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplingSource
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.control_groups import ControlGroups, delegated_group
@@ -176,7 +177,7 @@ class Operator:
             if readings.momentary is None:
                 self._log("the input has given no samples yet; energy is answered, momentary values are not")
             self.is_ready = True
-            self._doors.board.send(b'{"ready": true}\n')
+            self._doors.board.send(READY)
             self._look()
 
     def readings(self) -> Readings | None:
@@ -297,6 +298,17 @@ def _control_groups(log: Callable[[str], None]) -> ControlGroups | None:
         return None
 
 
+def _give_signs(board: socket.socket, clock: LinuxClock) -> None:
+    """Tell the board's watchdog, now and from now on, that this process's loop turns."""
+
+    def give_sign() -> None:
+        with contextlib.suppress(OSError):  # a board that takes none now has some left to read
+            board.send(SIGN_OF_LIFE, socket.MSG_DONTWAIT)
+        clock.call_at(clock.now_ns() + SIGN_NS, give_sign)
+
+    give_sign()
+
+
 def run_kernel(
     settings: Settings, folder: Path, doors: Doors, origin: CalendarOrigin, board_pid: int, log: Callable[[str], None]
 ) -> int:
@@ -356,6 +368,7 @@ def run_kernel(
         clock.call_at(clock.now_ns() + STOP_PATIENCE_NS, loop.stop)
 
     loop.watch(doors.board.fileno(), hear_board)
+    _give_signs(doors.board, clock)
     loop.on_signal(signal.SIGTERM, stop)
     loop.on_signal(signal.SIGPWR, lambda: module.raise_error("POWER_FAIL", "the supply fails"))
     module.start(operator.normal)

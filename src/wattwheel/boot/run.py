@@ -35,6 +35,7 @@ from wattwheel.boot.module_file import (
 )
 from wattwheel.boot.preloaded import preload
 from wattwheel.boot.settings import OFF, Settings
+from wattwheel.boot.watchdog import READY, Watchdog
 from wattwheel.drivers.linux.clock import LinuxClock, calendar_origin
 from wattwheel.drivers.linux.console import STANDARD_ERROR, print_line
 from wattwheel.drivers.linux.loop import EpollLoop
@@ -74,6 +75,7 @@ class Board:
         self._failure = ""
         self._origin = calendar_origin(settings.clock.speed)
         self._now_ns = LinuxClock(self._loop).now_ns
+        self._watchdog = Watchdog(self._loop, self._now_ns, self._end_hung_kernel)
         self._open_doors()
 
     # -- doors -------------------------------------------------------------------------------------------------
@@ -245,10 +247,17 @@ class Board:
             octets = b""
         if not octets:
             self._loop.unwatch(self._board_end.fileno())
-        elif not self._was_ready:
+            return
+        self._watchdog.sign()
+        if READY in octets and not self._was_ready:
             self._was_ready = True
             self._announce()
             self._say("ready")
+
+    def _end_hung_kernel(self) -> None:
+        if self._kernel_pid and not self._is_stopping:
+            _log("kernel: no sign of life; it is ended")
+            os.kill(self._kernel_pid, signal.SIGKILL)
 
     def _reap(self) -> None:
         if self._core is not None and self._core.poll() is not None:
