@@ -18,7 +18,18 @@ ENERGY, VOLTAGE = 0x00010000, 0x02010100
 SPEED = "200"
 SETTLED_S = 20.0
 REGISTERS = ("import_active", "reactive_q1")
-PARTITIONS = ("bus", "store", "metering", "platform", "security", "communication", "energy", "display", "web")
+PARTITIONS = (
+    "bus",
+    "store",
+    "metering",
+    "platform",
+    "security",
+    "communication",
+    "parameters",
+    "energy",
+    "display",
+    "web",
+)
 
 
 @pytest.fixture(scope="module")

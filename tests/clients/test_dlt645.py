@@ -72,7 +72,7 @@ def value_in_block(frame, number):
 
 
 def test_what_is_not_there_is_refused(client):
-    for call, di in (("read_00", 0x00010001), ("read_01", 0x01010000), ("read_04", 0x04000103)):
+    for call, di in (("read_00", 0x00010001), ("read_01", 0x01010000), ("read_04", 0x04000105)):
         for told in client(call=call, args=[di]):
             assert told["value"] is None
             assert reply_of(told) == (0xD1, b"\x02")

@@ -8,7 +8,8 @@ answered with "no requested data".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -25,6 +26,8 @@ BOOKS_KEY = "books"
 SAVE_EVERY_PUSHES = 60
 ACTIVE_COMBINATION = 0x05  # forward plus reverse (04000601)
 REACTIVE_COMBINATIONS = (0x41, 0x14)  # I + IV, II + III (04000602, 04000603)
+PARAMETERS_PORT = "parameters"
+WORDS = (0x04000601, 0x04000602, 0x04000603)
 
 PHASE_BASES = {"a": 0x15, "b": 0x29, "c": 0x3D}  # DI2 of the forward active register
 NO_TOTALS = (0,) * 24
@@ -56,6 +59,24 @@ def books_of(saved: bytes | None) -> Books | None:
     return books if is_ours and len(books.highest) in (0, len(NO_TOTALS)) else None
 
 
+class Words(NamedTuple):
+    """Characteristic words: how registers are combined."""
+
+    active: int = ACTIVE_COMBINATION
+    reactive: tuple[int, int] = REACTIVE_COMBINATIONS
+
+
+STANDARD_WORDS = Words()
+
+
+def words_of(parameters: bytes | None) -> Words:
+    """The words in a message of the port `parameters`; the standard ones before the first."""
+    if parameters is None:
+        return STANDARD_WORDS
+    active, *reactive = (msgspec.msgpack.decode(parameters, type=dict[int, bytes])[di][0] for di in WORDS)
+    return Words(active, (reactive[0], reactive[1]))
+
+
 class Ledger:
     """Books totals into tariffs. Pure but for its own state."""
 
@@ -63,6 +84,9 @@ class Ledger:
         self.books = books
         self.fell = 0
         self.bookings = 0
+        self.words = STANDARD_WORDS
+        self.heard: bytes | None = None
+        self.parameters: Callable[[], bytes | None] = lambda: None
 
     def book(self, totals: EnergyTotals) -> None:
         """Book the difference to what was seen.
@@ -104,18 +128,20 @@ def signed_view(microjoule: int) -> int:
     return -units if microjoule < 0 else units
 
 
-def energy_items(tariff_1: Sequence[int], totals: EnergyTotals) -> dict[int, int | tuple[int, ...]]:
+def energy_items(
+    tariff_1: Sequence[int], totals: EnergyTotals, words: Words = STANDARD_WORDS
+) -> dict[int, int | tuple[int, ...]]:
     """Identifier to value of every energy item: total, tariff 1, the block of both, and the phases' totals."""
     values: dict[int, int | tuple[int, ...]] = {}
     for number, di2 in enumerate(_DI2_OF_REGISTER):
         _put(values, di2, register_view(tariff_1[number]))
-    _put(values, 0x00, signed_view(combined(ACTIVE_COMBINATION, tariff_1[:2])))
-    for di2, word in zip((0x03, 0x04), REACTIVE_COMBINATIONS, strict=True):
+    _put(values, 0x00, signed_view(combined(words.active, tariff_1[:2])))
+    for di2, word in zip((0x03, 0x04), words.reactive, strict=True):
         _put(values, di2, signed_view(combined(word, tariff_1[2:])))
     for phase, base in PHASE_BASES.items():
         registers = [totals.register(name, phase) for name in REGISTERS_2007]
         own = [register_view(register) for register in registers]
-        reactive = [signed_view(combined(word, registers[2:])) for word in REACTIVE_COMBINATIONS]
+        reactive = [signed_view(combined(word, registers[2:])) for word in words.reactive]
         for offset, value in enumerate((*own[:2], *reactive, *own[2:])):
             values[base + offset << 16] = value
     return values
@@ -183,6 +209,8 @@ def begin(meter: Meter) -> None:
     if saved and books is None:  # of another version: the core's totals are the best there is
         meter.counters.add("books_unreadable")
     meter.memory = Ledger(books)
+    if meter.has_port(PARAMETERS_PORT):
+        meter.memory.parameters = meter.sampled(PARAMETERS_PORT)
     meter.on_stop(lambda: keep(meter))
 
 
@@ -193,8 +221,10 @@ def book(meter: Meter, readings: Readings) -> None:
     ledger.book(readings.totals)
     assert ledger.books is not None
     values: dict[int, int | bytes | tuple[int | None, ...]] = {}
+    if (heard := ledger.parameters()) != ledger.heard:
+        ledger.heard, ledger.words = heard, words_of(heard)
     shown = EnergyTotals(readings.totals.sequence, tuple(ledger.books.highest))
-    values.update(energy_items(ledger.books.tariff_1, shown))
+    values.update(energy_items(ledger.books.tariff_1, shown, ledger.words))
     if readings.momentary is not None and readings.quality is Quality.VALID:
         values.update(momentary_items(readings.momentary))
     meter.show(values, readings.quality)

@@ -28,6 +28,7 @@ def is_answered(row: dict[str, object]) -> bool:
 def answered_identifiers() -> frozenset[int]:
     """Identifiers that a three-phase meter in the built-in module answers: the APPs themselves are asked."""
     from wattwheel.apps.energy import energy_items, momentary_items
+    from wattwheel.apps.parameters import DEFAULTS
     from wattwheel.services import platform_management as platform
 
     element = ElementReading(**{field.name: 0 for field in msgspec.structs.fields(ElementReading)})
@@ -35,4 +36,4 @@ def answered_identifiers() -> frozenset[int]:
     totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
     energy = energy_items([0] * len(REGISTERS), totals)
     own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
-    return frozenset({*energy, *momentary_items(momentary), *own})
+    return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS})

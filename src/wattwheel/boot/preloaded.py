@@ -14,6 +14,7 @@ PRELOADED = (
     "wattwheel.services.security",
     "wattwheel.services.store",
     "wattwheel.apps.energy",
+    "wattwheel.apps.parameters",
     "wattwheel.apps.display",
     "wattwheel.drivers.linux.sqlite_records",
 )

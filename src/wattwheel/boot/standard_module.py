@@ -26,18 +26,23 @@ from wattwheel.protocols.dlt645.legality import Options
 
 COMMUNICATION_QUOTA = 2048
 """Requests that the communication service may have under way on the bus: it asks for all head-ends together."""
-PARTNERS = ("communication", "metering", "platform", "security", "energy", "display", "web", KERNEL)
-STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "energy": 262_144}
+PARTNERS = ("communication", "metering", "platform", "security", "parameters", "energy", "display", "web", KERNEL)
+STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "parameters": 131_072, "energy": 262_144}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
 OBSERVED_OCTETS_MAX = 65_536
 SMALL_OCTETS_MAX = 1024
+PARAMETERS_OCTETS_MAX = 32_768
 READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone silent
+
+PLATFORM_ITEMS = ("04000101", "04000102", "0400010C", "04000401", "04000402")
 
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
     (Control.READ, "02", "energy"),
-    (Control.READ, "040001", "platform"),
-    (Control.READ, "040004", "platform"),
+    (Control.READ, "04", "parameters"),
+    *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
+    (Control.WRITE, "04", "parameters"),
+    *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
     (Control.LIST, "00", "energy"),
     (Control.LIST, "02", "energy"),
@@ -80,6 +85,7 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
         ("platform", "services.platform_management:start", (), 0),
         ("security", "services.security:start", (), 0),
         ("communication", "services.communication:start", (*listeners, *lines), 0),
+        ("parameters", "apps.parameters:start", (), 1),
         ("energy", "apps.energy:start", (), 1),
         ("display", "apps.display:start", (), 0),
     ]
@@ -151,6 +157,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell(
         CLOCK_PORT, "platform", ("metering", "security", "energy", "display", "communication", *web), SMALL_OCTETS_MAX
     )
+    yield cell("parameters", "parameters", ("energy",), PARAMETERS_OCTETS_MAX)
     yield cell("panel", "security", ("display",), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
     if has_web:

@@ -20,6 +20,7 @@ from wattwheel.model.item import Item
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
 from wattwheel.sdk.processes import Processes
+from wattwheel.sdk.writing import Check, Writes, Written
 
 READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
@@ -59,6 +60,7 @@ class Meter:
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
         self._on_press: Callable[[Meter, str, bool], None] | None = None
         self._processes: Processes | None = None
+        self._writes: Writes | None = None
         self._bus: BusPort | None = None
         if context.has_port(TO_BUS):
             self._bus = BusPort(context, BUS_BIT)
@@ -172,6 +174,8 @@ class Meter:
                 bus.reply(request, error=ERROR_NO_DATA if self._has_shown else ERROR_OTHER)
             else:
                 bus.reply(request, octets, quality=_STALE if self._stale else 0)
+        elif request.control == Control.WRITE and self._writes is not None:
+            self._writes.take(request)
         elif request.control == Control.LIST:
             wanted = sorted(di for di in self._table if request.di <= di <= (request.di | 0x00FFFFFF))
             bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted))
@@ -180,6 +184,12 @@ class Meter:
             bus.reply(request, error=0 if self._on_press is not None else ERROR_NO_DATA)
         else:
             bus.reply(request, error=ERROR_OTHER)
+
+    def accept_writes(self, check: Check, written: Written) -> None:
+        """Let items be written from now on, as `sdk.writing` says. Needs a bus and a store."""
+        assert self._bus is not None, "this APP was granted no bus"
+        assert self._store is not None, "this APP was granted no store"
+        self._writes = Writes(self._bus, self._store, self.counters, check, written)
 
     # -- buttons -----------------------------------------------------------------------------------------------
 

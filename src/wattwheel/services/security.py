@@ -145,7 +145,7 @@ class Security:
                 self._bus.reply(request, error=ERROR_OTHER)
 
         authority = msgspec.msgpack.encode(self._authority)
-        if authority == self._saved:
+        if authority == self._saved and not self._store.unsaved:  # nobody overtakes those who wait for the medium
             self._bus.reply(request, data, error=error)
             return
         self._saved = authority

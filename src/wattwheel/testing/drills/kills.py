@@ -31,7 +31,18 @@ from wattwheel.testing.living import LivingMeter
 
 SPEED = 20.0
 CORES = ("metering_core", "kernel")
-PARTITIONS = ("bus", "store", "metering", "platform", "security", "communication", "energy", "display", "web")
+PARTITIONS = (
+    "bus",
+    "store",
+    "metering",
+    "platform",
+    "security",
+    "communication",
+    "parameters",
+    "energy",
+    "display",
+    "web",
+)
 HELPERS = ("zygote",)
 AGREE_S_MAX = 3.0
 BACK_S_MAX = 1.0

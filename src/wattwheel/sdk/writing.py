@@ -1,0 +1,102 @@
+"""Items that an APP lets be written: checked, made durable, then told.
+
+One write is under way at a time, so a check sees every change before it. A write is one transaction of the store and
+is answered once that is on the medium; what dies before leaves the old value, what dies after the new one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from wattwheel.apex.bus import BusPort
+from wattwheel.apex.messages import Message
+from wattwheel.apex.partition import Counters
+from wattwheel.apex.store import SaveResult, StoreClient
+from wattwheel.model.catalogue import item_2007
+from wattwheel.model.errors import ItemValueError, UnknownItem
+from wattwheel.protocols.dlt645 import items
+from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER
+
+WAITING_MAX = 64
+"""Writes that wait for the one under way; one more is refused."""
+
+OPERATOR_OCTETS = 4
+_KEY = "item "
+
+Check = Callable[[int, bytes], int]
+"""Of identifier and octets that fit its picture: ERR octet, 0 when the value may be."""
+
+Written = Callable[[int, bytes], None]
+
+
+def malformed(di: int, octets: bytes) -> int:
+    """ERR octet of a write that cannot be, whatever the owner says; 0 when `octets` fit the writable item `di`."""
+    try:
+        item = item_2007(di)
+        if not item.write or item.members is not None:
+            return ERR_NO_DATA
+        return 0 if octets and _is_whole(items.decode(item, octets)) else ERR_OTHER
+    except UnknownItem:
+        return ERR_NO_DATA
+    except ItemValueError:
+        return ERR_OTHER
+
+
+def _is_whole(decoded: items.Decoded) -> bool:
+    return all(map(_is_whole, decoded.parts)) if decoded.parts is not None else decoded.value is not None
+
+
+def number_of(di: int, octets: bytes) -> int | None:
+    """The number that `octets` are as the item `di`, in units of its last digit; None for none."""
+    return items.decode(item_2007(di), octets).number
+
+
+def written_items(saved: Mapping[str, bytes]) -> dict[int, bytes]:
+    """The items that have been written, out of what was saved."""
+    return {int(key.removeprefix(_KEY), 16): octets for key, octets in saved.items() if key.startswith(_KEY)}
+
+
+class Writes:
+    """The writes of one APP: `check` decides before, `written` is told after the commit."""
+
+    def __init__(self, bus: BusPort, store: StoreClient, counters: Counters, check: Check, written: Written) -> None:
+        self._bus, self._store, self._counters = bus, store, counters
+        self._check, self._written = check, written
+        self._waiting: deque[Message] = deque()
+        self._is_saving = False
+
+    def take(self, request: Message) -> None:
+        """Carry out a WRITE, now or when those before it are done."""
+        if not self._is_saving:
+            self._begin(request)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting.append(request)
+        else:
+            self._refuse(request, ERR_OTHER)
+
+    def _begin(self, request: Message) -> None:
+        di, octets = request.di, request.data[OPERATOR_OCTETS:]
+        error = malformed(di, octets) or self._check(di, octets)
+        if error:
+            self._refuse(request, error)
+            return
+
+        def saved(result: SaveResult) -> None:
+            self._is_saving = False
+            if result is SaveResult.SAVED:
+                self._counters.add("items_written")
+                self._written(di, octets)
+                self._bus.reply(request)
+            else:
+                self._counters.add("writes_unsaved")
+                self._refuse(request, ERR_OTHER)
+            while self._waiting and not self._is_saving:
+                self._begin(self._waiting.popleft())
+
+        self._is_saving = True
+        self._store.save({f"{_KEY}{di:08X}": octets}, promised=True, on_saved=saved)
+
+    def _refuse(self, request: Message, error: int) -> None:
+        self._counters.add("writes_refused")
+        self._bus.reply(request, error=error)
