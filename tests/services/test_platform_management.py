@@ -18,6 +18,7 @@ from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.items import decode
 from wattwheel.services.platform_management import (
     DATE_DI,
+    DATE_TIME_DI,
     OFFSET_S_MAX,
     SYNC_DIFFERENCE_MAX,
     TIME_DI,
@@ -25,8 +26,9 @@ from wattwheel.services.platform_management import (
     broadcast_time,
     broadcast_verdict,
     saved_offset,
+    written_time,
 )
-from wattwheel.testing.world import World
+from wattwheel.testing.world import World, simulated_settings
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["broadcast_time_2007"]
 VERDICTS = {
@@ -201,6 +203,86 @@ def test_standard_time_is_what_goes_over_the_wire():
     assert date_and_time(world) == shown(world.clock.calendar() + timedelta(hours=8))
     broadcast(world, octets_of(world.clock.calendar() + timedelta(hours=8, minutes=2)))
     assert date_and_time(world) >= shown(world.clock.calendar() + timedelta(hours=8, seconds=118))
+
+
+@pytest.mark.parametrize(
+    ("di", "digits", "expected"),
+    [
+        (DATE_DI, "28022900", "2028-02-29 12:34:56"),  # a Tuesday, whatever was written
+        (TIME_DI, "000000", "2026-11-20 00:00:00"),
+        (DATE_TIME_DI, "99123104235959", "2099-12-31 23:59:59"),
+    ],
+)
+def test_what_a_write_sets(di, digits, expected):
+    octets = bytes.fromhex(digits)[::-1]
+    assert written_time(di, octets, at("2026-11-20 12:34:56")) == at(expected)
+    assert written_time(di, octets[1:], NOON) is None
+    assert written_time(di, octets + b"\x00", NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("di", "digits"), [(DATE_DI, "26022900"), (DATE_DI, "26130100"), (TIME_DI, "240000"), (TIME_DI, "0a0000")]
+)
+def test_what_is_no_time_sets_nothing(di, digits):
+    assert written_time(di, bytes.fromhex(digits)[::-1], NOON) is None
+
+
+@given(st.datetimes(*CENTURY), st.datetimes(*CENTURY))
+def test_date_and_time_in_either_order_make_the_whole(own, wanted):
+    own, wanted = own.replace(microsecond=0, tzinfo=UTC), wanted.replace(microsecond=0, tzinfo=UTC)
+    date, time = bytes.fromhex(f"{wanted:%y%m%d}00")[::-1], bytes.fromhex(f"{wanted:%H%M%S}")[::-1]
+    assert written_time(TIME_DI, time, written_time(DATE_DI, date, own)) == wanted
+    assert written_time(DATE_DI, date, written_time(TIME_DI, time, own)) == wanted
+
+
+def writable() -> World:
+    settings = simulated_settings()
+    own = msgspec.structs.replace(settings.dlt645, password_level_4="440044")
+    world = World(6, settings=msgspec.structs.replace(settings, dlt645=own), calendar=NOON)
+    world.await_ready()
+    return world
+
+
+def set_clock(world: World, di: int, digits: str):
+    return world.write(di, bytes.fromhex(digits)[::-1], 4, "440044")
+
+
+def test_a_written_clock_outlives_kills_and_a_cut_of_the_supply():
+    world = writable()
+    assert set_clock(world, TIME_DI, "151500") == (0x94, b"")
+    assert set_clock(world, DATE_DI, "27010100") == (0x94, b"")
+    for name in ("platform", "kernel", "store"):
+        world.kill(name)
+        world.advance(2)
+    world.cut_power_at_write(0)
+    world.advance(30)
+    assert world.power_cuts <= 1
+    date, time = world.ask(DATE_DI).check(), world.ask(TIME_DI).check()
+    assert date == bytes.fromhex("27010105")[::-1]
+    assert time[:0:-1].hex() in ("1515", "1516")
+    assert set_clock(world, DATE_DI, "26022900") == (0xD4, b"\x01")
+    assert set_clock(world, DATE_DI, "99010100") == (0xD4, b"\x01")  # further from the host's than a clock may be
+    assert set_clock(world, 0x04000401, "202611200002") == (0xD4, b"\x02")
+    assert world.ask(DATE_DI).check() == date
+    assert world.meter.crashes == []
+
+
+def test_a_written_clock_is_old_or_new_whatever_dies_in_the_middle_of_it():
+    for victim in ("platform", "store", "supply"):
+        for operations in range(10):
+            world = writable()
+            if victim == "supply":
+                world.cut_power_at_write(operations)
+            else:
+                world.kill_within(victim, operations)
+            is_confirmed = set_clock(world, DATE_DI, "27010100") == (0x94, b"")
+            world.quiet()
+            world.kill("kernel")
+            world.advance(4)
+            year = world.ask(DATE_DI).check()[-1]
+            assert year in (0x26, 0x27), f"{victim} after {operations}"
+            assert year == 0x27 or not is_confirmed, f"{victim} after {operations}: confirmed and lost"
+            assert world.meter.crashes == []
 
 
 def test_the_name_plate(world):

@@ -14,7 +14,7 @@ import msgspec
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import CLOCK_PORT, StartContext
-from wattwheel.apex.store import REQUEST_PORT, Loading, StoreClient
+from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.protocols.dlt645 import items
 
@@ -23,6 +23,7 @@ OFFSET_KEY, SYNC_KEY = "clock_offset_s", "clock_synchronised_on"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 DATE_DI, TIME_DI, DATE_TIME_DI = 0x04000101, 0x04000102, 0x0400010C
+DATE_OCTETS, TIME_OCTETS, OPERATOR_OCTETS = 4, 3, 4
 ADDRESS_DI, METER_NUMBER_DI = 0x04000401, 0x04000402
 OFFSET_S_MAX = 10 * 365 * 86_400
 SYNC_DIFFERENCE_MAX = timedelta(minutes=5)
@@ -54,6 +55,24 @@ def broadcast_time(data: bytes) -> datetime | None:
         return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
+
+
+def written_time(di: int, octets: bytes, own: datetime) -> datetime | None:
+    """Pure: the local time that a write of `di` sets, `own` being the clock's; None when there is no such time.
+
+    A date keeps the time of day, a time the date; the day of the week follows from the date, whatever is written.
+    """
+    digits = octets[::-1].hex()
+    date, time = f"{own:%y%m%d}", f"{own:%H%M%S}"
+    if di == DATE_DI and len(octets) == DATE_OCTETS:
+        date = digits[:6]
+    elif di == TIME_DI and len(octets) == TIME_OCTETS:
+        time = digits
+    elif di == DATE_TIME_DI and len(octets) == DATE_OCTETS + TIME_OCTETS:
+        date, time = digits[:6], digits[8:]
+    else:
+        return None
+    return broadcast_time(bytes.fromhex(date + time)[::-1])
 
 
 def broadcast_verdict(received: datetime | None, own: datetime, obeyed_today: int, per_day: int) -> Verdict:
@@ -139,16 +158,41 @@ class Platform:
 
     def _save(self) -> None:
         if self._store is not None:
-            changes = {
-                OFFSET_KEY: msgspec.json.encode(self._offset.total_seconds()),
-                SYNC_KEY: msgspec.json.encode((self._synchronised_on, self._synchronised_times)),
-            }
-            self._store.save(changes, promised=True)
+            self._store.save(self._records(self._offset), promised=True)
+
+    def _records(self, offset: timedelta) -> dict[str, bytes]:
+        return {
+            OFFSET_KEY: msgspec.json.encode(offset.total_seconds()),
+            SYNC_KEY: msgspec.json.encode((self._synchronised_on, self._synchronised_times)),
+        }
+
+    def _write(self, request: Message) -> None:
+        """Set the clock, by any step: whoever may write parameters may. It moves once that is on the medium."""
+        if request.di not in (DATE_DI, TIME_DI, DATE_TIME_DI) or self._store is None:
+            self._bus.reply(request, error=ERROR_NO_DATA)
+            return
+        own = self.local()
+        written = written_time(request.di, request.data[OPERATOR_OCTETS:], own)
+        offset = None if written is None else self._offset + (written - own)
+        if offset is None or abs(offset.total_seconds()) > OFFSET_S_MAX:
+            self._counters.add("time_impossible")
+            self._bus.reply(request, error=ERROR_OTHER)
+            return
+
+        def saved(result: SaveResult) -> None:
+            if result is SaveResult.SAVED:
+                self._counters.add("time_written")
+                self._set_offset(offset)
+            self._bus.reply(request, error=0 if result is SaveResult.SAVED else ERROR_OTHER)
+
+        self._store.save(self._records(offset), promised=True, on_saved=saved)
 
     def _answer(self, request: Message) -> None:
         if request.control == Control.READ:
             octets = self.octets(request.di)
             self._bus.reply(request, octets or b"", error=0 if octets is not None else ERROR_NO_DATA)
+        elif request.control == Control.WRITE:
+            self._write(request)
         elif request.control == Control.LIST:
             listed = (DATE_DI, TIME_DI, DATE_TIME_DI, ADDRESS_DI, METER_NUMBER_DI)
             self._bus.reply(request, b"".join(di.to_bytes(4, "little") for di in listed))
