@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.bench import SECOND_NS, Bench, Partner, Puppet, bus_channels
+from tests.bench import DEFAULT_HEALTH, SECOND_NS, Bench, Partner, Puppet, bus_channels
 
 from wattwheel.apex.bus import ASKS_UNDER_WAY
+from wattwheel.apex.codes import OperatingMode, ReturnCode
 from wattwheel.apex.messages import Control, Kind, Message, pack
 from wattwheel.boot.standard_module import PARTNERS, RIGHTS, ROUTES
+from wattwheel.kernel.config import HealthConfig, HealthEntry
 from wattwheel.services import bus
 from wattwheel.services.bus import HELD_MAX, LOOK_NS, REPLY_TIMEOUT_NS, ROUTED_MAX, Route, Router
 
@@ -43,6 +45,7 @@ class Wired:
         grants: tuple[tuple[str, str], ...] = (),
         quotas: dict[str, int] | None = None,
         system: tuple[str, ...] = (),
+        health: HealthConfig = DEFAULT_HEALTH,
     ) -> None:
         self.partners = {name: Partner((answers or {}).get(name, echo(name))) for name in names}
         rights = dict.fromkeys(names, ALL_RIGHTS) if rights is None else rights
@@ -56,7 +59,9 @@ class Wired:
         }
         self.bus = Puppet(bus.start)
         entries = {"bus": self.bus, **self.partners}
-        self.bench = Bench(entries, bus_channels(names, depth), settings={"bus": document}, seed=seed, system=system)
+        self.bench = Bench(
+            entries, bus_channels(names, depth), settings={"bus": document}, seed=seed, system=system, health=health
+        )
         self.bench.run()
 
     def __getitem__(self, name: str) -> Partner:
@@ -321,6 +326,24 @@ def test_what_a_partner_may_not_do_is_told_to_the_health_monitor_once_a_second()
         ("asker", "ILLEGAL_REQUEST", "bus: damaged, refused"),
     ]
     assert wired.bench.module.modes()["asker"] == "NORMAL"
+
+
+def test_a_wrong_that_is_told_late_starts_nobody_again_and_the_kernel_is_no_partition():
+    health = HealthConfig(partitions={"asker": (HealthEntry("*", "ILLEGAL_REQUEST", action="COLD_START"),)})
+    wired = Wired(rights={"asker": (), "owner": (), "other": ()}, system=("bus",), health=health)
+    module = wired.bench.module
+    context = wired.bus.context
+    assert module.set_mode("asker", OperatingMode.IDLE) is ReturnCode.NO_ERROR
+    wired.bench.run(0.1)
+    context.report("illegal_request", "bus: refused", "asker")
+    context.report("illegal_request", "bus: refused", "kernel")
+    wired.bench.run(1.0)
+    assert module.modes()["asker"] == "IDLE"
+    assert module.health.newest(9) == []
+    assert [line for line in wired.bench.log if "bus: refused" in line] == [
+        "bus: asker: illegal_request bus: refused",
+        "bus: kernel: illegal_request bus: refused",
+    ]
 
 
 def test_damaged_messages_and_unknown_kinds_are_counted_and_what_stood_before_them_is_served():

@@ -20,7 +20,7 @@ from wattwheel.hil.clock import Clock
 from wattwheel.hil.ports import QueuingDestination, SamplingDestination
 from wattwheel.hil.process import Body, BodySpec, ProcessHost, QueuingPortSpec, SamplingPortSpec
 from wattwheel.kernel import health
-from wattwheel.kernel.config import ModuleConfig, PartitionConfig, restart_delay_ns
+from wattwheel.kernel.config import KERNEL, ModuleConfig, PartitionConfig, restart_delay_ns
 from wattwheel.kernel.health import Decision, HealthLog
 from wattwheel.kernel.partition import REPAIR, WINDOW, Partition, Start
 from wattwheel.kernel.poison import PoisonWatch
@@ -69,7 +69,7 @@ class Module:
         self._host = host
         self._log = log
         self._timer = timer or clock
-        self._on_shutdown = on_shutdown or _nothing
+        self._on_shutdown = on_shutdown or (lambda: None)
         self._stop: OrderedStop | None = None
         self._on_normal: Callable[[], None] | None = None
         self._windows: WindowKeeper | None = None
@@ -197,8 +197,12 @@ class Module:
         elif what == "set_partition_mode":
             self._ask_mode(partition, detail)
         else:
-            about = self.partitions.get(str(report.get("partition"))) if partition.config.is_system else None
-            self._err(about or partition, health.REPORTED[what], detail, bool(report.get("is_handled")))
+            named = str(report.get("partition", partition.config.name))
+            about = self.partitions.get(named, partition) if partition.config.is_system else partition
+            if named == KERNEL or about.body is None or about.is_ending:  # nobody to blame, or nobody is left
+                self._say(partition, f"{named}: {partition.last_report}")
+            else:
+                self._err(about, health.REPORTED[what], detail, bool(report.get("is_handled")))
 
     def _say(self, partition: Partition, text: str) -> None:
         """A line for people; a partition that never stops talking is cut off for a while."""
@@ -393,7 +397,3 @@ class Module:
                 with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
                     published[name] = msgspec.json.decode(sample.message, type=dict[str, int])
         return published
-
-
-def _nothing() -> None:
-    """Nobody wants to know."""
