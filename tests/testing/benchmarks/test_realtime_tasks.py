@@ -25,6 +25,8 @@ def test_a_distribution_is_told_whole():
 
 def test_every_switch_and_every_signal_is_counted():
     assert len(realtime_tasks.task_switches(50)) == 50
+    shuffles = realtime_tasks.semaphore_shuffles(600)  # more than the scheduler does in a row
+    assert (len(shuffles), min(shuffles) > 0) == (600, True)
     program = (
         "from wattwheel.testing.benchmarks.realtime_tasks import *\n"
         "print(msgspec.json.encode([signal_receptions(50), channel_waits(50)]).decode())"

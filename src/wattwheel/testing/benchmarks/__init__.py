@@ -88,7 +88,7 @@ GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
     ),
     (_bus, ("bus_rtt", "bus_oneway")),
     (_realtime, ("realtime_window_start", "realtime_window_overrun")),
-    (_realtime_tasks, ("realtime_task_switch", "realtime_signal", "realtime_channel")),
+    (_realtime_tasks, ("realtime_task_switch", "realtime_semaphore", "realtime_signal", "realtime_channel")),
     (_partition, ("partition_start", "partition_memory")),
     (_boot, ("boot", "boot_page")),
     (_rest, ("memory", "idle_cpu", "written_per_day")),

@@ -9,15 +9,23 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
+from typing import Any
 
 import msgspec
 
+from wattwheel.apex.codes import Discipline, OperatingMode
+from wattwheel.apex.limits import INFINITE
 from wattwheel.apex.partition import StartContext
+from wattwheel.apex.process import Body, ProcessAttributes
+from wattwheel.apex.scheduler import PROCESS_BIT
+from wattwheel.apex.services import Apex
 from wattwheel.apex.wheel import Wheel
 from wattwheel.boot.body import run_body
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.process import LinuxProcessHost
+from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import (
     KERNEL,
     ModuleConfig,
@@ -43,6 +51,11 @@ def measure() -> list[Result]:
     """All figures, each in a process of its own."""
     return [
         result("realtime_task_switch", _run("switch"), "a task posts the next one; from the end of one to the other"),
+        result(
+            "realtime_semaphore",
+            _run("semaphore"),
+            "two processes hand each other the turn by semaphores; from the signal of one to the wait of the other",
+        ),
         result("realtime_signal", _run("signal"), "a signal to the process itself, until the task that takes it"),
         result(
             "realtime_channel",
@@ -107,6 +120,42 @@ def task_switches(times: int = SWITCHES) -> list[int]:
     wheel.post(FIRST_BIT)
     wheel.turn()
     return waits[WARM_UP:]
+
+
+def semaphore_shuffles(times: int = SWITCHES) -> list[int]:
+    """Two processes, each of which signals the other's semaphore and waits for its own."""
+    clock = LinuxClock(EpollLoop())
+    context = StartContext(BodySpec("shuffle", "", b"{}", (), ()), clock, _NoPorts())
+    apex, waits, now_ns = Apex(context), list[int](), clock.now_ns
+    semaphores = [apex.CREATE_SEMAPHORE(name, 0, 1, Discipline.FIFO)[0] for name in ("first", "second")]
+    signalled = now_ns()
+
+    def shuffle(own: int, other: int) -> Body:
+        nonlocal signalled
+        while len(waits) < times + WARM_UP:
+            yield apex.WAIT_SEMAPHORE(own, INFINITE)
+            waits.append(now_ns() - signalled)
+            signalled = now_ns()
+            apex.SIGNAL_SEMAPHORE(other)
+
+    for own, other in (semaphores, semaphores[::-1]):
+        attributes = ProcessAttributes(f"process {own}", partial(shuffle, own, other), 10)
+        apex.START(apex.CREATE_PROCESS(attributes)[0])
+    apex.SET_PARTITION_MODE(OperatingMode.NORMAL)
+    context.wheel.turn()
+    signalled = now_ns()
+    apex.SIGNAL_SEMAPHORE(semaphores[0])
+    while len(waits) < times + WARM_UP:  # the scheduler lets the loop in now and then
+        context.wheel.post(PROCESS_BIT)
+        context.wheel.turn()
+    return waits[WARM_UP : WARM_UP + times]
+
+
+class _NoPorts:
+    """A `PortMaker` of a partition without ports."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyError(name)
 
 
 def signal_receptions(times: int = SIGNALS) -> list[int]:
@@ -193,5 +242,10 @@ def channel_waits(times: int = MESSAGES) -> list[int]:
 
 
 if __name__ == "__main__":
-    kinds = {"switch": task_switches, "signal": signal_receptions, "channel": channel_waits}
+    kinds = {
+        "switch": task_switches,
+        "semaphore": semaphore_shuffles,
+        "signal": signal_receptions,
+        "channel": channel_waits,
+    }
     print(msgspec.json.encode(kinds[sys.argv[1]]()).decode())
