@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from wattwheel.apex.capacity import within_capacity
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.process import Request
 from wattwheel.model.records import Readings
@@ -36,11 +37,16 @@ class App:
 
     @app.on_readings
     def guard(meter, readings): ...
+
+    Args:
+        time_capacity: seconds that one call of a function of `on_readings` or `every` may take; one that took more is
+            told to the health monitor as DEADLINE_MISSED. Nothing interrupts it. None: as long as it likes.
     """
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, time_capacity: float | None = None) -> None:
         self.name = name
         self.version = version
+        self._time_capacity = time_capacity
         self._on_start: OnStart | None = None
         self._on_readings: OnReadings | None = None
         self._on_press: OnPress | None = None
@@ -110,15 +116,21 @@ class App:
             self._on_start(meter)
         for seconds, action in self._every:
             bit = context.wheel.free_bit()
-            context.wheel.task(bit, _bound(action, meter))
+            context.wheel.task(bit, self._timed(context, action.__name__, partial(action, meter)))
             context.wheel.post_every(round(seconds * 1e9), bit)
         if self._on_readings is not None:
-            meter.watch_readings(self._on_readings)
+            heard = self._on_readings
+
+            def hear(own: Meter, readings: Readings) -> None:
+                self._timed(context, heard.__name__, partial(heard, own, readings))()
+
+            meter.watch_readings(heard if self._time_capacity is None else hear)
         for plan in self._processes:
             entry = partial(plan.entry, meter)
             meter.processes.start(plan.entry.__name__, entry, plan.priority, plan.period, plan.time_capacity)
         meter.run_processes()
 
-
-def _bound(action: OnStart, meter: Meter) -> Callable[[], None]:
-    return lambda: action(meter)
+    def _timed(self, context: StartContext, name: str, action: Callable[[], None]) -> Callable[[], None]:
+        if self._time_capacity is None:
+            return action
+        return within_capacity(context, name, action, round(self._time_capacity * 1e9))
