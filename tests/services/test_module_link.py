@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.bench import Bench
 from tests.services.two_modules import ADDRESS, TwoModules
 
+from wattwheel.protocols import modulelink
+from wattwheel.protocols.modulelink import Hello, ReceivingPort, SendingPort
 from wattwheel.services import network
 
 
@@ -170,3 +172,49 @@ def test_a_stranger_at_the_door_disturbs_nobody(noise):
     two.run(6.0)
     assert two.east.counters()["link_strangers"] == 1
     assert two.east.counters().get("link_closed", 0) == 0
+
+
+HOSTILE_NUMBERS = st.one_of(
+    st.sampled_from([-(2**63), -1, 0, 1, 2, 2**63, 2**64 - 1]), st.integers(-(2**63), 2**64 - 1)
+)
+PORTS = st.sampled_from([0, 7, 8, 9, 10, 11, 70_000])
+KINDS = st.sampled_from([modulelink.QUEUING, modulelink.SAMPLING, 0, 77])
+ROWS = st.tuples(PORTS, KINDS, st.sampled_from([256, 1, -1]), HOSTILE_NUMBERS, HOSTILE_NUMBERS)
+FRAMES = st.tuples(
+    st.sampled_from([0, 7, 8, 9, 10, 11]),
+    st.sampled_from([modulelink.QUEUING, modulelink.SAMPLING, modulelink.ACKNOWLEDGE, modulelink.ALIVE]),
+    st.integers(0, 2**64 - 1),
+    st.one_of(st.sampled_from([0, 1, 2, 3, 2**64 - 1]), st.integers(0, 2**64 - 1)),
+    st.binary(max_size=300),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sending=st.lists(ROWS, max_size=6),
+    receiving=st.lists(ROWS, max_size=6),
+    said=st.lists(FRAMES, max_size=12),
+    name=st.text(max_size=40),
+)
+def test_no_greeting_and_no_frame_of_a_far_end_brings_the_network_partition_down(sending, receiving, said, name):
+    two = TwoModules()
+    two.east.sender.send(3)
+    stranger = two.net.knock("10.0.0.1:7001", two.east.bench.host.kernel_loop)
+    hello = Hello(
+        modulelink.VERSION, name, [SendingPort(*row) for row in sending], [ReceivingPort(*row) for row in receiving]
+    )
+    stranger.write(modulelink.encode_hello(hello, 1))
+    for port, kind, source_ns, number, message in said:
+        stranger.write(modulelink.numbered(port, kind, source_ns, number, message))
+    two.run(0.5)
+    assert two.east.bench.module.partitions["network"].restarts == 0
+
+
+@pytest.mark.parametrize("next_number", [0, -1, 2**64 - 1])
+def test_a_greeting_with_a_number_that_no_message_bears_is_a_defect(next_number):
+    two = TwoModules()
+    stranger = two.net.knock("10.0.0.1:7001", two.east.bench.host.kernel_loop)
+    row = SendingPort(8, modulelink.QUEUING, 256, 99, next_number)
+    stranger.write(modulelink.encode_hello(Hello(modulelink.VERSION, "evil", [row], []), 1))
+    two.run(6.0)
+    assert two.east.counters()["link_strangers"] == 1

@@ -29,6 +29,8 @@ VERSION = 1
 MESSAGE_OCTETS_MAX = 65_536
 FRAME_OCTETS_MAX = MESSAGE_OCTETS_MAX + 64
 HELLO_PORTS_MAX = 512
+NUMBER_MAX = 2**63 - 1
+"""Largest number of a message."""
 WINDOW_MESSAGES_MAX = 32
 WINDOW_OCTETS_MAX = 32_768
 """Octets of unacknowledged messages of one port; a single message may be longer."""
@@ -141,6 +143,9 @@ def decode_hello(frame: LinkFrame) -> Hello:
         raise RemoteProtocolError(f"link version {hello.version}; this one speaks {VERSION}")
     if len(hello.sending) + len(hello.receiving) > HELLO_PORTS_MAX:
         raise RemoteProtocolError("a HELLO of too many ports")
+    for own in hello.sending:
+        if not 1 <= own.next_number <= NUMBER_MAX:
+            raise RemoteProtocolError(f"a HELLO whose next message is {own.next_number}; 1 to {NUMBER_MAX}")
     return hello
 
 
