@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.bench import Bench
+from tests.bench import Bench, sampling
 from tests.services.two_modules import ADDRESS, TwoModules
 
+from wattwheel.drivers.sim.clock import SimClock
+from wattwheel.drivers.sim.network import SimNetwork
 from wattwheel.protocols import modulelink
 from wattwheel.protocols.modulelink import Hello, ReceivingPort, SendingPort
 from wattwheel.services import network
+from wattwheel.services.module_link import shown_name
 
 
 def test_messages_pass_both_ways():
@@ -218,3 +221,41 @@ def test_a_greeting_with_a_number_that_no_message_bears_is_a_defect(next_number)
     stranger.write(modulelink.encode_hello(Hello(modulelink.VERSION, "evil", [row], []), 1))
     two.run(6.0)
     assert two.east.counters()["link_strangers"] == 1
+
+
+def test_many_large_samples_at_once_do_not_overfill_the_link():
+    clock = SimClock()
+    net = SimNetwork(clock)
+    numbers, size = range(1, 13), 60_000
+    written, read = {}, {}
+
+    def write(context):
+        written.update({number: context.sampling_source(f"level{number}") for number in numbers})
+
+    def take(context):
+        read.update({number: context.sampling_destination(f"level{number}") for number in numbers})
+
+    out = [sampling(f"{n}", f"app.level{n}", f"network.far.{n}", size=size, calls=("network",)) for n in numbers]
+    into = [sampling(f"{n}", f"network.far.{n}", f"app.level{n}", size=size) for n in numbers]
+    east, west = (
+        Bench(
+            {"app": app, "network": network.start},
+            [],
+            cells,
+            settings={"network": {"links": [{"name": "far"} | how], "epoch": epoch}},
+            clock=clock,
+            devices={"network": {"network": net}},
+        )
+        for app, cells, how, epoch in ((write, out, {"listen": ADDRESS}, 1), (take, into, {"connect": ADDRESS}, 2))
+    )
+    clock.advance(0.01)
+    for number, port in written.items():
+        port.write(bytes((number,)) * size)
+    clock.advance(5.0)
+    assert [each.host.crashes for each in (east, west)] == [[], []]
+    assert "link_overfull" not in east.module.counters().get("network", {})
+    assert {number: (port.read()[0] or b"")[:1] for number, port in read.items()} == {n: bytes((n,)) for n in numbers}
+
+
+def test_a_far_name_cannot_steer_a_terminal():
+    assert shown_name("west\x1b[2J\u202e" + 40 * "x") == "west?[2J?" + 21 * "x"

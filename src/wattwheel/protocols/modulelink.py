@@ -309,7 +309,7 @@ class SamplingSender:
     def __init__(self) -> None:
         self._newest: Unacknowledged | None = None
         self._is_new = False  # the newest was not sent on this connection
-        self._under_way: int | None = None
+        self._under_way: Unacknowledged | None = None
 
     def write(self, message: bytes, written_ns: int) -> None:
         """Replace what was not sent yet."""
@@ -319,13 +319,16 @@ class SamplingSender:
         """What is to be sent next."""
         if self._newest is None or not self._is_new or self._under_way is not None:
             return None
-        self._is_new, self._under_way = False, self._newest.number
+        self._is_new, self._under_way = False, self._newest
         return self._newest
 
-    def acknowledge(self, number: int) -> None:
-        """The far end has it."""
-        if number == self._under_way:
-            self._under_way = None
+    def acknowledge(self, number: int) -> int:
+        """The far end has it; how many octets are no longer under way."""
+        under_way = self._under_way
+        if under_way is None or number != under_way.number:
+            return 0
+        self._under_way = None
+        return len(under_way.message)
 
     def connected(self, last_number: int) -> None:
         """A new connection, whose far end has message `last_number`: the newest goes again unless it is that."""

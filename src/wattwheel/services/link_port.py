@@ -83,8 +83,7 @@ class LinkPort:
     def acknowledged(self, number: int) -> int:
         """The far end has taken all up to `number`; how many octets that were. Raises RemoteProtocolError."""
         if self.sender is None:
-            self._sampler.acknowledge(number)
-            return 0
+            return self._sampler.acknowledge(number)
         before = self.sender.octets
         if self.sender.acknowledge(number):
             self._keep(self.sender, self.data.passed())

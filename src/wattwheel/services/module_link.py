@@ -23,6 +23,7 @@ RETRY_NS, RETRY_NS_MAX = 50_000_000, 5_000_000_000
 HELLO_PATIENCE_NS = 2_000_000_000
 UNACKNOWLEDGED_OCTETS_MAX = 131_072
 """Octets under way on a link; less than what a channel keeps for a far end that does not read."""
+FAR_NAME_LETTERS_MAX = 30
 Open = Callable[[], OctetChannel | None]
 """Begins a connection; None: it cannot be had now, or the far end has to come."""
 
@@ -94,6 +95,8 @@ class ModuleLink:
         return own.next()
 
     def _acknowledge(self, own: LinkPort, number: int) -> None:
+        if not own.is_bound:  # the greeting will tell it
+            return
         self._say(modulelink.numbered(own.data.number, modulelink.ACKNOWLEDGE, self._clock.now_ns(), number))
 
     def status(self, port_id: int) -> Mapping[str, Any]:
@@ -285,7 +288,7 @@ class ModuleLink:
         """The far end has told what it has and what it knows: bind the ports of both, and go on from there."""
         if self._far is not None:
             raise RemoteProtocolError("a second HELLO")
-        self._far, self._retry_ns = hello.module[:30], RETRY_NS
+        self._far, self._retry_ns = shown_name(hello.module), RETRY_NS
         for receiving in hello.receiving:
             own = self._bound(receiving, SENDS)
             if own is not None:
@@ -322,8 +325,12 @@ class ModuleLink:
             message = own.next_unsent()
             if message is None:
                 return
-            if not own.data.is_sampling:
-                self._under_way += len(message.message)
+            self._under_way += len(message.message)
             self._say(
                 modulelink.numbered(own.data.number, own.kind, message.source_ns, message.number, message.message)
             )
+
+
+def shown_name(told: str) -> str:
+    """A far module's name as it may be shown on a terminal: short, and nothing in it that steers one."""
+    return "".join(letter if letter.isprintable() else "?" for letter in told[:FAR_NAME_LETTERS_MAX])
