@@ -5,6 +5,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; t
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 from tools.licences import dependency_table
 
+from wattwheel.apex.services import FAMILIES
 from wattwheel.boot.settings_pages import settings_markdown
 from wattwheel.cli.main import COMMANDS, wattwheel
 from wattwheel.kernel import health
@@ -57,6 +59,29 @@ def _option_row(option: click.Option) -> str:
     said = " ".join([option.opts[-1], option.metavar or ""]).strip().replace("|", "\\|")
     default = f"`{option.default}`" if option.show_default else ""
     return f"| `{said}` | {default} | {(option.help or '').replace('|', chr(92) + '|')} |"
+
+
+def apex_services() -> str:
+    """A table for each family of services: what each does, and what its return codes mean."""
+    parts = []
+    for title, family in FAMILIES.items():
+        rows = [_service_row(name, own) for name, own in vars(family).items() if name.isupper()]
+        parts.append(f"\n## {title}\n\n| service | what it does | codes |\n|---|---|---|\n" + "\n".join(rows) + "\n")
+    return "".join(parts)
+
+
+def _service_row(name: str, service: Callable[..., object]) -> str:
+    text = inspect.getdoc(service) or ""
+    said, _, codes = text.partition("Codes:")
+    told: list[str] = []
+    for line in codes.splitlines():
+        if re.match(r" {4}[A-Z_]+: ", line):
+            code, _, what = line.strip().partition(": ")
+            told.append(f"`{code}` {what}")
+        elif told and line.strip():
+            told[-1] += f" {line.strip()}"
+    arguments = ", ".join(list(inspect.signature(service).parameters)[1:])
+    return f"| `{name}({arguments})` | {' '.join(said.split())} | {'<br>'.join(told)} |"
 
 
 def error_classes() -> Iterator[type[errors.WattwheelError]]:
@@ -153,6 +178,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": settings_markdown,
     "command line": command_line,
     "errors": error_table,
+    "apex services": apex_services,
     "dependencies": dependency_table,
     "health tables": health_table,
     "module elements": module_elements,
