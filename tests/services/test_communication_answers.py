@@ -120,6 +120,23 @@ def test_all_channels_together_are_held_back_when_the_bus_has_no_room():
     assert world.count("channels_held") >= 4
 
 
+def test_a_channel_that_pipelines_a_lot_does_not_keep_the_others_waiting():
+    world = World(asks_under_way=4)
+    others = [world.connect() for _ in range(3)]
+    world.hear(read(TOTAL) * 1000)
+    for other in others:
+        world.hear(read(VOLTAGE), other)
+    for each in [*world.asked(), *world.asked()]:
+        world.reply(each, ITEMS[each.di])
+    for each in world.asked():
+        world.reply(each, ITEMS[each.di])
+    assert [answer(other.take()) for other in others] == [VOLTAGE_ANSWER] * 3
+    while asked := world.asked():
+        for each in asked:
+            world.reply(each, ITEMS[each.di])
+    assert len(frames(world.tcp.take())) == 1000
+
+
 def test_a_held_channel_that_hung_up_gets_its_answers_and_is_closed(world):
     world.hear(read(TOTAL) * (PENDING_A_CHANNEL_MAX + 1))
     world.tcp.hang_up()

@@ -63,7 +63,7 @@ class Channel:
         self.is_waiting_for_rest = False
         self.is_ending = False  # its far end asks nothing more
         self.arrived: Act = _nothing
-        self.waiting: list[Frame] = []  # heard, and not yet served
+        self.waiting: deque[Frame] = deque()  # heard, and not yet served
         self.examined = 0
         self.rejected = dict.fromkeys(REJECTIONS, 0)
         self.dropped = 0
@@ -148,24 +148,30 @@ class Communication:
         slots, has_room = channel.slots, self._bus.has_room
         for number, frame in enumerate(frames):
             if len(slots) >= PENDING_A_CHANNEL_MAX or not has_room():
-                if not channel.waiting:
-                    self._counters.add("channels_held")
-                    channel.octets.on_arrival(None)
-                channel.waiting = frames[number:]
+                self._counters.add("channels_held")
+                channel.octets.on_arrival(None)
+                channel.waiting.extend(frames[number:])
                 self._held[channel] = None
                 return
             self._serve(channel, frame)
-        if channel.waiting:
-            channel.waiting, channel.heard_ns = [], self._clock.now_ns()  # nobody has listened until now
-            channel.octets.on_arrival(channel.arrived)
 
     def _go_on(self) -> None:
-        """Serve what was held, channel by channel, as far as there is room again."""
-        if not self._held:
-            return
-        held, self._held = self._held, {}
-        for channel in held:
-            self._serve_all(channel, channel.waiting)
+        """Serve what was held as far as there is room again: of each channel one frame, then the next has its turn."""
+        held, has_room = self._held, self._bus.has_room
+        full = 0  # channels one after the other that have enough questions under way
+        while full < len(held) and has_room():
+            channel = next(iter(held))
+            del held[channel]
+            if len(channel.slots) >= PENDING_A_CHANNEL_MAX:
+                full += 1
+            else:
+                full = 0
+                self._serve(channel, channel.waiting.popleft())
+            if channel.waiting:
+                held[channel] = None
+            else:
+                channel.heard_ns = self._clock.now_ns()  # nobody has listened until now
+                channel.octets.on_arrival(channel.arrived)
 
     def _count_rejected(self, channel: Channel) -> None:
         channel.examined = channel.reader.examined
