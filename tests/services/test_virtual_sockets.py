@@ -11,8 +11,9 @@ from wattwheel.apex.codes import ReturnCode
 from wattwheel.apex.virtual_sockets import VirtualSockets
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.network import SimNetwork
+from wattwheel.model.errors import ConfigError
 from wattwheel.services import network
-from wattwheel.services.virtual_sockets import SOCKETS_MAX
+from wattwheel.services.virtual_sockets import LOOK_NS, SOCKETS_MAX, TIMEOUT_NS_MAX, Granted
 
 DOOR = "10.0.0.1:99"
 OK, NOT_AVAILABLE, INVALID_PARAM = ReturnCode.NO_ERROR, ReturnCode.NOT_AVAILABLE, ReturnCode.INVALID_PARAM
@@ -33,7 +34,7 @@ class Asker(Puppet):
 
 
 class Stage:
-    def __init__(self):
+    def __init__(self, granted=None):
         self.clock = SimClock()
         self.net = SimNetwork(self.clock)
         self.askers = {"server": Asker(), "client": Asker()}
@@ -46,13 +47,15 @@ class Stage:
             channels.append(
                 queuing(f"{name} hears", f"network.sockets_to_{name}", f"{name}.{api.ANSWER_PORT}", size, depth)
             )
+        granted = {"server": [DOOR], "client": [DOOR, "10.0.0.9:*"]} if granted is None else granted
         self.bench = Bench(
             {**self.askers, "network": network.start},
             channels,
+            settings={"network": {"sockets": granted}},
             clock=self.clock,
             devices={"network": {"network": self.net}},
         )
-        self.bench.run(0.1)
+        self.clock.advance(0.1)
 
     def later(self, who, operation, **about):
         """The list in which the answer will be."""
@@ -211,3 +214,60 @@ def test_requests_that_wait_are_bounded(stage):
     stage.bench.host.bodies["network"].kill()
     codes = [sockets.ask(api.V_CLOSE, lambda answer: None, socket=socket) for _ in range(api.ASKS_MAX + 1)]
     assert codes[-1] is NOT_AVAILABLE
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["10.0.0.2:99", "10.0.0.1:98", "10.0.0.1:0", "0.0.0.0:99", "", "10.0.0.1", "10.0.0.9:*", "10.0.0.9: 7", "door:99"],
+)
+def test_an_address_that_was_not_granted_is_refused(stage, address):
+    socket = stage.open("client")
+    for operation in (api.V_CONNECT, api.V_BIND):
+        assert stage.ask("client", operation, socket=socket, address=address).code == INVALID_CONFIG
+    assert stage.ask("client", api.V_LISTEN, socket=socket).code == INVALID_MODE
+
+
+def test_without_an_entry_nothing_is_granted():
+    stage = Stage({"server": [DOOR]})
+    socket = stage.open("client")
+    assert stage.ask("client", api.V_CONNECT, socket=socket, address=DOOR).code == INVALID_CONFIG
+
+
+@pytest.mark.parametrize(
+    ("granted", "address", "is_allowed"),
+    [
+        ("[::1]:80", "[0::1]:080", True),
+        ("::1:80", "[::1]:80", True),
+        ("[fe80::]:*", "[fe80::]:65535", True),
+        ("[fe80::]:*", "[fe80::]:65536", False),
+        ("10.0.0.1:*", "[::ffff:10.0.0.1]:80", False),
+        ("10.0.0.1:80", "10.0.0.1:\u0668\u0660", False),
+        ("10.0.0.1:80", "10.0.0.1:8_0", False),
+        ("0.0.0.0:80", "10.0.0.1:80", False),
+    ],
+)
+def test_addresses_are_compared_as_numbers(granted, address, is_allowed):
+    assert Granted("app", [granted]).allows(address) is is_allowed
+
+
+@pytest.mark.parametrize(
+    "granted", [{"client": ["*:80"]}, {"client": ["10.0.0.1"]}, {"client": ["host:80"]}, {"stranger": [DOOR]}]
+)
+def test_grants_that_cannot_be_are_refused(granted):
+    stage = Stage(granted)
+    assert isinstance(stage.bench.host.crashes[0].fault, ConfigError)
+
+
+def test_waiting_again_and_again_leaves_no_heap_of_timers(stage):
+    near, far = stage.joined()
+    calls = []
+    call_at = stage.clock.call_at
+    for turn in range(100):
+        stage.clock.call_at = lambda due_ns, action: (calls.append(due_ns), call_at(due_ns, action))
+        hearing = stage.later("client", api.V_RECV, socket=near, timeout_ns=TIMEOUT_NS_MAX - turn)
+        stage.clock.call_at = call_at
+        stage.ask("server", api.V_SEND, socket=far, octets=b"x")
+        assert [answer.octets for answer in hearing] == [b"x"]
+    latest_ns = stage.clock.now_ns() + TIMEOUT_NS_MAX + LOOK_NS
+    served = [due_ns for due_ns in calls if TIMEOUT_NS_MAX < due_ns <= latest_ns]  # the asker's own end later
+    assert 0 < len(served) < 50

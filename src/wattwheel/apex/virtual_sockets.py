@@ -62,7 +62,8 @@ class SocketAnswer(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         ticket: of the request.
         code: NO_ERROR; NOT_AVAILABLE or TIMED_OUT, nothing came; INVALID_PARAM, no such socket, operation or address;
-            INVALID_MODE, not in this state of the socket, or its far end has gone; INVALID_CONFIG, no more sockets.
+            INVALID_MODE, not in this state of the socket, or its far end has gone; INVALID_CONFIG, no more sockets, or
+            an address that this partition was not granted.
         socket: the new one, of V_SOCKET and V_ACCEPT; else the one that was asked about.
         octets: of V_RECV; empty with NO_ERROR: the far end says nothing more.
     """

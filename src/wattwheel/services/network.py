@@ -63,11 +63,14 @@ class NetworkSettings(msgspec.Struct, frozen=True):
         links: to other modules.
         module: name under which this one greets.
         epoch: a number that tells this life of the module from others; 0: drawn when it is first needed.
+        sockets: for each partition with ports for sockets, the addresses that it may connect to and open doors at:
+            HOST:PORT, or HOST:* for all ports of a host. Missing: none.
     """
 
     links: tuple[LinkSettings, ...] = ()
     module: str = "wattwheel"
     epoch: int = 0
+    sockets: dict[str, tuple[str, ...]] = {}
 
 
 Wrap = Callable[[OctetChannel], OctetChannel]
@@ -86,7 +89,8 @@ class NetworkService:
         self._ports = VirtualPorts(context)
         epoch = settings.epoch or secrets.randbits(63) | 1
         self.links = [self._link(own, epoch) for own in settings.links]
-        self.sockets = serve_all(context, self._network()) if wants_sockets(context) else []
+        wants = wants_sockets(context) or settings.sockets
+        self.sockets = serve_all(context, self._network(), settings.sockets) if wants else []
         self._ports.join_all()
         for link in self.links:
             link.start()

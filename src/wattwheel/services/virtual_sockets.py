@@ -1,14 +1,16 @@
 """Sockets for partitions that have no network: requests in, answers out, and the sockets in between.
 
 Who may ask is who was given the ports `sockets_from_NAME` and `sockets_to_NAME` of the partition that has the network.
-Each has its own sockets and sees no other's. Octets that nobody asks for stay in the system's buffers, which hold the
-far end back.
+Each has its own sockets and sees no other's, and reaches and opens only the addresses that it was granted. Octets that
+nobody asks for stay in the system's buffers, which hold the far end back.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from ipaddress import ip_address
 
 import msgspec
 
@@ -18,16 +20,53 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.apex.virtual_sockets import SocketAnswer, SocketRequest
 from wattwheel.hil.network import Network
 from wattwheel.hil.octets import Listener, OctetChannel
-from wattwheel.model.errors import DoorUnavailable
+from wattwheel.model.errors import ConfigError, DoorUnavailable
 
 FROM, TO = "sockets_from_", "sockets_to_"
 SOCKETS_MAX = 32
 """Of one partition."""
 ACCEPTED_WAITING_MAX = 8
 TIMEOUT_NS_MAX = 60_000_000_000
+LOOK_NS = 50_000_000
+"""Waiting ends at multiples of this: so there are never more timers than fit into the longest time-out."""
+PORT_MAX = 65_535
+ANY_PORT = "*"
 
 _OK, _NOT_AVAILABLE, _TIMED_OUT = ReturnCode.NO_ERROR, ReturnCode.NOT_AVAILABLE, ReturnCode.TIMED_OUT
 _INVALID_PARAM, _INVALID_MODE = ReturnCode.INVALID_PARAM, ReturnCode.INVALID_MODE
+
+
+class Granted:
+    """Addresses that a partition was granted: HOST:PORT, or HOST:* for all ports of a host. Raises ConfigError."""
+
+    def __init__(self, name: str, addresses: Sequence[str]) -> None:
+        self._doors = set()
+        for address in addresses:
+            door = _door(address)
+            if door is None:
+                raise ConfigError(f"network sockets {name}", address, "HOST:PORT or HOST:*, the host in digits")
+            self._doors.add(door)
+
+    def allows(self, address: str) -> bool:
+        """Whether `address`, HOST:PORT, is one of them."""
+        door = _door(address)
+        if door is None or door[1] == ANY_PORT:
+            return False
+        return door in self._doors or (door[0], ANY_PORT) in self._doors
+
+
+def _door(address: str) -> tuple[str, str] | None:
+    """Host and port in the one way to write them; None: no address."""
+    host, _, port = address.rpartition(":")
+    try:
+        host = str(ip_address(host.removeprefix("[").removesuffix("]")))
+    except ValueError:
+        return None
+    if port == ANY_PORT:
+        return host, port
+    if not (port.isascii() and port.isdecimal() and len(port) <= len(str(PORT_MAX)) and int(port) <= PORT_MAX):
+        return None
+    return host, str(int(port))
 
 
 class _Socket:
@@ -38,6 +77,7 @@ class _Socket:
         self.arrived = b""
         self.accepted: deque[OctetChannel] = deque()
         self.waiting: SocketRequest | None = None  # for something to come; one at a time
+        self.due_ns = 0  # it waits until then
 
     def close(self) -> None:
         for end in (self.listener, self.channel, *self.accepted):
@@ -48,7 +88,9 @@ class _Socket:
 class SocketServer:
     """The sockets of one partition."""
 
-    def __init__(self, context: StartContext, name: str, network: Network) -> None:
+    def __init__(self, context: StartContext, name: str, network: Network, granted: Granted) -> None:
+        self._granted = granted
+        self._looks: set[int] = set()  # instants at which what waits too long will be given up
         self._clock, self._counters, self._network = context.clock, context.counters, network
         self._in = context.queuing_destination(f"{FROM}{name}")
         self._out = context.queuing_source(f"{TO}{name}")
@@ -131,6 +173,8 @@ class SocketServer:
     def _bind(self, request: SocketRequest, socket: _Socket) -> SocketAnswer:
         if socket.listener is not None or socket.channel is not None:
             return _plain(request, _INVALID_MODE)
+        if not self._granted.allows(request.address):
+            return self._refuse(request)
         socket.address = request.address
         return _plain(request, _OK)
 
@@ -152,9 +196,15 @@ class SocketServer:
         socket.listener.on_connection(accept)
         return SocketAnswer(request.ticket, _OK, request.socket, socket.listener.address.encode())
 
+    def _refuse(self, request: SocketRequest) -> SocketAnswer:
+        self._counters.add("socket_addresses_refused")
+        return _plain(request, ReturnCode.INVALID_CONFIG)
+
     def _connect(self, request: SocketRequest, socket: _Socket) -> SocketAnswer | None:
         if socket.listener is not None or socket.channel is not None:
             return _plain(request, _INVALID_MODE)
+        if not self._granted.allows(request.address):
+            return self._refuse(request)
         try:
             socket.channel = self._network.connect(request.address)
         except DoorUnavailable:
@@ -188,7 +238,11 @@ class SocketServer:
         socket.waiting = request
         if socket.channel is not None:
             socket.channel.on_arrival(lambda: self._look(request.socket, socket))
-        self._clock.call_at(self._clock.now_ns() + request.timeout_ns, lambda: self._give_up(request, socket))
+        socket.due_ns = self._clock.now_ns() + request.timeout_ns
+        look_ns = -(-socket.due_ns // LOOK_NS) * LOOK_NS
+        if look_ns not in self._looks:
+            self._looks.add(look_ns)
+            self._clock.call_at(look_ns, partial(self._give_up, look_ns))
         return None
 
     def _take(self, request: SocketRequest, socket: _Socket) -> SocketAnswer | None:
@@ -219,9 +273,11 @@ class SocketServer:
         if answer is not None:
             self._conclude(socket, answer)
 
-    def _give_up(self, request: SocketRequest, socket: _Socket) -> None:
-        if socket.waiting is request and self._sockets.get(request.socket) is socket:
-            self._conclude(socket, _plain(request, _TIMED_OUT))
+    def _give_up(self, look_ns: int) -> None:
+        self._looks.discard(look_ns)
+        for socket in self._sockets.values():
+            if socket.waiting is not None and socket.due_ns <= look_ns:
+                self._conclude(socket, _plain(socket.waiting, _TIMED_OUT))
 
     def _conclude(self, socket: _Socket, answer: SocketAnswer) -> None:
         socket.waiting = None
@@ -239,7 +295,13 @@ def wants_sockets(context: StartContext) -> bool:
     return any(name.startswith(FROM) for name in context.queuing_ports())
 
 
-def serve_all(context: StartContext, network: Network) -> list[SocketServer]:
-    """A server for each partition that was given the ports to ask."""
+def serve_all(context: StartContext, network: Network, granted: Mapping[str, Sequence[str]]) -> list[SocketServer]:
+    """A server for each partition that was given the ports to ask. `granted`: addresses by partition; missing: none.
+
+    Raises ConfigError: something else than an address, or a partition that has no ports.
+    """
     names = [name.removeprefix(FROM) for name in context.queuing_ports() if name.startswith(FROM)]
-    return [SocketServer(context, name, network) for name in names]
+    for name in granted:
+        if name not in names:
+            raise ConfigError("network sockets", name, f"a partition with ports {FROM}NAME and {TO}NAME here")
+    return [SocketServer(context, name, network, Granted(name, granted.get(name, ()))) for name in names]
