@@ -376,3 +376,40 @@ def test_a_far_end_that_asks_nothing_more_still_hears_its_answer(loop):
     assert heard[0] == b"the answer"
     far.close()
     near.close()
+
+
+def test_a_door_without_a_free_descriptor_waits_for_one_and_does_not_keep_the_loop_awake(loop):
+    with listen_tcp("127.0.0.1", 0, "door") as listener:
+        door = TcpListener(loop, os.dup(listener.fileno()), "door")
+        made = []
+        door.on_connection(made.append)
+        caller = socket.create_connection(listener.getsockname())
+    tries = []
+
+    class Exhausted:
+        def __init__(self, inner):
+            self._inner = inner
+
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+
+        def accept(self):
+            tries.append(1)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    real = door._socket
+    door._socket = Exhausted(real)
+    for _ in range(20):
+        loop.step(0)
+    assert len(tries) == 1
+    door._socket = real
+    step_until(loop, lambda: made)
+    door._socket = Exhausted(real)
+    another = socket.create_connection(caller.getpeername())
+    step_until(loop, lambda: len(tries) == 2)
+    door.close()  # while it waits
+    for _ in range(15):
+        loop.step(0.01)
+    assert len(tries) == 2
+    for end in (caller, another, *made):
+        end.close()

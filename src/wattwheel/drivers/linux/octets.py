@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import termios
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -17,9 +18,12 @@ from wattwheel.model.errors import ConfigError, DoorUnavailable
 READ_OCTETS_MAX = 65_536
 UNSENT_OCTETS_MAX = 262_144  # what a slow reader may leave with us before its octets are dropped
 ACCEPTS_A_ROUND_MAX = 64
+ACCEPT_AGAIN_NS = 100_000_000
+"""Pause of a door for which there is no free descriptor or no memory: the callers would wake it all the time."""
 KEEP_ALIVE_S, KEEP_ALIVE_AGAIN_S, KEEP_ALIVE_TRIES = 60, 10, 3
 """A far end that has vanished without a word is found out after 90 s, and its place is free again."""
 
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _PTY_MAJORS = range(136, 144)
 _PTY_MASTER = os.makedev(5, 2)
 _PARITY_CHECK = termios.INPCK | termios.IGNPAR
@@ -297,10 +301,17 @@ class TcpListener:
                 connection, _peer = self._socket.accept()
             except BlockingIOError:
                 return
-            except OSError:  # the peer has already gone, or no descriptor is free: the next round tries again
+            except OSError as fault:  # the peer has already gone: the next round tries again
+                if fault.errno in _EXHAUSTED:
+                    self._loop.unwatch(self._socket.fileno())
+                    self._loop.call_at(time.monotonic_ns() + ACCEPT_AGAIN_NS, self._open_again)
                 return
             self._number += 1
             self._action(TcpChannel(self._loop, connection, f"{self._name}/{self._number}"))
+
+    def _open_again(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._loop.watch(self._socket.fileno(), self._accept)
 
     def close(self) -> None:
         """Shut the door."""
