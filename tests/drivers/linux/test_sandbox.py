@@ -22,9 +22,10 @@ from pathlib import Path
 
 import pytest
 
-from wattwheel.drivers.linux import landlock, sandbox, seccomp
+from wattwheel.drivers.linux import landlock, process, sandbox, seccomp
 from wattwheel.drivers.linux.own_code import find_own_code
 from wattwheel.drivers.linux.sandbox import Offer, Wall
+from wattwheel.hil.process import BodySpec
 
 OFFER = sandbox.probe()
 MEMORY = 512 * 1024 * 1024  # much more than the forking test process has itself
@@ -359,3 +360,33 @@ def test_own_code_is_found_although_the_folder_around_it_cannot_be_listed(tmp_pa
     assert tried(load, code=code) == GOT_THROUGH
     assert tried(look_around, code=code) == "EACCES"
     assert tried((tmp_path / "secret").read_text, code=code) == "EACCES"
+
+
+def test_a_granted_file_is_one_with_contents_of_its_own(tmp_path):
+    file, link, folder, pipe = tmp_path / "a.pem", tmp_path / "link", tmp_path / "folder", tmp_path / "pipe"
+    file.write_bytes(b"secret")
+    link.symlink_to(file)
+    folder.mkdir()
+    os.mkfifo(pipe)
+    inside = folder / "b.pem"
+    inside.write_bytes(b"other")
+    wanted = [
+        "",
+        "/",
+        "/proc",
+        "/proc/1/environ",
+        "/proc/self/status",
+        "/dev/zero",
+        "/sys/kernel/notes",
+        *map(str, (folder, pipe, link)),
+    ]
+    granted = sandbox.plain_files([*wanted, str(tmp_path / "absent")])
+    assert granted == (str(file),)
+    assert tried(link.read_bytes, code=granted) == GOT_THROUGH
+    assert tried(inside.read_bytes, code=granted) == "EACCES"
+    assert tried(Path("/proc/1/status").read_bytes, code=granted) == "EACCES"
+
+
+def test_a_partition_is_not_given_a_folder_as_a_file(tmp_path):
+    spec = BodySpec("network", "", b"", (), (), devices=(f"file:{tmp_path}", "file:/proc"))
+    assert process._files_of(spec) == ()

@@ -353,4 +353,4 @@ class LinuxProcessHost:
 
 def _files_of(spec: BodySpec) -> tuple[str, ...]:
     """Paths of the files that a partition was granted to read."""
-    return tuple(device.removeprefix(FILE) for device in spec.devices if device.startswith(FILE))
+    return sandbox.plain_files(device.removeprefix(FILE) for device in spec.devices if device.startswith(FILE))

@@ -14,6 +14,7 @@ import platform
 import resource
 import sys
 import sysconfig
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,8 @@ _DAC_OVERRIDE = 1 << 1
 """What root needs to keep writing to a folder that is another's."""
 
 SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+NOT_STORED = ("/proc", "/sys", "/dev")
+"""Folders whose files are windows into the system."""
 ENTRIES_KNOWN_MAX = 64
 FILE_OCTETS_MAX = 1 << 30
 """Largest file of a partition that has a folder; the others cannot make any."""
@@ -123,6 +126,15 @@ def code_of(entry: str) -> tuple[str, ...]:
     if found is None:
         return ()
     return tuple(found.submodule_search_locations or ([found.origin] if found.has_location and found.origin else []))
+
+
+def plain_files(paths: Iterable[str]) -> tuple[str, ...]:
+    """Those of `paths` that are files with contents of their own, links followed.
+
+    A grant of a folder would be one of all that lies beneath, and the system's own folders tell of other processes.
+    """
+    found = (Path(os.path.realpath(path)) for path in paths if path)
+    return tuple(str(path) for path in found if path.is_file() and not any(map(path.is_relative_to, NOT_STORED)))
 
 
 def prepare() -> None:
