@@ -75,6 +75,11 @@ class Line:
             self._action()
 
     @property
+    def unsent(self):
+        """Octets that the test has not taken."""
+        return sum(len(octets) for _, octets in self.sent)
+
+    @property
     def is_closed(self):
         """As a connection: only after everything was read."""
         return self._is_hung_up and not self._arrived
@@ -96,6 +101,10 @@ class Line:
     def hang_up(self):
         self._is_hung_up = True
         self._tell()
+
+    def vanish(self):
+        """As hang_up; nobody is told who does not look, and only once who does."""
+        self._is_hung_up, self._action = True, None
 
     def take(self):
         """All octets written since the last time."""

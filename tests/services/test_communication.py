@@ -33,7 +33,7 @@ from tests.services.communication_world import (
 from wattwheel.apex.messages import Control, Kind
 from wattwheel.protocols.dlt645.frame import Frame, decode, encode
 from wattwheel.protocols.dlt645.legality import Why
-from wattwheel.services import communication
+from wattwheel.services import communication, communication_channel, writing
 
 
 @pytest.fixture
@@ -470,9 +470,9 @@ def test_the_reply_always_carries_the_full_address(world):
 def test_every_counter_is_in_the_manual():
     manual = (Path(__file__).parents[2] / "docs" / "reference" / "dlt645-service.md").read_text()
     told = set(re.findall(r"`([a-z0-9_]+)`", manual.partition("## Counters")[2]))
-    source = Path(communication.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in (communication, writing))
     counted = set(re.findall(r'_counters\.add\("([a-z_]+)"', source))
-    counted |= {f"silent_{why}" for why in Why} | {f"rejected_{why}" for why in communication.REJECTIONS}
+    counted |= {f"silent_{why}" for why in Why} | {f"rejected_{why}" for why in communication_channel.REJECTIONS}
     assert len(counted) > 15
     assert counted <= told
     assert told - counted <= {"communication", "connections_max", "bus_replies_late"}

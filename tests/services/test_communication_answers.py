@@ -30,7 +30,8 @@ from tests.services.communication_world import (
 )
 
 from wattwheel.apex.messages import DATA_OCTETS_MAX
-from wattwheel.services.communication import ANSWER_TIMEOUT_NS, PENDING_A_CHANNEL_MAX
+from wattwheel.services.communication import ANSWER_TIMEOUT_NS
+from wattwheel.services.communication_channel import PENDING_A_CHANNEL_MAX, UNREAD_OCTETS_MAX
 
 
 @pytest.fixture
@@ -135,6 +136,31 @@ def test_a_channel_that_pipelines_a_lot_does_not_keep_the_others_waiting():
         for each in asked:
             world.reply(each, ITEMS[each.di])
     assert len(frames(world.tcp.take())) == 1000
+
+
+def test_a_channel_that_does_not_read_its_answers_is_asked_nothing_more_until_it_does(world):
+    number = 2000
+    world.hear(read(LONG_DI) * number)
+    heard = []
+    while True:
+        while asked := world.asked():
+            for each in asked:
+                world.reply(each, LONG)
+        assert world.tcp.unsent < UNREAD_OCTETS_MAX + PENDING_A_CHANNEL_MAX * 250
+        if not world.tcp.sent:
+            break
+        heard += frames(world.tcp.take())
+        world.pass_ms(30)
+    assert len(heard) == number
+    assert world.count("channels_held") == 1
+
+
+def test_an_end_that_is_read_while_looking_after_half_a_frame_is_noticed(world):
+    world.hear(read(TOTAL)[:5])
+    world.tcp.vanish()
+    world.pass_ms(1100)
+    assert world.tcp.is_given_back
+    assert world.count("half_frames") == 1
 
 
 def test_a_held_channel_that_hung_up_gets_its_answers_and_is_closed(world):

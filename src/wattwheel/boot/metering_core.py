@@ -132,6 +132,11 @@ class ReopeningLink:
             self._channel.on_arrival(action)
 
     @property
+    def unsent(self) -> int:
+        """Octets that wait for the line that is open."""
+        return self._channel.unsent if self._channel is not None else 0
+
+    @property
     def is_closed(self) -> bool:
         """Never: it comes back."""
         return False

@@ -34,6 +34,10 @@ class OctetChannel(Protocol):
         """
 
     @property
+    def unsent(self) -> int:
+        """Octets that were written and wait with us for the far end to take what went before them."""
+
+    @property
     def is_closed(self) -> bool:
         """True once nothing will ever arrive again (never for a serial line). What is written may still be heard: a far
         end may have asked its last question and be waiting for the answer."""

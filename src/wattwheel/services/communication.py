@@ -11,7 +11,6 @@ and then, where the wire can say so, with the far end. Nothing of it is dropped,
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -22,17 +21,17 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.hil.octets import Listener, OctetChannel
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import LocalProtocolError, UnknownItem
-from wattwheel.protocols.dlt645.frame import Frame, FrameReader, Station
+from wattwheel.protocols.dlt645.frame import Frame, Station
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, ERR_RATE, Function2007
 from wattwheel.protocols.dlt645.items import element_widths
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Silence, abnormal_reply
-from wattwheel.protocols.dlt645.session import FollowUp
+from wattwheel.services.communication_channel import Act, Channel, Slot
 from wattwheel.services.communication_settings import ChannelSettings, CommunicationSettings
 from wattwheel.services.snapshot import Snapshot
 from wattwheel.services.writing import Writing
 
 CHANNEL_BIT, BUS_BIT = 6, 4
-PENDING_A_CHANNEL_MAX = 64  # questions of one channel under way; the next ones are read when these are answered
+UNREAD_LOOK_NS = 20_000_000
 ANSWER_TIMEOUT_NS = 380_000_000  # with the bus end's look and 20 ms of reply delay: 500 ms, a line's longest wait
 SNAPSHOT_PORT = "snapshot"
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
@@ -41,32 +40,6 @@ READ = int(Control.READ)
 READ_REPLY = Function2007.READ | 0x80
 READ_REFUSAL = Function2007.READ | 0xC0
 ADDRESS_REPLY = Function2007.READ_ADDRESS | 0x80
-
-REJECTIONS = ("checksum", "end", "start", "incomplete")
-"""Counters of a frame reader: why a 68H did not start a frame."""
-
-Act = Callable[[], None]
-Slot = list[Act]
-"""The place of one question in its channel's order: empty until answered, then what sends the answer."""
-
-
-class Channel:
-    """One octet channel and its state."""
-
-    def __init__(self, service: Communication, octets: OctetChannel, settings: ChannelSettings) -> None:
-        self.octets = octets
-        self.reader = FrameReader()
-        self.delay_ns, self.preamble = settings.reply_delay_ns, settings.reply_preamble
-        self.follow_up = FollowUp(service.settings.max_reply_data, service.settings.follow_timeout_ns)
-        self.slots: deque[Slot] = deque()
-        self.heard_ns = 0
-        self.is_waiting_for_rest = False
-        self.is_ending = False  # its far end asks nothing more
-        self.arrived: Act = _nothing
-        self.waiting: deque[Frame] = deque()  # heard, and not yet served
-        self.examined = 0
-        self.rejected = dict.fromkeys(REJECTIONS, 0)
-        self.dropped = 0
 
 
 class Communication:
@@ -80,6 +53,7 @@ class Communication:
         self._bus.on_room(self._go_on)
         self._writing = Writing(self._bus, self._clock, self._counters, settings.unknown_write_error)
         self._held: dict[Channel, None] = {}  # not read for the time being, the longest first
+        self._is_looking = False
         self._station = Station(settings.address)
         self._legality = Legality(settings.address, settings.options)
         self._snapshot: Snapshot | None = None
@@ -104,7 +78,7 @@ class Communication:
         self._attach(octets, self.settings.tcp)
 
     def _attach(self, octets: OctetChannel, settings: ChannelSettings) -> None:
-        channel = Channel(self, octets, settings)
+        channel = Channel(octets, settings, self.settings)
         self._channels.add(channel)
         ready, post = self._ready, self._post
 
@@ -145,13 +119,14 @@ class Communication:
 
     def _serve_all(self, channel: Channel, frames: list[Frame]) -> None:
         """Serve `frames` while there is room for questions; keep the rest and do not read the channel until then."""
-        slots, has_room = channel.slots, self._bus.has_room
+        has_room = self._bus.has_room
         for number, frame in enumerate(frames):
-            if len(slots) >= PENDING_A_CHANNEL_MAX or not has_room():
+            if channel.is_full or not has_room():
                 self._counters.add("channels_held")
                 channel.octets.on_arrival(None)
                 channel.waiting.extend(frames[number:])
                 self._held[channel] = None
+                self._look_later()
                 return
             self._serve(channel, frame)
 
@@ -162,7 +137,7 @@ class Communication:
         while full < len(held) and has_room():
             channel = next(iter(held))
             del held[channel]
-            if len(channel.slots) >= PENDING_A_CHANNEL_MAX:
+            if channel.is_full:
                 full += 1
             else:
                 full = 0
@@ -172,6 +147,18 @@ class Communication:
             else:
                 channel.heard_ns = self._clock.now_ns()  # nobody has listened until now
                 channel.octets.on_arrival(channel.arrived)
+
+    def _look_later(self) -> None:
+        """Nobody tells when a far end takes its answers."""
+        if not self._is_looking:
+            self._is_looking = True
+            self._clock.call_at(self._clock.now_ns() + UNREAD_LOOK_NS, self._look)
+
+    def _look(self) -> None:
+        self._is_looking = False
+        self._go_on()
+        if self._held:
+            self._look_later()
 
     def _count_rejected(self, channel: Channel) -> None:
         channel.examined = channel.reader.examined
@@ -192,6 +179,7 @@ class Communication:
             self._clock.call_at(due_ns, partial(self._give_up_half_frame, channel))
             return
         channel.is_waiting_for_rest = False
+        channel.arrived()  # it may have read the end, which is told once
         if channel.reader.held:
             self._counters.add("half_frames")
             self._serve_all(channel, channel.reader.expire())
@@ -370,10 +358,6 @@ _NOT_HERE_ERRORS = {
     Function2007.OUTPUT: ERR_OTHER,
 }
 """ERR of the functions that are not there yet; the others need a password, and none is valid yet."""
-
-
-def _nothing() -> None:
-    """A channel that is not attached yet has nobody to tell."""
 
 
 def _is_secret(di: bytes) -> bool:

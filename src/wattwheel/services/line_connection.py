@@ -120,6 +120,11 @@ class LineConnection:
             self._tell()
 
     @property
+    def unsent(self) -> int:
+        """Octets that wait for the line."""
+        return self._line.unsent
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing will come any more."""
         return self._is_given_back or (self.is_over and not self._arrived)

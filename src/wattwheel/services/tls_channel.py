@@ -136,6 +136,11 @@ class TlsChannel:
             action()
 
     @property
+    def unsent(self) -> int:
+        """Octets that wait: for the far end to take them, or to show who it is."""
+        return len(self._early) + self._inner.unsent
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing will come any more."""
         return self._is_failed or (self._inner.is_closed and not self._arrived)

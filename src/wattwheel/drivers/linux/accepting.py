@@ -63,6 +63,11 @@ class AcceptingChannel:
             self._channel.on_arrival(action)
 
     @property
+    def unsent(self) -> int:
+        """Octets that wait on the present connection."""
+        return self._channel.unsent if self._channel is not None else 0
+
+    @property
     def is_closed(self) -> bool:
         """Never: somebody may connect."""
         return False

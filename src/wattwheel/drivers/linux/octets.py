@@ -54,6 +54,11 @@ class _Descriptor:
             self._loop.watch(self._descriptor, action)
 
     @property
+    def unsent(self) -> int:
+        """Octets that the kernel does not take yet."""
+        return len(self._unsent)
+
+    @property
     def is_closed(self) -> bool:
         """True once the far end is gone for good."""
         return self._is_closed or self._is_over

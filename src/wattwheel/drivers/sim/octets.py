@@ -86,7 +86,7 @@ class WireSide:
             return len(octets)
         if wire.is_mute:
             return 0
-        room = BUFFER_OCTETS_MAX - self._under_way - len(self.other.arrived)
+        room = BUFFER_OCTETS_MAX - self.unread
         dropped = max(0, len(octets) - room)
         octets = octets[: len(octets) - dropped]
         pieces = [octets] if wire.faults.is_quiet else self._struck(octets)
@@ -99,6 +99,11 @@ class WireSide:
             self._under_way += len(piece)
             wire.clock.call_at(self._free_ns, partial(self._deliver, piece))
         return dropped
+
+    @property
+    def unread(self) -> int:
+        """Octets that were sent and are under way, or wait for the other side."""
+        return self._under_way + len(self.other.arrived)
 
     def _struck(self, octets: bytes) -> list[bytes]:
         """The pieces of `octets` that the faults leave."""
@@ -196,6 +201,11 @@ class SimChannel:
     def _call(self, action: Action) -> None:
         self._has_news = False
         action()
+
+    @property
+    def unsent(self) -> int:
+        """Octets that the far end has not read."""
+        return self._side.unread
 
     @property
     def is_closed(self) -> bool:
