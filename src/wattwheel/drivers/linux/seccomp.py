@@ -166,21 +166,31 @@ UNKNOWN: Mapping[str, tuple[int, int]] = {"clone3": (435, 435)}
 
 
 class _Look(NamedTuple):
-    """A call that depends on an argument: `refused` values (or all but `allowed`) of argument number `argument`."""
+    """A call that depends on an argument: `refused` values (or all but `allowed`) of argument number `argument`.
+
+    `goes_on`: what is allowed here is looked at again by the next one of the same call.
+    """
 
     numbers: tuple[int, int]
     argument: int
     refused: tuple[int, ...] = ()
     allowed: tuple[int, ...] = ()
+    goes_on: bool = False
 
 
 _OWN_PID = 0x7E57_A1D0
 """Stands for the process's own number until it is known: no such process, value or address."""
 
+_SOCKET_FLAGS = (0, 0x80000, 0x800, 0x80800)
+_STREAMS = tuple(1 | flags for flags in _SOCKET_FLAGS)
+_PAIRS = (*_STREAMS, *(5 | flags for flags in _SOCKET_FLAGS))
+"""SOCK_STREAM and SOCK_SEQPACKET: an end of a pair of datagram sockets could send to every named socket there is."""
+
 _LOOKS: Mapping[str, _Look] = {
     "kill": _Look((62, 129), 0, allowed=(_OWN_PID,)),
     "tgkill": _Look((234, 131), 0, allowed=(_OWN_PID,)),
     "prlimit64": _Look((302, 261), 0, allowed=(0, _OWN_PID)),
+    "socketpair kind": _Look((53, 199), 1, allowed=_PAIRS, goes_on=True),
     "socketpair": _Look((53, 199), 0, allowed=(_AF_UNIX,)),
     # who gets the signals of a descriptor: F_SETSIG, F_SETOWN, F_SETOWN_EX; FIOSETOWN, SIOCSPGRP
     "fcntl": _Look((72, 25), 1, refused=(10, 8, 15)),
@@ -192,8 +202,8 @@ _LOOKS: Mapping[str, _Look] = {
 
 
 OF_THE_NETWORK = ("socket", "connect", "bind")
-_INTERNET = _Look((41, 198), 0, allowed=(2, 10))
-"""Sockets of a partition with the network: of the internet's two families, and of no other."""
+_INTERNET = (_Look((41, 198), 1, allowed=_STREAMS, goes_on=True), _Look((41, 198), 0, allowed=(2, 10)))
+"""Sockets of a partition with the network: streams of the internet's two families, and nothing else."""
 
 
 def is_available() -> bool:
@@ -235,7 +245,7 @@ def _pattern(machine: str, also: tuple[str, ...], has_network: bool) -> bytes:
         if number is not None:
             assert number < _YOUNGEST, name
             code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | errno.EPERM)]
-    for look in (*_LOOKS.values(), *((_INTERNET,) if has_network else ())):
+    for look in (*_LOOKS.values(), *(_INTERNET if has_network else ())):
         code += _looked(look, own.column)
     code.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(_INSTRUCTION.pack(*instruction) for instruction in code)
@@ -253,12 +263,23 @@ OPTIONAL: Mapping[str, tuple[int | None, int | None]] = {
 
 def _looked(look: _Look, column: int) -> list[tuple[int, int, int, int]]:
     """Instructions for a call that depends on an argument; every way through them but the first ends in a return."""
+    if look.goes_on:
+        return _looked_on(look, column)
     values = look.refused or look.allowed
     on_match, otherwise = (_ERRNO | errno.EPERM, _ALLOW) if look.refused else (_ALLOW, _ERRNO | errno.EPERM)
     body = [(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * look.argument)]
     for value in values:
         body += [(_EQUAL, 0, 1, value), (_RETURN, 0, 0, on_match)]
     body.append((_RETURN, 0, 0, otherwise))
+    return [(_EQUAL, 0, len(body), look.numbers[column]), *body]
+
+
+def _looked_on(look: _Look, column: int) -> list[tuple[int, int, int, int]]:
+    """The same for one whose allowed values lead on to what follows, with the call's number at hand again."""
+    count = len(look.allowed)
+    body = [(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * look.argument)]
+    body += [(_EQUAL, count - place, 0, value) for place, value in enumerate(look.allowed)]
+    body += [(_RETURN, 0, 0, _ERRNO | errno.EPERM), (_LOAD, 0, 0, _NUMBER_AT)]
     return [(_EQUAL, 0, len(body), look.numbers[column]), *body]
 
 
