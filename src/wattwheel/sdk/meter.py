@@ -60,6 +60,7 @@ class Meter:
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
         self._on_press: Callable[[Meter, str, bool], None] | None = None
         self._processes: Processes | None = None
+        self._is_flush_due = False
         self._writes: Writes | None = None
         self._bus: BusPort | None = None
         if context.has_port(TO_BUS):
@@ -258,11 +259,25 @@ class Meter:
 
         if not self._bus.ask(control, di, data, replied):
             raise NotAnswered("the bus has too much under way")
-        self._bus.flush()
+        self._flush_soon()
         reply = await future
         if reply is None:
             raise NotAnswered(f"nobody answered {di:08X} in time")
         return reply
+
+    def _flush_soon(self) -> None:
+        """Send what is asked in this turn of the asyncio loop together."""
+        bus = self._bus
+        assert bus is not None
+        if self._is_flush_due:
+            return
+        self._is_flush_due = True
+
+        def flush() -> None:
+            self._is_flush_due = False
+            bus.flush()
+
+        asyncio.get_running_loop().call_soon(flush)
 
     async def read(self, item: Item) -> ValueRow:
         """The row of `item`, asked of its owner. Raises Refused with the owner's ERR octet, or NotAnswered."""
