@@ -2,18 +2,21 @@
 
 The metering core sends running totals. What this APP keeps is, for each register, the total it has booked up to and the
 tariffs' shares, changed together; so a push that is lost, late, doubled or seen again after a restart moves nothing
-twice. All energy goes to tariff 1 in this version; there is no history yet, so earlier settlement periods are
-answered with "no requested data".
+twice. The energy of a push goes to the tariff in force when the push was made, whole, also when it spans a change of
+tariff. There is no history yet, so earlier settlement periods are answered with "no requested data".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
 from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, resolve
+from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched, tariffs_of
 from wattwheel.sdk import App, Meter
 
 app = App("energy", version="0.1.0")
@@ -31,22 +34,46 @@ WORDS = (0x04000601, 0x04000602, 0x04000603)
 
 PHASE_BASES = {"a": 0x15, "b": 0x29, "c": 0x3D}  # DI2 of the forward active register
 NO_TOTALS = (0,) * 24
+CALENDAR_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 REGISTERS_2007 = ("import_active", "export_active", "reactive_q1", "reactive_q2", "reactive_q3", "reactive_q4")
 _DI2_OF_REGISTER = (0x01, 0x02, 0x05, 0x06, 0x07, 0x08)
 
 
+class Settings(msgspec.Struct, frozen=True):
+    """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
+
+    utc_offset_minutes: int = 0
+
+
 class Books(msgspec.Struct, array_like=True):
-    """What was booked, in microjoule.
+    """What was booked, in microjoule, and what decides where the next energy goes: one record, so never a mix.
 
     Attributes:
         seen: the core's totals up to which.
-        tariff_1: the shares.
+        tariff_1: the shares of tariff 1.
         highest: of all registers of all elements, the highest total ever seen: what is shown of a phase never falls.
+        further: the shares of the tariffs from 2 on, as far as any had energy.
+        tariff: the one that was in force at the last booking.
+        sets: which zone and day tables are running.
     """
 
     seen: list[int]
     tariff_1: list[int]
     highest: list[int] = []
+    further: list[list[int]] = []
+    tariff: int = 1
+    sets: RunningSets = FIRST_SETS
+
+    @property
+    def shares(self) -> list[list[int]]:
+        """The registers of each tariff, 1 first."""
+        return [self.tariff_1, *self.further]
+
+    def share(self, tariff: int) -> list[int]:
+        """The registers of `tariff`, to add to."""
+        while len(self.further) < tariff - 1:
+            self.further.append([0] * len(REGISTERS_2007))
+        return self.further[tariff - 2] if tariff > 1 else self.tariff_1
 
 
 def books_of(saved: bytes | None) -> Books | None:
@@ -55,7 +82,13 @@ def books_of(saved: bytes | None) -> Books | None:
         books = msgspec.msgpack.decode(saved or b"", type=Books)
     except (ValueError, RecursionError):
         return None
-    is_ours = len(books.seen) == len(books.tariff_1) == len(REGISTERS_2007)
+    is_ours = (
+        len(books.seen) == len(REGISTERS_2007)
+        and all(len(share) == len(REGISTERS_2007) for share in books.shares)
+        and len(books.shares) <= TARIFFS_MAX
+        and 1 <= books.tariff <= TARIFFS_MAX
+        and {books.sets.zones, books.sets.day_tables} <= {0, 1}
+    )
     return books if is_ours and len(books.highest) in (0, len(NO_TOTALS)) else None
 
 
@@ -69,43 +102,107 @@ class Words(NamedTuple):
 STANDARD_WORDS = Words()
 
 
-def words_of(parameters: bytes | None) -> Words:
-    """The words in a message of the port `parameters`; the standard ones before the first."""
-    if parameters is None:
-        return STANDARD_WORDS
-    active, *reactive = (msgspec.msgpack.decode(parameters, type=dict[int, bytes])[di][0] for di in WORDS)
+def words_of(parameters: Mapping[int, bytes]) -> Words:
+    """The words among the parameters."""
+    active, *reactive = (parameters[di][0] for di in WORDS)
     return Words(active, (reactive[0], reactive[1]))
 
 
+class RunningTariff:
+    """The tariff in force, found anew at each minute, and when the parameters or the clock have changed.
+
+    Attributes:
+        words: how registers are combined.
+        tariffs: how many there are; None before the parameters were heard.
+    """
+
+    def __init__(self, utc_offset_minutes: int = 0) -> None:
+        self._offset = timedelta(minutes=utc_offset_minutes)
+        self._heard: bytes | None = None
+        self._parameters: Mapping[int, bytes] = {}
+        self._plan: TariffPlan | None = None
+        self._minute: int | None = None
+        self.words = STANDARD_WORDS
+        self.tariffs: int | None = None
+
+    def hear(self, message: bytes | None) -> None:
+        """Take the newest message of the port `parameters`; None: there was none yet."""
+        if message != self._heard and message is not None:
+            self._heard = message
+            self._parameters = msgspec.msgpack.decode(message, type=dict[int, bytes])
+            self.words, self.tariffs = words_of(self._parameters), tariffs_of(self._parameters)
+            self._plan = self._minute = None
+
+    def find(self, calendar_s: float, tariff: int, sets: RunningSets) -> tuple[int, RunningSets]:
+        """The tariff in force at `calendar_s` and the sets that run then, after `tariff` and `sets`.
+
+        Before the parameters were heard nobody knows: what was in force goes on.
+        """
+        minute = int(calendar_s // 60)
+        if self.tariffs is None or minute == self._minute:
+            return tariff, sets
+        self._minute = minute
+        local = CALENDAR_EPOCH + timedelta(seconds=calendar_s) + self._offset
+        running = switched(sets, self._parameters, local)
+        if self._plan is None or running != sets:
+            self._plan = plan_of(self._parameters, running)
+        return resolve(self._plan, local).tariff, running
+
+
 class Ledger:
-    """Books totals into tariffs. Pure but for its own state."""
+    """Books totals into tariffs. Pure but for its own state.
+
+    Attributes:
+        is_taken_up: nothing has been booked since the books were taken up where they had been saved.
+    """
 
     def __init__(self, books: Books | None = None) -> None:
         self.books = books
+        self.is_taken_up = books is not None
         self.fell = 0
         self.bookings = 0
-        self.words = STANDARD_WORDS
-        self.heard: bytes | None = None
+        self.running = RunningTariff()
         self.parameters: Callable[[], bytes | None] = lambda: None
 
-    def book(self, totals: EnergyTotals) -> None:
-        """Book the difference to what was seen.
+    def book(self, totals: EnergyTotals, tariff: int = 1) -> None:
+        """Book the difference to what was seen, all of it to `tariff`.
 
         A total below it is counted and books nothing until it has passed what was seen: it comes late, for the second
         time, or from a core that has lost something, and in no case may energy be booked twice.
+
+        What was not booked when the APP ended goes to the tariff that was in force then: each change of tariff is made
+        durable at once, so no tariff's register falls over a restart.
         """
         self.bookings += 1
         newest = totals.microjoule[: len(REGISTERS_2007)]
         if self.books is None:
-            self.books = Books(list(newest), list(newest), list(totals.microjoule))
-            return
-        self.books.highest = list(map(max, self.books.highest or NO_TOTALS, totals.microjoule))
-        for number, (before, now) in enumerate(zip(self.books.seen, newest, strict=True)):
+            self.books = Books([0] * len(newest), [0] * len(newest))
+        books = self.books
+        share = books.share(books.tariff if self.is_taken_up else tariff)
+        self.is_taken_up = False
+        books.tariff = tariff
+        books.highest = list(map(max, books.highest or NO_TOTALS, totals.microjoule))
+        for number, (before, now) in enumerate(zip(books.seen, newest, strict=True)):
             if now < before:
                 self.fell += 1
             else:
-                self.books.tariff_1[number] += now - before
-                self.books.seen[number] = now
+                share[number] += now - before
+                books.seen[number] = now
+
+    def take(self, readings: Readings) -> bool:
+        """Book `readings` to the tariff in force when they were made; True: that, or a set, is another than before."""
+        before = (self.books.tariff, self.books.sets) if self.books else (1, FIRST_SETS)
+        self.running.hear(self.parameters())
+        found = self.running.find(readings.calendar_s, *before)
+        self.book(readings.totals, found[0])
+        assert self.books is not None
+        self.books.sets = found[1]
+        return found != before
+
+    @property
+    def tariffs(self) -> int:
+        """How many tariffs are shown: those the meter has; before that is known, those that had energy."""
+        return self.running.tariffs or (len(self.books.shares) if self.books else 1)
 
 
 def register_view(microjoule: int) -> int:
@@ -129,15 +226,21 @@ def signed_view(microjoule: int) -> int:
 
 
 def energy_items(
-    tariff_1: Sequence[int], totals: EnergyTotals, words: Words = STANDARD_WORDS
+    shares: Sequence[Sequence[int]], totals: EnergyTotals, words: Words = STANDARD_WORDS, tariffs: int = 1
 ) -> dict[int, int | tuple[int, ...]]:
-    """Identifier to value of every energy item: total, tariff 1, the block of both, and the phases' totals."""
+    """Identifier to value of every energy item: total, each of `tariffs`, the block of both, and the phases' totals.
+
+    The total is the sum of all `shares`, those of tariffs that the meter no longer has among them.
+    """
+    none = (0,) * len(REGISTERS_2007)
+    shown = [[sum(column) for column in zip(*shares, strict=True)], *shares[:tariffs]]
+    shown += [none] * (1 + tariffs - len(shown))
     values: dict[int, int | tuple[int, ...]] = {}
     for number, di2 in enumerate(_DI2_OF_REGISTER):
-        _put(values, di2, register_view(tariff_1[number]))
-    _put(values, 0x00, signed_view(combined(words.active, tariff_1[:2])))
+        _put(values, di2, [register_view(registers[number]) for registers in shown])
+    _put(values, 0x00, [signed_view(combined(words.active, registers[:2])) for registers in shown])
     for di2, word in zip((0x03, 0x04), words.reactive, strict=True):
-        _put(values, di2, signed_view(combined(word, tariff_1[2:])))
+        _put(values, di2, [signed_view(combined(word, registers[2:])) for registers in shown])
     for phase, base in PHASE_BASES.items():
         registers = [totals.register(name, phase) for name in REGISTERS_2007]
         own = [register_view(register) for register in registers]
@@ -147,10 +250,10 @@ def energy_items(
     return values
 
 
-def _put(values: dict[int, int | tuple[int, ...]], di2: int, value: int) -> None:
-    values[di2 << 16] = value
-    values[di2 << 16 | 0x0100] = value
-    values[di2 << 16 | 0xFF00] = (value, value)
+def _put(values: dict[int, int | tuple[int, ...]], di2: int, column: Sequence[int]) -> None:
+    for tariff, value in enumerate(column):
+        values[di2 << 16 | tariff << 8] = value
+    values[di2 << 16 | 0xFF00] = tuple(column)
 
 
 _PER_ELEMENT = (
@@ -209,6 +312,7 @@ def begin(meter: Meter) -> None:
     if saved and books is None:  # of another version: the core's totals are the best there is
         meter.counters.add("books_unreadable")
     meter.memory = Ledger(books)
+    meter.memory.running = RunningTariff(meter.settings(Settings).utc_offset_minutes)
     if meter.has_port(PARAMETERS_PORT):
         meter.memory.parameters = meter.sampled(PARAMETERS_PORT)
     meter.on_stop(lambda: keep(meter))
@@ -218,24 +322,22 @@ def begin(meter: Meter) -> None:
 def book(meter: Meter, readings: Readings) -> None:
     """Book the newest totals and show every item."""
     ledger: Ledger = meter.memory
-    ledger.book(readings.totals)
+    has_switched = ledger.take(readings)
     assert ledger.books is not None
     values: dict[int, int | bytes | tuple[int | None, ...]] = {}
-    if (heard := ledger.parameters()) != ledger.heard:
-        ledger.heard, ledger.words = heard, words_of(heard)
     shown = EnergyTotals(readings.totals.sequence, tuple(ledger.books.highest))
-    values.update(energy_items(ledger.books.tariff_1, shown, ledger.words))
+    values.update(energy_items(ledger.books.shares, shown, ledger.running.words, ledger.tariffs))
     if readings.momentary is not None and readings.quality is Quality.VALID:
         values.update(momentary_items(readings.momentary))
     meter.show(values, readings.quality)
     meter.counters.set("pushes_booked", readings.totals.sequence)
     meter.counters.set("totals_fell", ledger.fell)
-    if ledger.bookings % SAVE_EVERY_PUSHES == 1:
-        keep(meter)
+    if has_switched or ledger.bookings % SAVE_EVERY_PUSHES == 1:
+        keep(meter, at_once=has_switched)
 
 
-def keep(meter: Meter) -> None:
-    """Save the books."""
+def keep(meter: Meter, at_once: bool = False) -> None:
+    """Save the books, within a minute or `at_once`."""
     ledger: Ledger = meter.memory
     if ledger.books is not None:
-        meter.save({BOOKS_KEY: msgspec.msgpack.encode(ledger.books)})
+        meter.save({BOOKS_KEY: msgspec.msgpack.encode(ledger.books)}, promised=at_once)

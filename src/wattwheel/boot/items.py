@@ -34,6 +34,6 @@ def answered_identifiers() -> frozenset[int]:
     element = ElementReading(**{field.name: 0 for field in msgspec.structs.fields(ElementReading)})
     momentary = Momentary((element, element, element, element), frequency_millihertz=0, neutral_current_microampere=0)
     totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
-    energy = energy_items([0] * len(REGISTERS), totals)
+    energy = energy_items([[0] * len(REGISTERS)], totals)
     own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
     return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS})

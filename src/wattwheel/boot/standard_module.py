@@ -118,6 +118,7 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "platform": _platform_settings(settings),
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
+        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes},
         "display": _display_settings(settings),
     }
     return told | ({"web": _web_settings(settings)} if settings.web.enabled else {})
