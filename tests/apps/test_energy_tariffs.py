@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattwheel.apex.messages import Control
 from wattwheel.apps import energy
 from wattwheel.apps.energy import MICROJOULE_PER_CENTIWATTHOUR, Books, Ledger, RunningTariff, books_of, energy_items
 from wattwheel.apps.parameters import default_items
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.model.tariff_parameters import DAY_TABLES_SWITCH, TARIFF_COUNT, RunningSets
+from wattwheel.sdk.meter import LISTED_MAX
 from wattwheel.testing.world import KERNEL, NO_FAULTS, ROUGH_LINK, Faults, World, simulated_settings
 
 CENTI = MICROJOULE_PER_CENTIWATTHOUR
@@ -251,6 +253,17 @@ def test_63_tariffs_are_answered(make_world):
     assert tariffs[62] > 0
     assert total - sum(tariffs) in (0, 1)
     assert world.read("import_active_energy_tariff_63") >= tariffs[62]
+    assert listed(world, 0x00000000) == LISTED_MAX
+    assert listed(world, 0x00080000) == 1 + 63 + 1 + 24
+    assert world.meter.crashes == []
+
+
+def listed(world: World, di: int) -> int:
+    """How many identifiers the owner of `di` lists from there on."""
+    answers: list[bytes] = []
+    world.meter.ask(Control.LIST, di, b"", lambda reply: answers.append(reply.data))
+    world.advance(1)
+    return len(answers[0]) // 4
 
 
 def test_a_change_of_tariff_is_durable_at_once(make_world):

@@ -11,7 +11,7 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.codes import Validity
-from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import find, item_2007, item_named
@@ -28,6 +28,8 @@ READINGS_BIT, BUS_BIT, STORE_BIT = 5, 4, 6
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
 """Private identifiers under which a button's press travels on the bus."""
+LISTED_MAX = DATA_OCTETS_MAX // 4
+"""Identifiers in one answer to LIST; what follows them is asked for with the identifier after the last one."""
 _STALE = 1
 
 _S = TypeVar("_S")
@@ -179,7 +181,7 @@ class Meter:
             self._writes.take(request)
         elif request.control == Control.LIST:
             wanted = sorted(di for di in self._table if request.di <= di <= (request.di | 0x00FFFFFF))
-            bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted))
+            bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted[:LISTED_MAX]))
         elif request.control == Control.PRESS:
             self._hear(request)
             bus.reply(request, error=0 if self._on_press is not None else ERROR_NO_DATA)
@@ -296,9 +298,13 @@ class Meter:
         """Identifiers that the owners of the groups DI3 answer now."""
         found: list[int] = []
         for group in owner_prefixes:
-            reply = await self.ask(Control.LIST, group << 24)
-            if not reply.error:
-                found += [int.from_bytes(reply.data[at : at + 4], "little") for at in range(0, len(reply.data), 4)]
+            first, listed = group << 24, [0] * LISTED_MAX
+            while len(listed) == LISTED_MAX and first >> 24 == group:  # a full list may have been cut off
+                reply = await self.ask(Control.LIST, first)
+                octets = b"" if reply.error else reply.data
+                listed = [int.from_bytes(octets[at : at + 4], "little") for at in range(0, len(octets), 4)]
+                found += listed
+                first = listed[-1] + 1 if listed else first
         return sorted(found)
 
 
