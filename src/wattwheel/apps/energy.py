@@ -3,7 +3,8 @@
 The metering core sends running totals. What this APP keeps is, for each register, the total it has booked up to and the
 tariffs' shares, changed together; so a push that is lost, late, doubled or seen again after a restart moves nothing
 twice. The energy of a push goes to the tariff in force when the push was made, whole, also when it spans a change of
-tariff. There is no history yet, so earlier settlement periods are answered with "no requested data".
+tariff. At each settlement instant the registers are copied; a period that was never settled is answered with "no
+requested data".
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.apps.energy_history import History
 from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.settled_books import NOTHING_SETTLED, Settled
 from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, resolve
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched, tariffs_of
-from wattwheel.sdk import App, Meter
+from wattwheel.sdk import App, Meter, SaveResult
 
 app = App("energy", version="0.1.0")
 start = app.start
@@ -55,6 +58,7 @@ class Books(msgspec.Struct, array_like=True):
         further: the shares of the tariffs from 2 on, as far as any had energy.
         tariff: the one that was in force at the last booking.
         sets: which zone and day tables are running.
+        settled: which settlement periods have ended.
     """
 
     seen: list[int]
@@ -63,6 +67,7 @@ class Books(msgspec.Struct, array_like=True):
     further: list[list[int]] = []
     tariff: int = 1
     sets: RunningSets = FIRST_SETS
+    settled: Settled = NOTHING_SETTLED
 
     @property
     def shares(self) -> list[list[int]]:
@@ -112,14 +117,15 @@ class RunningTariff:
     """The tariff in force, found anew at each minute, and when the parameters or the clock have changed.
 
     Attributes:
+        parameters: as they were heard last, octets as on the wire.
         words: how registers are combined.
         tariffs: how many there are; None before the parameters were heard.
     """
 
     def __init__(self, utc_offset_minutes: int = 0) -> None:
-        self._offset = timedelta(minutes=utc_offset_minutes)
+        self._offset_minutes = utc_offset_minutes
         self._heard: bytes | None = None
-        self._parameters: Mapping[int, bytes] = {}
+        self.parameters: Mapping[int, bytes] = {}
         self._plan: TariffPlan | None = None
         self._minute: int | None = None
         self.words = STANDARD_WORDS
@@ -129,23 +135,27 @@ class RunningTariff:
         """Take the newest message of the port `parameters`; None: there was none yet."""
         if message != self._heard and message is not None:
             self._heard = message
-            self._parameters = msgspec.msgpack.decode(message, type=dict[int, bytes])
-            self.words, self.tariffs = words_of(self._parameters), tariffs_of(self._parameters)
+            self.parameters = msgspec.msgpack.decode(message, type=dict[int, bytes])
+            self.words, self.tariffs = words_of(self.parameters), tariffs_of(self.parameters)
             self._plan = self._minute = None
+
+    def minute(self, calendar_s: float) -> int:
+        """Minutes of the meter's standard time since 2000."""
+        return int(calendar_s // 60) + self._offset_minutes
 
     def find(self, calendar_s: float, tariff: int, sets: RunningSets) -> tuple[int, RunningSets]:
         """The tariff in force at `calendar_s` and the sets that run then, after `tariff` and `sets`.
 
         Before the parameters were heard nobody knows: what was in force goes on.
         """
-        minute = int(calendar_s // 60)
+        minute = self.minute(calendar_s)
         if self.tariffs is None or minute == self._minute:
             return tariff, sets
         self._minute = minute
-        local = CALENDAR_EPOCH + timedelta(seconds=calendar_s) + self._offset
-        running = switched(sets, self._parameters, local)
+        local = CALENDAR_EPOCH + timedelta(minutes=minute)
+        running = switched(sets, self.parameters, local)
         if self._plan is None or running != sets:
-            self._plan = plan_of(self._parameters, running)
+            self._plan = plan_of(self.parameters, running)
         return resolve(self._plan, local).tariff, running
 
 
@@ -156,12 +166,14 @@ class Ledger:
         is_taken_up: nothing has been booked since the books were taken up where they had been saved.
     """
 
-    def __init__(self, books: Books | None = None) -> None:
+    def __init__(self, books: Books | None = None, history: History | None = None) -> None:
         self.books = books
+        self.history = history or History()
         self.is_taken_up = books is not None
         self.fell = 0
         self.bookings = 0
         self.running = RunningTariff()
+        self.shown: object = None
         self.parameters: Callable[[], bytes | None] = lambda: None
 
     def book(self, totals: EnergyTotals, tariff: int = 1) -> None:
@@ -190,14 +202,34 @@ class Ledger:
                 books.seen[number] = now
 
     def take(self, readings: Readings) -> bool:
-        """Book `readings` to the tariff in force when they were made; True: that, or a set, is another than before."""
+        """Book `readings` to the tariff in force when they were made, and settle what has fallen due.
+
+        A push belongs to the period in which it was made. Only the first one after a start brings what flowed before,
+        so it is booked before what was missed is settled. True: what was decided here has to be made durable now.
+        """
         before = (self.books.tariff, self.books.sets) if self.books else (1, FIRST_SETS)
         self.running.hear(self.parameters())
         found = self.running.find(readings.calendar_s, *before)
+        is_first, has_settled = self.is_taken_up or self.books is None, False
+        if not is_first:
+            has_settled = self._settle(readings)
         self.book(readings.totals, found[0])
         assert self.books is not None
         self.books.sets = found[1]
-        return found != before
+        if is_first:
+            has_settled = self._settle(readings)
+        return found != before or has_settled
+
+    def _settle(self, readings: Readings) -> bool:
+        books, history, minute = self.books, self.history, self.running.minute(readings.calendar_s)
+        assert books is not None
+        before = books.settled
+        was_set = history.clock_was_set(readings.at_ns, readings.calendar_s)
+        if was_set:
+            books.settled = history.set_clock(before, minute)
+        if self.running.tariffs is not None:
+            books.settled = history.take(books.settled, self.running.parameters, minute, books.shares)
+        return was_set or (before.entries, before.day_1) != (books.settled.entries, books.settled.day_1)
 
     @property
     def tariffs(self) -> int:
@@ -232,15 +264,7 @@ def energy_items(
 
     The total is the sum of all `shares`, those of tariffs that the meter no longer has among them.
     """
-    none = (0,) * len(REGISTERS_2007)
-    shown = [[sum(column) for column in zip(*shares, strict=True)], *shares[:tariffs]]
-    shown += [none] * (1 + tariffs - len(shown))
-    values: dict[int, int | tuple[int, ...]] = {}
-    for number, di2 in enumerate(_DI2_OF_REGISTER):
-        _put(values, di2, [register_view(registers[number]) for registers in shown])
-    _put(values, 0x00, [signed_view(combined(words.active, registers[:2])) for registers in shown])
-    for di2, word in zip((0x03, 0x04), words.reactive, strict=True):
-        _put(values, di2, [signed_view(combined(word, registers[2:])) for registers in shown])
+    values = tariff_items(shares, words, tariffs)
     for phase, base in PHASE_BASES.items():
         registers = [totals.register(name, phase) for name in REGISTERS_2007]
         own = [register_view(register) for register in registers]
@@ -250,10 +274,30 @@ def energy_items(
     return values
 
 
-def _put(values: dict[int, int | tuple[int, ...]], di2: int, column: Sequence[int]) -> None:
-    for tariff, value in enumerate(column):
-        values[di2 << 16 | tariff << 8] = value
-    values[di2 << 16 | 0xFF00] = tuple(column)
+def tariff_items(
+    shares: Sequence[Sequence[int]], words: Words, tariffs: int, period: int = 0
+) -> dict[int, int | tuple[int, ...]]:
+    """Total, each of `tariffs`, and the block of them all, of the registers at the end of `period`; 0: now."""
+    none = (0,) * len(REGISTERS_2007)
+    shown = [[sum(column) for column in zip(*shares, strict=True)], *shares[:tariffs]]
+    shown += [none] * (1 + tariffs - len(shown))
+    columns = {di2: [register_view(row[number]) for row in shown] for number, di2 in enumerate(_DI2_OF_REGISTER)}
+    columns[0x00] = [signed_view(combined(words.active, row[:2])) for row in shown]
+    for di2, word in zip((0x03, 0x04), words.reactive, strict=True):
+        columns[di2] = [signed_view(combined(word, row[2:])) for row in shown]
+    values: dict[int, int | tuple[int, ...]] = {}
+    for di2, column in columns.items():
+        values |= {di2 << 16 | tariff << 8 | period: value for tariff, value in enumerate(column)}
+        values[di2 << 16 | 0xFF00 | period] = tuple(column)
+    return values
+
+
+def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
+    """The items of the settlement periods that have ended, the newest is 1."""
+    values: dict[int, int | tuple[int, ...]] = {}
+    for period, entry in enumerate(ledger.books.settled.entries if ledger.books else (), 1):
+        values |= tariff_items(ledger.history.copies[entry.copy], ledger.running.words, ledger.tariffs, period)
+    return values
 
 
 _PER_ELEMENT = (
@@ -311,7 +355,10 @@ def begin(meter: Meter) -> None:
     books = books_of(saved)
     if saved and books is None:  # of another version: the core's totals are the best there is
         meter.counters.add("books_unreadable")
-    meter.memory = Ledger(books)
+    history = History(meter.saved)
+    if books is not None:
+        books.settled = history.known(books.settled)
+    meter.memory = Ledger(books, history)
     meter.memory.running = RunningTariff(meter.settings(Settings).utc_offset_minutes)
     if meter.has_port(PARAMETERS_PORT):
         meter.memory.parameters = meter.sampled(PARAMETERS_PORT)
@@ -322,8 +369,11 @@ def begin(meter: Meter) -> None:
 def book(meter: Meter, readings: Readings) -> None:
     """Book the newest totals and show every item."""
     ledger: Ledger = meter.memory
-    has_switched = ledger.take(readings)
+    is_urgent = ledger.take(readings)
     assert ledger.books is not None
+    if (shows := (ledger.books.settled.entries, ledger.running.words, ledger.tariffs)) != ledger.shown:
+        ledger.shown = shows
+        meter.show_beside(settled_items(ledger))
     values: dict[int, int | bytes | tuple[int | None, ...]] = {}
     shown = EnergyTotals(readings.totals.sequence, tuple(ledger.books.highest))
     values.update(energy_items(ledger.books.shares, shown, ledger.running.words, ledger.tariffs))
@@ -332,12 +382,18 @@ def book(meter: Meter, readings: Readings) -> None:
     meter.show(values, readings.quality)
     meter.counters.set("pushes_booked", readings.totals.sequence)
     meter.counters.set("totals_fell", ledger.fell)
-    if has_switched or ledger.bookings % SAVE_EVERY_PUSHES == 1:
-        keep(meter, at_once=has_switched)
+    if is_urgent or ledger.bookings % SAVE_EVERY_PUSHES == 1:
+        keep(meter, at_once=is_urgent)
 
 
 def keep(meter: Meter, at_once: bool = False) -> None:
     """Save the books, within a minute or `at_once`."""
     ledger: Ledger = meter.memory
     if ledger.books is not None:
-        meter.save({BOOKS_KEY: msgspec.msgpack.encode(ledger.books)}, promised=at_once)
+        changes = ledger.history.changes()
+
+        def saved(result: SaveResult) -> None:
+            if result is not SaveResult.SAVED:
+                ledger.history.put_back(changes)
+
+        meter.save({BOOKS_KEY: msgspec.msgpack.encode(ledger.books), **changes}, at_once, saved)

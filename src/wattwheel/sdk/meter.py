@@ -58,6 +58,7 @@ class Meter:
         self.has_store = context.has_port(REQUEST_PORT)
         self._store: StoreClient | None = StoreClient.of(context, STORE_BIT) if self.has_store else None
         self._table: dict[int, bytes] = {}
+        self._beside: dict[int, bytes] = {}
         self._stale = self._has_shown = False
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
         self._on_press: Callable[[Meter, str, bool], None] | None = None
@@ -156,31 +157,46 @@ class Meter:
 
         A value that its picture cannot hold is left out and counted: no answer is better than a wrong one.
         """
-        table: dict[int, bytes] = {}
-        for di, value in values.items():
-            try:
-                table[di] = _octets(item_2007(di), value)
-            except ItemValueError:
-                self.counters.add("values_beyond_picture")
+        table = self._encoded(values)
         self._table = table
         self._has_shown = True
         self._stale = quality is not Quality.VALID
         if self._snapshot is not None:
             self._snapshot.write(msgspec.msgpack.encode(table))
 
+    def show_beside(self, values: Mapping[int, Shown]) -> None:
+        """Answer reads with `values` beside whatever is shown: items that change seldom, encoded once for all.
+
+        They are never stale, and always answered by this APP itself.
+        """
+        self._beside = self._encoded(values)
+
+    def _encoded(self, values: Mapping[int, Shown]) -> dict[int, bytes]:
+        table: dict[int, bytes] = {}
+        for di, value in values.items():
+            try:
+                table[di] = _octets(item_2007(di), value)
+            except ItemValueError:
+                self.counters.add("values_beyond_picture")
+        return table
+
     def _answer(self, request: Message) -> None:
         bus = self._bus
         assert bus is not None
         if request.control == Control.READ:
             octets = self._table.get(request.di)
-            if octets is None:  # an APP that has not shown anything yet cannot say that there is nothing
+            if octets is None and (beside := self._beside.get(request.di)) is not None:
+                bus.reply(request, beside)
+            elif octets is None:  # an APP that has not shown anything yet cannot say that there is nothing
                 bus.reply(request, error=ERROR_NO_DATA if self._has_shown else ERROR_OTHER)
             else:
                 bus.reply(request, octets, quality=_STALE if self._stale else 0)
         elif request.control == Control.WRITE and self._writes is not None:
             self._writes.take(request)
         elif request.control == Control.LIST:
-            wanted = sorted(di for di in self._table if request.di <= di <= (request.di | 0x00FFFFFF))
+            wanted = sorted(
+                di for di in self._table.keys() | self._beside.keys() if request.di <= di <= (request.di | 0x00FFFFFF)
+            )
             bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted[:LISTED_MAX]))
         elif request.control == Control.PRESS:
             self._hear(request)

@@ -1,0 +1,78 @@
+"""The copies of the energy registers at the ends of settlement periods, part of the APP `energy`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from wattwheel.model.settled_books import Settled, passed_over, settle
+from wattwheel.model.tariff import TARIFFS_MAX
+
+CLOCK_SET_S = 300.0
+"""A clock that moves by more than that against the intervals was set; by less, it was corrected and settles as ever."""
+
+COPY_KEY = "settled "
+
+
+class History:
+    """The copies that the entries of `Settled` name, and what of them is not saved yet.
+
+    Attributes:
+        copies: by number, the registers of each tariff.
+        unsaved: changes of the name space that go into the next transaction with the books.
+    """
+
+    def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
+        found = {key: _copy_of(octets) for key, octets in (saved or {}).items() if key.startswith(COPY_KEY)}
+        self.copies = {int(key.removeprefix(COPY_KEY)): copy for key, copy in found.items() if copy is not None}
+        self.unsaved: dict[str, bytes | None] = {}
+        self._last: tuple[int, float] | None = None
+        self._looked: tuple[int, Mapping[int, bytes]] | None = None
+
+    def known(self, settled: Settled) -> Settled:
+        """`settled` without entries whose copy is not there."""
+        kept = tuple(entry for entry in settled.entries if entry.copy in self.copies)
+        return msgspec.structs.replace(settled, entries=kept)
+
+    def clock_was_set(self, at_ns: int, calendar_s: float) -> bool:
+        """Whether the clock was set since the push before this one, which came at `at_ns` and `calendar_s`."""
+        before, self._last = self._last, (at_ns, calendar_s)
+        return before is not None and abs((calendar_s - before[1]) - (at_ns - before[0]) / 1e9) > CLOCK_SET_S
+
+    def take(
+        self, settled: Settled, parameters: Mapping[int, bytes], minute: int, shares: Sequence[Sequence[int]]
+    ) -> Settled:
+        """What is kept at `minute`; for what has fallen due, `shares` are copied. Looked for once a minute."""
+        if self._looked is not None and self._looked[0] == minute and self._looked[1] is parameters:
+            return settled
+        self._looked = (minute, parameters)
+        after = settle(settled, parameters, minute)
+        if after.entries != settled.entries:
+            self.copies[after.copies] = [list(share) for share in shares]
+            self.unsaved[f"{COPY_KEY}{after.copies}"] = msgspec.msgpack.encode(self.copies[after.copies])
+            for gone in self.copies.keys() - {entry.copy for entry in after.entries}:
+                del self.copies[gone]
+                self.unsaved[f"{COPY_KEY}{gone}"] = None
+        return after
+
+    def set_clock(self, settled: Settled, minute: int) -> Settled:
+        """What is kept when the clock was set to `minute`."""
+        return passed_over(settled, minute)
+
+    def changes(self) -> dict[str, bytes | None]:
+        """What the next transaction has to hold beside the books."""
+        changes, self.unsaved = self.unsaved, {}
+        return changes
+
+    def put_back(self, changes: Mapping[str, bytes | None]) -> None:
+        """Take back `changes`, which could not be saved."""
+        self.unsaved = {**changes, **self.unsaved}
+
+
+def _copy_of(octets: bytes) -> list[list[int]] | None:
+    try:
+        copy = msgspec.msgpack.decode(octets, type=list[list[int]])
+    except (ValueError, RecursionError):
+        return None
+    return copy if 1 <= len(copy) <= TARIFFS_MAX and all(len(share) == 6 for share in copy) else None

@@ -1,0 +1,185 @@
+"""Settlement periods of the energy registers: each once, with the registers of its time, whatever dies."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from tests.apps.test_energy_tariffs import CENTI, FOUR_TARIFFS, LEVEL_4, POWER_W, ledger, numbers, readings, write
+
+from wattwheel.apps.energy import Ledger, books_of, settled_items
+from wattwheel.apps.energy_history import History
+from wattwheel.model.errors import NotAnswered
+from wattwheel.model.records import Readings
+from wattwheel.model.settled_books import Entry
+from wattwheel.testing.world import KERNEL, NO_FAULTS, ROUGH_LINK, Faults, World, simulated_settings
+
+FIRST_DAY, SECOND_DAY = 0x04000B01, 0x04000B02
+MIDNIGHT = datetime(2026, 7, 1, tzinfo=UTC)
+MIDNIGHT_MINUTE = (MIDNIGHT - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(minutes=1)
+
+
+def pushed(seconds: float, *registers: int, set_by: float = 0) -> Readings:
+    """A push `seconds` after midnight by a clock that had been set by `set_by`."""
+    reading = readings(MIDNIGHT + timedelta(seconds=seconds), *registers)
+    return msgspec.structs.replace(reading, at_ns=round((10**6 + seconds - set_by) * 1e9))
+
+
+def saved(own: Ledger) -> tuple[bytes, dict[str, bytes]]:
+    return msgspec.msgpack.encode(own.books), {
+        f"settled {number}": msgspec.msgpack.encode(copy) for number, copy in own.history.copies.items()
+    }
+
+
+def taken_up(state: tuple[bytes, dict[str, bytes]], written: dict[int, str]) -> Ledger:
+    again = ledger(written, books_of(state[0]))
+    again.history = History(state[1])
+    again.books.settled = again.history.known(again.books.settled)
+    return again
+
+
+def test_the_registers_are_those_before_the_first_push_of_the_new_period():
+    own = ledger(FOUR_TARIFFS)
+    own.take(pushed(-2, 3 * CENTI))
+    own.take(pushed(-1, 5 * CENTI))
+    assert own.take(pushed(0, 7 * CENTI))
+    own.take(pushed(1, 8 * CENTI))
+    items = settled_items(own)
+    assert items[0x00010001] == items[0x00010401] == 5
+    assert items[0x0001FF01] == (5, 0, 0, 0, 5)
+    assert 0x00010002 not in items
+    assert sorted(own.history.unsaved) == ["settled 1"]
+
+
+def test_what_was_missed_without_supply_is_made_up_once_with_the_energy_found_then():
+    written = {SECOND_DAY: "1506"}
+    own = ledger(written)
+    own.take(pushed(-60, 3))
+    again = taken_up(saved(own), written)
+    assert again.take(pushed(40 * 86400, 9))
+    assert [entry.number for entry in again.books.settled.entries] == [1, 2, 1]
+    assert list(again.history.copies.values()) == [[[9, 0, 0, 0, 0, 0]]]
+    third = taken_up(saved(again), written)
+    third.take(pushed(40 * 86400 + 1, 10))
+    assert third.books.settled.entries == again.books.settled.entries
+
+
+def test_after_twelve_the_oldest_copy_goes():
+    own = ledger({})
+    for month in range(15):
+        own.take(pushed(month * 31 * 86400, month))
+    entries = own.books.settled.entries
+    assert len(entries) == 12
+    assert set(own.history.copies) == {entry.copy for entry in entries}
+    assert own.history.unsaved["settled 1"] is None
+    assert taken_up(saved(own), {}).books.settled.entries == entries
+
+
+def test_setting_the_clock_forward_does_not_settle_and_correcting_it_does():
+    own = ledger({})
+    own.take(pushed(-400, 1))
+    assert own.take(pushed(5, 2, set_by=404))
+    assert own.books.settled.entries == ()
+    assert own.take(pushed(-400, 3, set_by=-2))
+    own.take(pushed(-100, 4, set_by=-2))
+    assert own.take(pushed(5, 5, set_by=100))
+    assert own.books.settled.entries == (Entry(MIDNIGHT_MINUTE, 1, 1),)
+
+
+def test_an_entry_without_its_copy_is_dropped():
+    own = ledger({})
+    own.take(pushed(-1, 1))
+    own.take(pushed(1, 2))
+    books, copies = saved(own)
+    for octets in (b"", b"\xc1", msgspec.msgpack.encode([]), msgspec.msgpack.encode([[1] * 5])):
+        assert taken_up((books, dict.fromkeys(copies, octets)), {}).books.settled.entries == ()
+
+
+def test_what_could_not_be_saved_goes_with_the_next_transaction():
+    history = History()
+    history.unsaved = {"settled 1": b"a", "settled 2": b"b"}
+    changes = history.changes()
+    history.unsaved = {"settled 1": None}
+    history.put_back(changes)
+    assert history.unsaved == {"settled 1": None, "settled 2": b"b"}
+
+
+# -- in a meter
+
+
+def meter(seed: int = 3, faults: Faults = NO_FAULTS) -> World:
+    settings = simulated_settings()
+    own = msgspec.structs.replace(settings.dlt645, password_level_4=LEVEL_4)
+    settings = msgspec.structs.replace(settings, dlt645=own)
+    world = World(seed, faults, settings, MIDNIGHT - timedelta(seconds=30))
+    world.set_power(POWER_W)
+    world.await_ready()
+    return world
+
+
+def test_a_period_is_read_by_tariff_and_as_a_block():
+    world = meter()
+    write(world, {**FOUR_TARIFFS, SECOND_DAY: "0100"})
+    assert world.ask(0x00010001).error == 2
+    world.advance(40)
+    total, *tariffs = numbers(world.ask(0x0001FF01).check())
+    assert len(tariffs) == 4
+    assert 0 <= total - sum(tariffs) <= 4
+    assert tariffs[3] > 20_000
+    assert 28_000 <= total <= 30_000
+    assert world.read("import_active_energy_settlement_1") == total
+    assert world.read("00010401") == tariffs[3]
+    assert world.read(0x00000001) == total
+    assert world.ask(0x00010002).error == 2
+    world.advance(60)
+    write(world, {FIRST_DAY: "0200"})
+    world.advance(3)
+    assert world.read("00010002") == total < world.read("00010001")
+    assert world.meter.crashes == []
+
+
+@pytest.mark.parametrize("writes", range(10))
+def test_a_cut_at_any_write_settles_once(writes):
+    world = meter(writes)
+    world.advance(25)
+    world.cut_power_at_write(writes)
+    world.advance(70)
+    world.meter.disk.cut_at_write = None
+    world.await_ready()
+    world.advance(3)
+    first = world.ask(0x00010001).check()
+    assert world.ask(0x00010002).error == 2
+    for name in ("energy", KERNEL):
+        world.kill(name)
+        world.advance(5)
+    assert world.ask(0x00010001).check() == first
+    assert world.ask(0x00010002).error == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_over_kills_cuts_and_clock_steps_each_instant_is_settled_once(seed):
+    world, chance = meter(seed, Faults(ROUGH_LINK)), random.Random(seed ^ 0xFACE)
+    for _ in range(20):
+        blow = chance.randrange(4)
+        if blow == 0:
+            world.kill(chance.choice(world.names))
+        elif blow == 1:
+            world.kill_within(chance.choice([name for name in world.names if name != KERNEL]), chance.randrange(60))
+        elif blow == 2:
+            world.cut_power_at_write(chance.randrange(4))
+        else:
+            world.clock.step_calendar(chance.uniform(-60, 60))
+        world.advance(chance.uniform(0.1, 5))
+        with suppress(NotAnswered):
+            assert world.ask(0x00010002).error != 0
+    world.quiet()
+    world.meter.disk.cut_at_write = None
+    world.clock.step_calendar((MIDNIGHT + timedelta(seconds=100) - world.clock.calendar()).total_seconds())
+    world.advance(20)
+    once = world.read("import_active_energy_settlement_1")
+    assert 0 <= once <= world.true_microjoule() // CENTI
+    assert world.ask(0x00010002).error == 2
+    assert [f"{crash.partition}: {crash.fault!r}" for crash in world.meter.crashes] == []
