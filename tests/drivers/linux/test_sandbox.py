@@ -242,6 +242,19 @@ def test_a_wall_that_was_offered_and_cannot_be_had_is_told(monkeypatch):
     assert tried(lambda: None, folders=("/tmp",)) == GOT_THROUGH
 
 
+@pytest.mark.parametrize(("has_groups", "outcome"), [(False, GOT_THROUGH), (True, "ENOSPC")])
+def test_namespaces_that_are_used_up_stop_nobody_whose_level_needs_none(monkeypatch, has_groups, outcome):
+    """Others of the same user may use them up after the machine was asked."""
+
+    def refuse(with_network):
+        raise OSError(errno.ENOSPC, "used up")
+
+    monkeypatch.setattr(sandbox.namespaces, "enter", refuse)
+    offer = Offer(OFFER.landlock, OFFER.seccomp, namespaces=True, control_groups=has_groups)
+    assert tried(lambda: None, offer=offer) == outcome
+    assert tried(lambda: os.stat("/etc/passwd") and Path("/etc/passwd").read_bytes(), offer=offer) != GOT_THROUGH
+
+
 def test_no_memory_beyond_the_bound():
     assert tried(lambda: bytearray(2 * MEMORY)) == "MemoryError"
     assert tried(lambda: mmap.mmap(-1, 2 * MEMORY)) == "ENOMEM"

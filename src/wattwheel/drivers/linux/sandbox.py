@@ -8,6 +8,7 @@ besides. Namespaces are used wherever the machine allows them.
 from __future__ import annotations
 
 import ctypes
+import errno
 import importlib.util
 import os
 import platform
@@ -33,6 +34,8 @@ _DAC_OVERRIDE = 1 << 1
 """What root needs to keep writing to a folder that is another's."""
 
 SHARED_LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache")
+_USED_UP = frozenset((errno.ENOSPC, errno.EUSERS))
+"""A limit that comes and goes with what else runs: no reason to keep a partition from starting."""
 NOT_STORED = ("/proc", "/sys", "/dev")
 """Folders whose files are windows into the system."""
 ENTRIES_KNOWN_MAX = 64
@@ -147,8 +150,12 @@ def prepare() -> None:
     _permitted()
 
 
-def put_up(wall: Wall) -> None:
-    """Wall this process in. Raises OSError where the machine does not keep what it offered."""
+def put_up(wall: Wall) -> str:
+    """Wall this process in. What is missing of what the level does not need, as a sentence; "": nothing.
+
+    Raises OSError where the machine does not keep what it offered.
+    """
+    missing = ""
     _limit(wall)
     _call_prctl(_SET_NO_NEW_PRIVILEGES)
     if wall.niceness:
@@ -157,13 +164,19 @@ def put_up(wall: Wall) -> None:
         with suppress(OSError):  # one that was deleted meanwhile: it could be neither made nor granted later
             make_folder(Path(folder))
     if wall.offer.namespaces and not wall.folders:  # who writes to a folder may need this user's rights to it
-        namespaces.enter(wall.has_network)
+        try:
+            namespaces.enter(wall.has_network)
+        except OSError as fault:
+            if fault.errno not in _USED_UP or wall.offer.level == LEVELS[3]:
+                raise
+            missing = "no namespaces: this user's are used up (sysctl user.max_user_namespaces and its kin)"
     if wall.offer.landlock:
         landlock.restrict((*code_folders(), *wall.code), wall.folders, wall.has_network)
     _drop_capabilities(_DAC_OVERRIDE if wall.folders else 0)
     if wall.offer.seccomp:
         also = _also(wall.has_wires or wall.has_network, bool(wall.folders))
         seccomp.install(seccomp.program(platform.machine(), os.getpid(), also, wall.has_network))
+    return missing
 
 
 def _also(has_wires: bool, has_folder: bool) -> tuple[str, ...]:

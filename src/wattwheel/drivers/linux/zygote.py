@@ -167,10 +167,12 @@ def _be_body(birth: Birth, parent: int, run_body: RunBody) -> None:
         name_process(birth.spec.partition)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
-            sandbox.put_up(birth.wall)
+            missing = sandbox.put_up(birth.wall)
         except OSError as fault:
             print(f"{birth.spec.partition}: its wall cannot be put up: {fault}", file=sys.stderr)
             raise SystemExit(WALL_FAILED) from None
+        if missing:
+            print(f"{birth.spec.partition}: {missing}", file=sys.stderr)
         find_own_code(birth.spec.entry, birth.wall.code)
         run_body(birth)
         status = 0
