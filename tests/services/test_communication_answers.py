@@ -30,7 +30,7 @@ from tests.services.communication_world import (
 )
 
 from wattwheel.apex.messages import DATA_OCTETS_MAX
-from wattwheel.services.communication import ANSWER_TIMEOUT_NS
+from wattwheel.services.communication import ANSWER_TIMEOUT_NS, HEARD_A_TURN_MAX, SERVED_A_TURN_MAX
 from wattwheel.services.communication_channel import PENDING_A_CHANNEL_MAX, UNREAD_OCTETS_MAX
 
 
@@ -136,6 +136,31 @@ def test_a_channel_that_pipelines_a_lot_does_not_keep_the_others_waiting():
         for each in asked:
             world.reply(each, ITEMS[each.di])
     assert len(frames(world.tcp.take())) == 1000
+
+
+def test_many_channels_that_say_much_at_once_do_not_keep_replies_waiting(world):
+    """What is heard in one go is bounded; the rest follows when the loop has looked at what else came."""
+    others = [world.connect() for _ in range(20)]
+    silent = request(0x91) * 4000
+    for other in others:
+        other.bring(silent)
+    world.turn()
+    unheard = [other for other in others if other.unread]
+    assert len(unheard) >= len(others) - HEARD_A_TURN_MAX // len(silent) - 1
+    world.pass_ms(1)
+    assert not any(other.unread for other in others)
+    assert world.count("silent_reply_heard") == 20 * 4000
+
+
+def test_many_held_frames_are_served_a_few_at_a_time():
+    world = World(asks_under_way=1)
+    world.hear(read(TOTAL) * 2 + request(0x91) * 4000)
+    world.reply(*world.asked(), ITEMS[TOTAL])
+    world.reply(*world.asked(), ITEMS[TOTAL])
+    assert 0 < world.count("silent_reply_heard") <= 2 * SERVED_A_TURN_MAX
+    world.pass_ms(20 * 10)
+    assert world.count("silent_reply_heard") == 4000
+    assert frames(world.tcp.take()) == [TOTAL_ANSWER] * 2
 
 
 def test_a_channel_that_does_not_read_its_answers_is_asked_nothing_more_until_it_does(world):

@@ -31,6 +31,8 @@ from wattwheel.services.snapshot import Snapshot
 from wattwheel.services.writing import Writing
 
 CHANNEL_BIT, BUS_BIT = 6, 4
+HEARD_A_TURN_MAX = 65_536  # octets; then replies from the bus have their turn, which would be late otherwise
+SERVED_A_TURN_MAX = 512  # held frames, likewise
 UNREAD_LOOK_NS = 20_000_000
 ANSWER_TIMEOUT_NS = 380_000_000  # with the bus end's look and 20 ms of reply delay: 500 ms, a line's longest wait
 SNAPSHOT_PORT = "snapshot"
@@ -61,7 +63,7 @@ class Communication:
             port = context.sampling_destination(SNAPSHOT_PORT)
             self._snapshot = Snapshot(port, self._clock.now_ns, settings.snapshot_age_max_ns)
         self._channels: set[Channel] = set()
-        self._ready: list[Channel] = []
+        self._ready: dict[Channel, None] = {}
         self._post = context.wheel.poster(CHANNEL_BIT)
         context.wheel.task(CHANNEL_BIT, self._drain)
         for name in settings.listeners:
@@ -83,18 +85,24 @@ class Communication:
         ready, post = self._ready, self._post
 
         def arrived() -> None:
-            ready.append(channel)
+            ready[channel] = None
             post()
 
         channel.arrived = arrived
         octets.on_arrival(arrived)
 
     def _drain(self) -> None:
-        ready, self._ready[:] = self._ready[:], ()
-        for channel in ready:
+        ready, heard = self._ready, 0
+        while ready:
+            if heard >= HEARD_A_TURN_MAX:
+                self._clock.call_at(self._clock.now_ns(), self._post)
+                return
+            channel = next(iter(ready))
+            del ready[channel]
             if channel.waiting:
                 continue
             octets = channel.octets.read()
+            heard += len(octets)
             if octets:
                 self.hear(channel, octets)
             elif channel.octets.is_closed:
@@ -133,14 +141,14 @@ class Communication:
     def _go_on(self) -> None:
         """Serve what was held as far as there is room again: of each channel one frame, then the next has its turn."""
         held, has_room = self._held, self._bus.has_room
-        full = 0  # channels one after the other that have enough questions under way
-        while full < len(held) and has_room():
+        served = full = 0  # full: channels one after the other that have enough questions under way
+        while full < len(held) and served < SERVED_A_TURN_MAX and has_room():
             channel = next(iter(held))
             del held[channel]
             if channel.is_full:
                 full += 1
             else:
-                full = 0
+                full, served = 0, served + 1
                 self._serve(channel, channel.waiting.popleft())
             if channel.waiting:
                 held[channel] = None
