@@ -174,6 +174,19 @@ def test_a_stranger_at_the_door_disturbs_nobody(noise):
     two.check()
     two.run(6.0)
     assert two.east.counters()["link_strangers"] == 1
+
+
+def test_who_knocks_without_end_does_not_keep_the_far_end_out():
+    two = TwoModules()
+    loop = two.east.bench.host.kernel_loop
+    two.east.sender.send(100)
+    two.net.cut()
+    for _ in range(60):
+        two.net.knock(ADDRESS, loop)
+        two.run(0.02)
+    two.settle()
+    two.check()
+    assert two.east.counters()["link_strangers"] > 5
     assert two.east.counters().get("link_closed", 0) == 0
 
 

@@ -24,6 +24,8 @@ HELLO_PATIENCE_NS = 2_000_000_000
 UNACKNOWLEDGED_OCTETS_MAX = 131_072
 """Octets under way on a link; less than what a channel keeps for a far end that does not read."""
 FAR_NAME_LETTERS_MAX = 30
+CANDIDATES_MAX = 8
+"""Connections that wait to greet beside the one that stands; whoever only knocks pushes out the oldest of them."""
 Open = Callable[[], OctetChannel | None]
 """Begins a connection; None: it cannot be had now, or the far end has to come."""
 
@@ -31,6 +33,11 @@ Open = Callable[[], OctetChannel | None]
 class _Key(NamedTuple):
     number: int
     direction: str
+
+
+class _Candidate(NamedTuple):
+    reader: modulelink.FrameReader
+    since_ns: int
 
 
 class ModuleLink:
@@ -50,9 +57,7 @@ class ModuleLink:
         self._by_key: dict[_Key, LinkPort] = {}
         self._channel: OctetChannel | None = None
         self._reader = modulelink.FrameReader()
-        self._candidate: OctetChannel | None = None
-        self._candidate_reader = modulelink.FrameReader()
-        self._candidate_ns = 0
+        self._candidates: dict[OctetChannel, _Candidate] = {}  # connections that have not greeted, the oldest first
         self._far: str | None = None
         self._retry_ns = RETRY_NS
         self._heard_ns = self._said_ns = self._connected_ns = 0
@@ -121,9 +126,9 @@ class ModuleLink:
         if self._channel is None:
             self._adopt(channel)
             return
-        self._drop_candidate()
-        self._candidate, self._candidate_reader = channel, modulelink.FrameReader()
-        self._candidate_ns = self._clock.now_ns()
+        while len(self._candidates) >= CANDIDATES_MAX:
+            self._drop_candidate(next(iter(self._candidates)))
+        self._candidates[channel] = _Candidate(modulelink.FrameReader(), self._clock.now_ns())
         channel.on_arrival(self._post)
 
     def _adopt(self, channel: OctetChannel) -> None:
@@ -135,31 +140,28 @@ class ModuleLink:
         channel.on_arrival(self._post)
         self._say(modulelink.encode_hello(self._hello(), now))
 
-    def _drop_candidate(self) -> None:
-        if self._candidate is not None:
-            self._counters.add("link_strangers")
-            self._candidate.close()
-            self._candidate = None
+    def _drop_candidate(self, channel: OctetChannel) -> None:
+        self._counters.add("link_strangers")
+        del self._candidates[channel]
+        channel.close()
 
-    def _hear_candidate(self) -> None:
-        candidate = self._candidate
-        if candidate is None:
-            return
-        octets = candidate.read()
+    def _hear_candidate(self, channel: OctetChannel) -> None:
+        octets = channel.read()
         if not octets:
-            if candidate.is_closed:
-                self._drop_candidate()
+            if channel.is_closed:
+                self._drop_candidate(channel)
             return
+        reader = self._candidates[channel].reader
         try:
-            frames = list(self._candidate_reader.feed(octets))
+            frames = list(reader.feed(octets))
             if not frames:
                 return
             modulelink.decode_hello(frames[0])
         except RemoteProtocolError:
-            self._drop_candidate()
+            self._drop_candidate(channel)
             return
-        reader, self._candidate = self._candidate_reader, None
-        self._adopt(candidate)
+        del self._candidates[channel]
+        self._adopt(channel)
         self._reader = reader
         self._take_frames(iter(frames))
 
@@ -211,8 +213,9 @@ class ModuleLink:
                 self._cut("silent")
             elif self._far is not None and now - self._said_ns >= ALIVE_NS:
                 self._say(modulelink.encode(modulelink.NO_PORT, modulelink.ALIVE, now))
-        if self._candidate is not None and now - self._candidate_ns > HELLO_PATIENCE_NS:
-            self._drop_candidate()
+        for candidate, own in list(self._candidates.items()):
+            if now - own.since_ns > HELLO_PATIENCE_NS:
+                self._drop_candidate(candidate)
         self._look_later()
 
     def _say(self, octets: bytes) -> None:
@@ -228,7 +231,9 @@ class ModuleLink:
     # -- what comes --------------------------------------------------------------------------------------------
 
     def _hear(self) -> None:
-        self._hear_candidate()
+        for candidate in list(self._candidates):
+            if candidate in self._candidates:
+                self._hear_candidate(candidate)
         channel = self._channel
         if channel is None:
             return

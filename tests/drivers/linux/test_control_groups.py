@@ -66,9 +66,17 @@ def test_the_meter_moves_aside_and_hands_the_controllers_down(group):
 
 def test_a_partition_is_put_under_its_bounds(group):
     ControlGroups(group.folder).take("peak guard", 4711, 1000)
-    here = "partition-peak_guard"
+    here = "partition-peak+guard"
     assert group.said(here, "memory.max") == str(1000 + SLACK_OCTETS)
     assert (group.said(here, "pids.max"), group.said(here, "cgroup.procs")) == ("8", "4711")
+
+
+def test_no_two_partitions_share_a_group(group):
+    groups = ControlGroups(group.folder)
+    names = ["a.b", "a_b", "a b", "a+b", "a/b", "..", "a%b"]
+    folders = {groups._group(name) for name in names}
+    assert len(folders) == len(names)
+    assert all(folder.parent == group.folder for folder in folders)
 
 
 def test_only_a_kill_since_the_start_counts(group):

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 HIERARCHY = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
@@ -66,7 +68,8 @@ class ControlGroups:
         meter = folder / _METER
         meter.mkdir(exist_ok=True)
         for pid in (folder / "cgroup.procs").read_text().split():
-            (meter / "cgroup.procs").write_text(pid)
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                (meter / "cgroup.procs").write_text(pid)
         offered = (folder / "cgroup.controllers").read_text().split()
         (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in USED if name in offered))
 
@@ -84,7 +87,7 @@ class ControlGroups:
         return self._memory_kills(partition) > self._kills.get(partition, 0)
 
     def _group(self, partition: str) -> Path:
-        safe = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in partition)
+        safe = quote(partition, safe=" ").replace(" ", "+")
         return self._folder / f"{_PARTITION}{safe}"
 
     def _memory_kills(self, partition: str) -> int:
