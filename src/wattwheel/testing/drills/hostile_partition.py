@@ -96,10 +96,11 @@ class Hostile:
     # -- wires, processes, privileges
 
     def open_wires(self) -> None:
-        """Sockets of every kind."""
+        """Sockets of every kind, and an end of a pair that speaks to a named one."""
         stream, datagram, raw = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW
         kinds = ((socket.AF_INET, stream), (socket.AF_INET, datagram), (socket.AF_UNIX, stream), (AF_NETLINK, raw))
-        _first_that_works([partial(socket.socket, *kind) for kind in kinds])
+        to_the_log = partial(_send_datagram, "/dev/log")
+        _first_that_works([*(partial(socket.socket, *kind) for kind in kinds), to_the_log])
 
     def fork_bomb(self) -> None:
         """Processes and threads without end."""
@@ -272,6 +273,12 @@ def _first_that_works(attempts: list[Callable[[], object]]) -> None:
             return
     if last is not None:
         raise last
+
+
+def _send_datagram(path: str) -> None:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with near, far:
+        near.sendto(b"x", path)
 
 
 def start(context: StartContext) -> None:
