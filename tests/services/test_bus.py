@@ -286,6 +286,26 @@ def test_an_asker_that_takes_no_replies_loses_its_own_and_nobody_elses():
     assert wired.replies("asker") == [(0, b"owner 00000002 ")]
 
 
+def test_a_burst_of_notices_waits_for_a_slow_owner_and_a_flood_is_bounded(monkeypatch):
+    wired = Wired(routes=((READ, "00", "owner"),))
+    wired.bench.host.bodies["owner"].pause()
+    for number in range(5000):
+        wired["asker"].bus.tell(READ, number)
+    wired["asker"].bus.flush()
+    wired.bench.run(0.5)
+    assert wired.count("notices_dropped") == 0
+    wired.bench.host.bodies["owner"].resume()
+    wired.bench.run(1.0)
+    assert [notice.di for notice in wired["owner"].notices] == list(range(5000))
+    monkeypatch.setattr(bus, "NOTICES_HELD_MAX", 100)
+    wired.bench.host.bodies["owner"].pause()
+    for number in range(5000):
+        wired["asker"].bus.tell(READ, number)
+    wired["asker"].bus.flush()
+    wired.bench.run(0.5)
+    assert wired.count("notices_dropped") > 0
+
+
 def test_who_goes_far_beyond_its_quota_is_refused_and_nobody_else():
     """A partition that does not keep to its end of the bus, or a forged one."""
     wired = Wired(depth=64, answers={"owner": lambda request: None})

@@ -26,7 +26,7 @@ from wattwheel.services.bus_tap import BusTap
 
 ROUTED_MAX = 32_768  # requests remembered at a time
 HELD_MAX = 16_384  # messages kept for a partner whose port is full
-NOTICES_HELD_MAX = 1024  # beyond so many messages kept, notices are dropped
+NOTICES_HELD_MAX = 65_536  # beyond so many messages kept, notices are dropped: a burst fits, a flood does not
 REPLY_TIMEOUT_NS = 500_000_000
 LOOK_NS = 50_000_000
 
