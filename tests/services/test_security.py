@@ -44,9 +44,13 @@ def change(world: World, level: int, password: str, changed: int, new: str):
     return world.request(0x18, di + old + bytes((changed,)) + bytes.fromhex(new)[::-1])
 
 
-def count(world: World, name: str) -> int:
+def security(world: World) -> dict[str, int]:
     world.advance(1.5)
-    return world.counters()["security"][name]
+    return world.counters()["security"]
+
+
+def count(world: World, name: str) -> int:
+    return security(world)[name]
 
 
 def is_open(world: World) -> bool:
@@ -168,3 +172,23 @@ def test_nothing_is_confirmed_before_it_is_on_the_medium():
     world.kill("kernel")
     world.advance(4)
     assert attempt(world, "123456") == UNKNOWN or not confirmed
+
+
+def test_a_password_that_the_medium_did_not_take_does_not_count():
+    world = meter(programming_key=False)
+    world.advance(2)
+    world.meter.disk.is_full = True
+    for _ in range(2):
+        assert change(world, 4, LEVEL_4, 4, "123456") == (0xD8, b"\x01")
+        assert attempt(world, "123456") == (0xD4, b"\x01")  # whatever it is, it cannot be noted
+    world.meter.disk.is_full = False
+    world.advance(12)
+    assert attempt(world, "123456") == REFUSED
+    assert attempt(world) == UNKNOWN
+    assert "passwords_changed" not in security(world)
+    assert change(world, 4, LEVEL_4, 4, "654321")[0] == CHANGED
+    for _ in range(2):
+        assert attempt(world, "654321") == UNKNOWN
+        world.kill("kernel")
+        world.advance(3)
+    assert attempt(world, "654321") == UNKNOWN

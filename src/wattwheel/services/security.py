@@ -65,6 +65,7 @@ class Security:
         self._counters, self._clock, self._wheel = context.counters, context.clock, context.wheel
         self._authority: Authority | None = None  # until the store has answered nothing is allowed
         self._saved = b""
+        self._durable: dict[int, bytes] = {}  # the passwords that are on the medium
         self._panel = context.sampling_source(PANEL_PORT)
         self._store = StoreClient.of(context, STORE_BIT)
         context.wheel.task(KEY_BIT, self._look_at_key)
@@ -87,6 +88,7 @@ class Security:
         for level, digits in self._settings.passwords.items():
             authority.passwords.setdefault(int(level), bytes.fromhex(digits)[::-1])
         self._authority, self._saved = authority, saved or b""
+        self._durable = dict(authority.passwords)
         self._look_at_key()
 
     def _answer(self, request: Message) -> None:
@@ -132,17 +134,23 @@ class Security:
         else:
             authority.passwords[changed] = new
             authority.locks.pop(changed, None)
-            self._counters.add("passwords_changed")
             self._reply_when_durable(request, 0, data[8:])
 
     def _reply_when_durable(self, request: Message, error: int, data: bytes = b"") -> None:
+        assert self._authority is not None
+        passwords = dict(self._authority.passwords)
+
         def saved(result: SaveResult) -> None:
             if result is SaveResult.SAVED:
+                if passwords != self._durable:
+                    self._counters.add("passwords_changed")
+                self._durable = passwords
                 self._bus.reply(request, data, error=error)
             else:
                 self._counters.add("authority_unsaved")
                 self._saved = b""
                 self._bus.reply(request, error=ERROR_OTHER)
+            self._keep_durable_passwords()
 
         authority = msgspec.msgpack.encode(self._authority)
         if authority == self._saved and not self._store.unsaved:  # nobody overtakes those who wait for the medium
@@ -150,6 +158,11 @@ class Security:
             return
         self._saved = authority
         self._store.save({AUTHORITY_KEY: authority}, promised=True, on_saved=saved)
+
+    def _keep_durable_passwords(self) -> None:
+        """Once nothing is under way to the medium, only a password that is on it counts."""
+        if self._authority is not None and not self._store.unsaved:
+            self._authority.passwords = dict(self._durable)
 
     def _press(self, authority: Authority, request: Message) -> None:
         """The programming button opens the meter for 240 minutes; pressed again it closes it."""
