@@ -12,24 +12,13 @@ from tests.page_api import PageApi
 from tests.processes import Watched, sockets_below
 
 from wattwheel.model.errors import NotAnswered
+from wattwheel.testing.drills import kills
 from wattwheel.testing.living import LivingMeter
 
 ENERGY, VOLTAGE = 0x00010000, 0x02010100
 SPEED = "200"
 SETTLED_S = 20.0
 REGISTERS = ("import_active", "reactive_q1")
-PARTITIONS = (
-    "bus",
-    "store",
-    "metering",
-    "platform",
-    "security",
-    "communication",
-    "parameters",
-    "energy",
-    "display",
-    "web",
-)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +48,7 @@ def new_pids(meter, before, killed):
     raise AssertionError(f"{killed}: {before} became {now}; {meter.output}")
 
 
-@pytest.mark.parametrize("name", [*PARTITIONS, "zygote", "kernel", "metering_core"])
+@pytest.mark.parametrize("name", [*kills.PARTITIONS, "zygote", "kernel", "metering_core"])
 def test_a_killed_process_comes_back_and_energy_does_not_fall(meter, head_end, name):
     energy = head_end.read_when_back(ENERGY)
     before, totals = meter.pids(), meter.status()["energy_microjoule"]

@@ -131,7 +131,7 @@ def test_crowd(monkeypatch):
 
 def test_crowd_fails_where_the_bus_loses_answers_or_mixes_them_up(monkeypatch):
     monkeypatch.setattr(crowd, "CROWD", 2)
-    monkeypatch.setattr(crowd, "ENTRY", "wattwheel.testing.drills.crowd_partition:start_mistaken")
+    monkeypatch.setattr(crowd, "ENTRY", "tests.testing.mistaken_member:start")
     document = drills.run("crowd", 20, 1)
     assert not document["ok"]
     assert any("wrong" in row["found"] for row in failed(document))

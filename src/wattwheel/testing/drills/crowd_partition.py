@@ -41,9 +41,10 @@ def answer_of(number: int, question: bytes) -> bytes:
     return struct.pack(">HI", number, zlib.crc32(question, number)) + question
 
 
-class _Member:
-    def __init__(self, context: StartContext, is_mistaken: bool = False) -> None:
-        self._is_mistaken = is_mistaken
+class Member:
+    """One of the crowd."""
+
+    def __init__(self, context: StartContext) -> None:
         words = context.name.split()
         self._number, self._crowd = int(words[1]), int(words[3])
         self._counters, self._clock = context.counters, context.clock
@@ -58,7 +59,11 @@ class _Member:
             self._bus.reply(request, b"go")
             return
         self._counters.add(SERVED)
-        self._bus.reply(request, answer_of(self._number if not self._is_mistaken else self._number + 1, request.data))
+        self._bus.reply(request, self.answer(self._number, request.data))
+
+    def answer(self, number: int, question: bytes) -> bytes:
+        """See `answer_of`."""
+        return answer_of(number, question)
 
     def _ask_all(self, requests: int) -> None:
         for each in range(requests):
@@ -91,9 +96,4 @@ class _Member:
 
 def start(context: StartContext) -> None:
     """Entry of a partition of the crowd."""
-    _Member(context)
-
-
-def start_mistaken(context: StartContext) -> None:
-    """Entry of one that answers in another's name: the drill must notice."""
-    _Member(context, is_mistaken=True)
+    Member(context)

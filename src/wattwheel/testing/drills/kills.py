@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from wattwheel.boot.measure import measure
-from wattwheel.boot.settings import MeterSettings
+from wattwheel.boot.settings import MeterSettings, Settings
+from wattwheel.boot.standard_module import standard_module
 from wattwheel.drivers.sim.recordings import BUNDLED
 from wattwheel.model.errors import NotAnswered, Refused
 from wattwheel.testing.drills import census
@@ -31,18 +32,7 @@ from wattwheel.testing.living import LivingMeter
 
 SPEED = 20.0
 CORES = ("metering_core", "kernel")
-PARTITIONS = (
-    "bus",
-    "store",
-    "metering",
-    "platform",
-    "security",
-    "communication",
-    "parameters",
-    "energy",
-    "display",
-    "web",
-)
+PARTITIONS = tuple(own.name for own in standard_module(Settings(), (), ()).partitions)
 HELPERS = ("zygote",)
 AGREE_S_MAX = 3.0
 BACK_S_MAX = 1.0
