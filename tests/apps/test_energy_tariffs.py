@@ -154,7 +154,13 @@ SMALL = st.integers(-2, 70)
 def test_saved_values_of_any_kind_are_books_that_can_go_on_or_none(saved):
     books = books_of(msgspec.msgpack.encode([[1] * 6, [1] * 6, [], *saved]))
     if books is not None:
-        ledger(FOUR_TARIFFS, books).take(readings(MORNING, 2**40))
+        before = [sum(column) for column in zip(*books.shares, strict=True)]
+        own = ledger(FOUR_TARIFFS, books)
+        own.take(readings(MORNING, 2**40))
+        after = [sum(column) for column in zip(*own.books.shares, strict=True)]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [2**40 - 1, 0, 0, 0, 0, 0]
+        assert own.books.seen == [2**40, 1, 1, 1, 1, 1]
+        assert books_of(msgspec.msgpack.encode(own.books)) == own.books
 
 
 # -- the items
