@@ -45,7 +45,8 @@ class SocketRequest(msgspec.Struct, frozen=True, array_like=True):
         socket: which one; 0 for V_SOCKET and V_RESET.
         address: HOST:PORT in digits, for V_BIND and V_CONNECT.
         octets: for V_SEND.
-        timeout_ns: how long V_CONNECT, V_ACCEPT and V_RECV may wait for something to tell; 0: not at all.
+        timeout_ns: how long V_ACCEPT and V_RECV may wait for something to tell; 0: not at all. V_CONNECT never waits:
+            a connection that could not be made shows as ended.
     """
 
     ticket: int

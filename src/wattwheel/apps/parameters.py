@@ -17,6 +17,16 @@ import msgspec
 
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import UnknownItem
+from wattwheel.model.settled_books import SETTLEMENT_DAYS
+from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, TARIFFS_MAX, ZONES_MAX
+from wattwheel.model.tariff_parameters import (
+    DAY_TABLE_COUNT,
+    HOLIDAY_COUNT,
+    REST_TABLE,
+    SLOT_COUNT,
+    TARIFF_COUNT,
+    ZONE_COUNT,
+)
 from wattwheel.sdk import App, Meter
 from wattwheel.sdk.writing import number_of, written_items
 
@@ -24,19 +34,16 @@ app = App("parameters", version="0.1.0")
 start = app.start
 
 PARAMETERS_PORT = "parameters"
-ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_PERIODS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
+ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
-PERIOD, SLIP, TARIFF_COUNT = 0x04000103, 0x04000104, 0x04000204
+PERIOD, SLIP = 0x04000103, 0x04000104
 ADDRESS, METER_NUMBER = 0x04000401, 0x04000402
-SETTLEMENT_DAYS = (0x04000B01, 0x04000B02, 0x04000B03)
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
 """Owners, in the register table, of parameters that are not plain."""
 
 _TABLES = (0x0401, 0x0402)
 """DI3 and DI2 of the two sets of zone and day tables."""
-
-ZONES_MAX, DAY_TABLES_MAX, PERIODS_MAX, TARIFFS_MAX, HOLIDAYS_MAX = 14, 8, 14, 63, 254
 
 
 class Numbers(NamedTuple):
@@ -49,28 +56,28 @@ class Numbers(NamedTuple):
 NUMBERS = {
     PERIOD: Numbers((5, 10, 15, 30, 60)),
     SLIP: Numbers((1, 2, 3, 5)),
-    0x04000201: Numbers(range(1, ZONES_MAX + 1), ERROR_ZONES),
-    0x04000202: Numbers(range(1, DAY_TABLES_MAX + 1)),
-    0x04000203: Numbers(range(1, PERIODS_MAX + 1), ERROR_PERIODS),
+    ZONE_COUNT: Numbers(range(1, ZONES_MAX + 1), ERROR_ZONES),
+    DAY_TABLE_COUNT: Numbers(range(1, DAY_TABLES_MAX + 1)),
+    SLOT_COUNT: Numbers(range(1, SLOTS_MAX + 1), ERROR_SLOTS),
     TARIFF_COUNT: Numbers(range(1, TARIFFS_MAX + 1), ERROR_TARIFFS),
-    0x04000205: Numbers(range(HOLIDAYS_MAX + 1)),
+    HOLIDAY_COUNT: Numbers(range(HOLIDAYS_MAX + 1)),
     0x04000206: Numbers(range(1, 22)),
     0x04000301: Numbers(range(1, 100)),
     0x04000302: Numbers(range(5, 21)),
     0x04000303: Numbers(range(5)),
     0x04000304: Numbers(range(5)),
     0x04000305: Numbers(range(1, 100)),
-    0x04000802: Numbers(range(1, DAY_TABLES_MAX + 1)),
+    REST_TABLE: Numbers(range(1, DAY_TABLES_MAX + 1)),
 }
 
 DEFAULTS = {
     PERIOD: "15",
     SLIP: "01",
-    0x04000201: "01",
-    0x04000202: "01",
-    0x04000203: "01",
+    ZONE_COUNT: "01",
+    DAY_TABLE_COUNT: "01",
+    SLOT_COUNT: "01",
     TARIFF_COUNT: "01",
-    0x04000205: "0000",
+    HOLIDAY_COUNT: "0000",
     0x04000601: "05",
     0x04000602: "41",
     0x04000603: "14",
@@ -125,7 +132,7 @@ def _is_table(di: int, octets: bytes) -> bool:
     """Zones (month, day, day table) for DI0 = 0, otherwise slots of a day (hour, minute, tariff), in order of time."""
     entries = _entries(octets)
     moments = [entry[:2] for entry in entries]
-    if len(entries) > (PERIODS_MAX if di & 0xFF else ZONES_MAX) or moments != sorted(moments):
+    if len(entries) > (SLOTS_MAX if di & 0xFF else ZONES_MAX) or moments != sorted(moments):
         return False
     if di & 0xFF:
         return all(hour < 24 and minute < 60 and 1 <= tariff <= TARIFFS_MAX for hour, minute, tariff in entries)

@@ -28,15 +28,13 @@ from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality,
 from wattwheel.services.communication_channel import Act, Channel, Slot
 from wattwheel.services.communication_settings import ChannelSettings, CommunicationSettings
 from wattwheel.services.snapshot import Snapshot
-from wattwheel.services.writing import Writing
+from wattwheel.services.writing import ANSWER_TIMEOUT_NS, INTERNAL_DI3, Writing
 
 CHANNEL_BIT, BUS_BIT = 6, 4
 HEARD_A_TURN_MAX = 65_536  # octets; then replies from the bus have their turn, which would be late otherwise
 SERVED_A_TURN_MAX = 512  # held frames, likewise
 UNREAD_LOOK_NS = 20_000_000
-ANSWER_TIMEOUT_NS = 380_000_000  # with the bus end's look and 20 ms of reply delay: 500 ms, a line's longest wait
 SNAPSHOT_PORT = "snapshot"
-INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
 
 READ = int(Control.READ)
 READ_REPLY = Function2007.READ | 0x80
@@ -240,6 +238,11 @@ class Communication:
             return
         slots.popleft()
         self._conclude_read(channel, di, reply)
+        self._answer_in_order(channel)
+
+    def _answer_in_order(self, channel: Channel) -> None:
+        """Send the answers that are there, up to the first question that is still open."""
+        slots = channel.slots
         while slots and slots[0]:
             slots.popleft()[0]()
         if channel.is_ending:
@@ -296,10 +299,7 @@ class Communication:
 
         def answered(control: int, field: bytes) -> None:
             slot.append(partial(self._send, channel, control, field))
-            while channel.slots and channel.slots[0]:
-                channel.slots.popleft()[0]()
-            if channel.is_ending:
-                self._end_if_answered(channel)
+            self._answer_in_order(channel)
 
         self._writing.change(decision.function, frame.data, answered)
 
@@ -365,7 +365,7 @@ _NOT_HERE_ERRORS = {
     Function2007.FREEZE: ERR_OTHER,
     Function2007.OUTPUT: ERR_OTHER,
 }
-"""ERR of the functions that are not there yet; the others need a password, and none is valid yet."""
+"""ERR of the functions that are not there yet; the others are refused as if the password were wrong."""
 
 
 def _is_secret(di: bytes) -> bool:

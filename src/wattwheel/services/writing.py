@@ -18,7 +18,8 @@ from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, RESPONS
 from wattwheel.protocols.dlt645.legality import abnormal_reply
 
 ANSWER_TIMEOUT_NS = 380_000_000
-"""For both questions together: with the reply delay, a line's longest wait."""
+"""For all that is asked on the bus about one frame. With the bus end's look and 20 ms of reply delay it makes 500 ms, a
+line's longest wait."""
 
 DI_OCTETS, AUTHORITY_OCTETS, LEVEL_AND_PASSWORD_OCTETS = 4, 8, 4
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
