@@ -10,11 +10,14 @@ import msgspec
 import pytest
 from tests.apps.test_energy_tariffs import CENTI, FOUR_TARIFFS, LEVEL_4, POWER_W, ledger, numbers, readings, write
 
-from wattwheel.apps.energy import Ledger, books_of, settled_items
+from wattwheel.apex.partition import Counters
+from wattwheel.apps.energy import Energy
+from wattwheel.apps.energy_books import Ledger, books_of, settled_items
 from wattwheel.apps.energy_history import History
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import Readings
 from wattwheel.model.settled_books import Entry
+from wattwheel.sdk import SaveResult
 from wattwheel.testing.world import KERNEL, NO_FAULTS, ROUGH_LINK, Faults, World, simulated_settings
 
 FIRST_DAY, SECOND_DAY = 0x04000B01, 0x04000B02
@@ -41,15 +44,15 @@ def taken_up(state: tuple[bytes, dict[str, bytes]], written: dict[int, str]) -> 
     return again
 
 
-def test_the_registers_are_those_before_the_first_push_of_the_new_period():
+def test_the_registers_are_those_of_the_push_at_the_turn_of_the_period():
     own = ledger(FOUR_TARIFFS)
     own.take(pushed(-2, 3 * CENTI))
     own.take(pushed(-1, 5 * CENTI))
     assert own.take(pushed(0, 7 * CENTI))
     own.take(pushed(1, 8 * CENTI))
     items = settled_items(own)
-    assert items[0x00010001] == items[0x00010401] == 5
-    assert items[0x0001FF01] == (5, 0, 0, 0, 5)
+    assert items[0x00010001] == items[0x00010401] == 7
+    assert items[0x0001FF01] == (7, 0, 0, 0, 7)
     assert 0x00010002 not in items
     assert sorted(own.history.unsaved) == ["settled 1"]
 
@@ -98,13 +101,37 @@ def test_an_entry_without_its_copy_is_dropped():
         assert taken_up((books, dict.fromkeys(copies, octets)), {}).books.settled.entries == ()
 
 
+class Paper:
+    """A meter whose medium takes or refuses what it is told to."""
+
+    def __init__(self, result: SaveResult) -> None:
+        self.result, self.saved = result, {}
+        self.counters = Counters(lambda: None)
+
+    def save(self, changes, promised=False, on_saved=None):
+        if self.result is SaveResult.SAVED:
+            self.saved |= changes
+        on_saved(self.result)
+
+    def show(self, values, quality):
+        """Nobody reads."""
+
+    def show_beside(self, values):
+        """Nobody reads."""
+
+
 def test_what_could_not_be_saved_goes_with_the_next_transaction():
-    history = History()
-    history.unsaved = {"settled 1": b"a", "settled 2": b"b"}
-    changes = history.changes()
-    history.unsaved = {"settled 1": None}
-    history.put_back(changes)
-    assert history.unsaved == {"settled 1": None, "settled 2": b"b"}
+    paper = Paper(SaveResult.MEDIUM_FAILED)
+    own = Energy(paper, ledger({}))
+    for seconds in (-1, 0):
+        own.take(pushed(seconds, 7))
+    assert not paper.saved
+    paper.result = SaveResult.SAVED
+    own.keep()
+    assert sorted(paper.saved) == ["books", "settled 1"]
+    paper.saved = {}
+    own.keep()
+    assert sorted(paper.saved) == ["books"]
 
 
 # -- in a meter

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from wattwheel.apex.messages import Control
 from wattwheel.apps import energy
-from wattwheel.apps.energy import MICROJOULE_PER_CENTIWATTHOUR, Books, Ledger, RunningTariff, books_of, energy_items
+from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of
 from wattwheel.apps.parameters import default_items
+from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR, energy_items
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.model.tariff_parameters import DAY_TABLES_SWITCH, TARIFF_COUNT, RunningSets
@@ -55,31 +56,34 @@ def ledger(written: dict[int, str], books: Books | None = None, utc_offset_minut
 # -- which tariff
 
 
-def test_a_push_goes_whole_to_the_tariff_in_force_when_it_was_made():
+def test_a_push_goes_whole_to_the_tariff_in_force_at_the_push_before():
     own = ledger(FOUR_TARIFFS)
     assert own.take(readings(MORNING, 10))
     assert not own.take(readings(MORNING + timedelta(seconds=29), 20))
-    assert own.take(readings(MORNING + timedelta(seconds=30), 25))  # half of it flowed before 08:00
-    assert [share[0] for share in own.books.shares] == [0, 20, 5]
+    assert own.take(readings(MORNING + timedelta(seconds=30), 25))  # the push at 08:00 is of what flowed before
+    assert [share[0] for share in own.books.shares] == [0, 25]
     assert own.take(readings(MORNING + timedelta(seconds=90), 100))
-    assert [share[0] for share in own.books.shares] == [0, 20, 5, 75]
+    assert [share[0] for share in own.books.shares] == [0, 25, 75]
+    assert own.image.tariff == 4
 
 
 def test_the_meter_has_its_own_standard_time():
     own = ledger(FOUR_TARIFFS, utc_offset_minutes=8 * 60)
     own.take(readings(datetime(2026, 5, 31, 23, 59, tzinfo=UTC), 7))
     own.take(readings(datetime(2026, 6, 1, tzinfo=UTC), 9))
-    assert [share[0] for share in own.books.shares] == [0, 7, 2]
+    own.take(readings(datetime(2026, 6, 1, tzinfo=UTC), 12))
+    assert [share[0] for share in own.books.shares] == [0, 9, 3]
 
 
-def test_a_change_of_parameters_and_of_the_clock_counts_from_the_next_push_on():
+def test_a_change_of_parameters_and_of_the_clock_counts_from_the_push_on_that_finds_it():
     own = ledger(FOUR_TARIFFS)
     own.take(readings(MORNING, 10))
     own.parameters = lambda: message(FOUR_TARIFFS | {DAY_TABLE: "000004"})
     own.take(readings(MORNING + timedelta(seconds=1), 11))
     own.parameters = lambda: message(FOUR_TARIFFS)
     own.take(readings(MORNING - timedelta(hours=4), 13))
-    assert [share[0] for share in own.books.shares] == [2, 10, 0, 1]
+    own.take(readings(MORNING - timedelta(hours=4), 20))
+    assert [share[0] for share in own.books.shares] == [7, 11, 0, 2]
 
 
 def test_the_day_tables_switch_over_at_their_minute_and_stay():
@@ -87,11 +91,11 @@ def test_the_day_tables_switch_over_at_their_minute_and_stay():
     own = ledger(written)
     for seconds, total in ((0, 10), (30, 30), (-60, 60)):
         own.take(readings(MORNING + timedelta(seconds=seconds), total))
-    assert [share[0] for share in own.books.shares] == [0, 10, 0, 50]
+    assert [share[0] for share in own.books.shares] == [0, 30, 0, 30]
     again = ledger(written, books_of(msgspec.msgpack.encode(own.books)))
     assert not again.take(readings(MORNING + timedelta(days=1), 100))
     assert again.books.sets == RunningSets(day_tables=1, day_tables_switched=wire("2606010800"))
-    assert again.books.shares[3][0] == 90
+    assert again.books.shares[3][0] == 70
 
 
 def test_before_the_parameters_are_heard_the_tariff_goes_on():
@@ -241,7 +245,8 @@ def test_a_morning_of_four_tariffs_against_plain_arithmetic(make_world):
     before = [share[0] for share in Watched.newest.books.shares]
     world.advance(140)
     expected = [*before, *[0] * (4 - len(before))]
-    for (_at, total), (at, more) in zip(Watched.given[since - 1 :], Watched.given[since:], strict=False):
+    expected[0] += Watched.given[since][1] - Watched.given[since - 1][1]  # that push found the tables
+    for (at, total), (_at, more) in zip(Watched.given[since:], Watched.given[since + 1 :], strict=False):
         second_of_day = at % 86400
         expected[1 if second_of_day < 8 * 3600 else 2 if second_of_day < 8 * 3600 + 60 else 3] += more - total
     assert [share[0] for share in Watched.newest.books.shares] == expected

@@ -211,6 +211,7 @@ class World:
         self.turn = self.context.wheel.turn
         self.turn()
         self.tcp = self.connect()
+        self.told = []
 
     # what a partition's maker supplies
 
@@ -258,8 +259,14 @@ class World:
         """One segment arrives; reads are answered from ITEMS, changes refused; the meter's octets."""
         self.hear(octets, line)
         for request in self.asked():
+            if request.kind == Kind.NOTICE:
+                self.told.append(request)
+                continue
             if request.control in (Control.AUTHORIZE, Control.CHANGE_PASSWORD):
                 self.reply(request, error=4)
+                continue
+            if request.control in (Control.FREEZE, Control.OUTPUT):
+                self.reply(request, error=1)
                 continue
             assert request.control == Control.READ
             data = ITEMS.get(request.di)

@@ -192,11 +192,13 @@ def test_3_what_must_not_be_broadcast_is_met_with_silence(world, control):
     assert world.count("silent_address_form") == 1
 
 
-@pytest.mark.parametrize("data", [b"\x99" * 4, b"\x99" * 3, b""])
+@pytest.mark.parametrize("data", [b"\x99" * 4, b"\x99" * 3, b"", b"\x00"])
 @pytest.mark.parametrize("control", [0x16, 0x1D])
 def test_4_a_broadcast_is_met_with_silence_whatever_happens(world, control, data):
     assert world.ask(request(control, data, BROADCAST)) == b""
-    assert world.asked() == []
+    is_possible = len(data) == (4 if control == 0x16 else 1)
+    assert [(told.kind, told.control, told.data) for told in world.told] == [(Kind.NOTICE, control, data)] * is_possible
+    assert world.count("broadcast_commands") == is_possible
 
 
 @pytest.mark.parametrize("size", [0, 5, 7, 20])
@@ -239,10 +241,23 @@ def test_7_or_silence_where_the_option_says_so():
 
 
 @pytest.mark.parametrize("control", REFUSAL)
-def test_8_what_is_not_there_yet_is_refused_and_changes_nothing(world, control):
+def test_8_what_is_not_there_or_not_allowed_is_refused_and_changes_nothing(world, control):
     assert answer(world.ask(request(control, FULL[control]))) == (control | 0xC0, REFUSAL[control])
     assert world.asked() == []
-    assert world.count("changes_refused" if control in (0x14, 0x18) else "not_here") == 1
+    assert world.count("not_here" if control in (0x03, 0x17) else "changes_refused") == 1
+
+
+@pytest.mark.parametrize("control", [0x19, 0x1A, 0x1B, 0x1C])
+def test_8_a_command_goes_to_its_owner_once_it_is_allowed_with_operator_code_and_what_follows(world, control):
+    after = FULL[control][8:]
+    world.hear(request(control, b"\x02\x11\x22\x33ABCD" + after))
+    (asked,) = world.asked()
+    assert (asked.control, asked.di, asked.data) == (Control.AUTHORIZE, 0, bytes((control,)) + b"\x02\x11\x22\x33ABCD")
+    world.reply(asked)
+    (asked,) = world.asked()
+    assert (asked.kind, asked.control, asked.di, asked.data) == (Kind.REQUEST, control, 0, b"ABCD" + after)
+    world.reply(asked)
+    assert answer(world.tcp.take()) == (control | 0x80, b"")
 
 
 def test_every_function_has_been_asked():

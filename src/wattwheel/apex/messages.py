@@ -32,10 +32,20 @@ class Control(IntEnum):
     BROADCAST_TIME = 0x08
     READ = 0x11
     WRITE = 0x14  # data: operator code, 4 octets, then the item's; answered when it is durable
+    FREEZE = 0x16  # data as on the line; from a broadcast, a NOTICE
     CHANGE_PASSWORD = 0x18  # data as on the line
+    CLEAR_DEMAND = 0x19  # data of this and the next three: operator code, then what follows it on the line
+    CLEAR_METER = 0x1A
+    CLEAR_EVENTS = 0x1B
+    RELAY = 0x1C
+    OUTPUT = 0x1D  # data as on the line; from a broadcast, a NOTICE
     PRESS = 0x40  # a button of the meter; data: its name
     AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
     LIST = 0x41  # identifiers the owner answers now; data of the reply: 4 octets each, low octet first
+
+
+WITH_OPERATOR = frozenset({Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS, Control.RELAY})
+"""Commands whose data begin with the operator code."""
 
 
 class Message(NamedTuple):

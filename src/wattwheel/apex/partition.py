@@ -97,6 +97,13 @@ class Counters:
         return iter(self._counts)
 
 
+class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
+    """What the platform service publishes: the meter's calendar minus the host's, and how often that was changed."""
+
+    offset_s: float = 0.0
+    changes: int = 0
+
+
 class MeterClock:
     """The meter's clock: the host's, with the offset of clock setting, which the platform service publishes."""
 
@@ -104,13 +111,14 @@ class MeterClock:
         self._clock = clock
         self.now_ns = clock.now_ns
         self.call_at = clock.call_at
-        self._offset: SamplingDestinationPort | None = None
+        self._port: SamplingDestinationPort | None = None
         self._version = 0
-        self._offset_s = timedelta(0)
+        self._offset = timedelta(0)
+        self._changes = 0
 
     def follow(self, port: SamplingDestinationPort) -> None:
-        """Take the offset from `port`: JSON number of seconds."""
-        self._offset = port
+        """Take the setting from `port`: JSON of `ClockSetting`."""
+        self._port = port
 
     def host_calendar(self) -> datetime:
         """The host's calendar time in UTC, without the meter's offset."""
@@ -118,12 +126,22 @@ class MeterClock:
 
     def calendar(self) -> datetime:
         """The meter's calendar time in UTC."""
-        if self._offset is not None and self._offset.version() != self._version:
-            self._version = self._offset.version()
-            message = self._offset.read()[0]
+        self._look()
+        return self._clock.calendar() + self._offset
+
+    @property
+    def changes(self) -> int:
+        """How often the meter's clock has been set or synchronised."""
+        self._look()
+        return self._changes
+
+    def _look(self) -> None:
+        if self._port is not None and self._port.version() != self._version:
+            self._version = self._port.version()
+            message = self._port.read()[0]
             if message is not None:
-                self._offset_s = timedelta(seconds=msgspec.json.decode(message, type=float))
-        return self._clock.calendar() + self._offset_s
+                setting = msgspec.json.decode(message, type=ClockSetting)
+                self._offset, self._changes = timedelta(seconds=setting.offset_s), setting.changes
 
 
 class StartContext:

@@ -30,6 +30,11 @@ class History:
         self._last: tuple[int, float] | None = None
         self._looked: tuple[int, Mapping[int, bytes]] | None = None
 
+    @staticmethod
+    def key(number: int) -> str:
+        """Key of the name space under which copy `number` is saved."""
+        return f"{COPY_KEY}{number}"
+
     def known(self, settled: Settled) -> Settled:
         """`settled` without entries whose copy is not there."""
         kept = tuple(entry for entry in settled.entries if entry.copy in self.copies)
@@ -50,10 +55,10 @@ class History:
         after = settle(settled, parameters, minute)
         if after.entries != settled.entries:
             self.copies[after.copies] = [list(share) for share in shares]
-            self.unsaved[f"{COPY_KEY}{after.copies}"] = msgspec.msgpack.encode(self.copies[after.copies])
+            self.unsaved[self.key(after.copies)] = msgspec.msgpack.encode(self.copies[after.copies])
             for gone in self.copies.keys() - {entry.copy for entry in after.entries}:
                 del self.copies[gone]
-                self.unsaved[f"{COPY_KEY}{gone}"] = None
+                self.unsaved[self.key(gone)] = None
         return after
 
     def set_clock(self, settled: Settled, minute: int) -> Settled:
@@ -64,10 +69,6 @@ class History:
         """What the next transaction has to hold beside the books."""
         changes, self.unsaved = self.unsaved, {}
         return changes
-
-    def put_back(self, changes: Mapping[str, bytes | None]) -> None:
-        """Take back `changes`, which could not be saved."""
-        self.unsaved = {**changes, **self.unsaved}
 
 
 def _copy_of(octets: bytes) -> list[list[int]] | None:

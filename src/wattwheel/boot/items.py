@@ -27,8 +27,9 @@ def is_answered(row: dict[str, object]) -> bool:
 @cache
 def answered_identifiers() -> frozenset[int]:
     """Identifiers that a three-phase meter in the built-in module answers: the APPs themselves are asked."""
-    from wattwheel.apps.energy import energy_items, momentary_items
     from wattwheel.apps.parameters import DEFAULTS
+    from wattwheel.model.energy_items import energy_items
+    from wattwheel.model.momentary_items import momentary_items
     from wattwheel.services import platform_management as platform
 
     element = ElementReading(**{field.name: 0 for field in msgspec.structs.fields(ElementReading)})

@@ -47,6 +47,8 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.LIST, "00", "energy"),
     (Control.LIST, "02", "energy"),
     (Control.LIST, "04", "platform"),
+    (Control.READ, "033001", "energy"),
+    *((Control[command], "", "energy") for command in ("CLEAR_METER",)),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.AUTHORIZE, "", "security"),
     (Control.CHANGE_PASSWORD, "", "security"),
@@ -59,6 +61,8 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     "communication": (
         *(Control.READ, Control.BROADCAST_TIME),
         *(Control.AUTHORIZE, Control.WRITE, Control.CHANGE_PASSWORD),
+        *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
+        *(Control.RELAY, Control.OUTPUT),
     ),
     "display": (Control.READ,),
     "web": (Control.READ, Control.LIST, Control.PRESS),

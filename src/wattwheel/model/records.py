@@ -83,7 +83,8 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     """What the metering service publishes after each push: the newest totals and momentary values.
 
     `at_ns` is the monotonic arrival time of the push; `calendar_s` the meter's calendar time (UTC, seconds since
-    2000-01-01) at that instant; `quality` STALE after three missed pushes.
+    2000-01-01) at that instant; `quality` STALE after three missed pushes; `clock_changes` how often that clock had
+    been set or synchronised.
     """
 
     at_ns: int
@@ -92,6 +93,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     totals: EnergyTotals
     momentary: Momentary | None = None
     pulses: tuple[int, int] = (0, 0)  # active, reactive test pulses since the first start
+    clock_changes: int = 0
 
 
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):

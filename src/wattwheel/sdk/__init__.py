@@ -1,7 +1,9 @@
 """What an APP imports: `App`, the meter as seen from inside it, and values by their names."""
 
+from wattwheel.apex.messages import Control as Function
 from wattwheel.apex.store import SaveResult
 from wattwheel.sdk.app import App
-from wattwheel.sdk.meter import Meter
+from wattwheel.sdk.commands import Command
+from wattwheel.sdk.meter import Meter, Shown
 
-__all__ = ["App", "Meter", "SaveResult"]
+__all__ = ["App", "Command", "Function", "Meter", "SaveResult", "Shown"]

@@ -11,7 +11,7 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.codes import Validity
-from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
+from wattwheel.apex.messages import DATA_OCTETS_MAX, WITH_OPERATOR, Control, Kind, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import find, item_2007, item_named
@@ -19,6 +19,7 @@ from wattwheel.model.errors import ItemValueError, NotAnswered, Refused
 from wattwheel.model.item import Item
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
+from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
 from wattwheel.sdk.writing import Check, Writes, Written
 
@@ -36,6 +37,9 @@ _S = TypeVar("_S")
 
 Shown = int | bytes | tuple[int | None, ...]
 """What an APP shows of one item: a number in units of the last digit, numbers of a block, or octets as on the wire."""
+
+Looked = Callable[[int, bytes], Shown | None]
+"""Of an identifier, and the octets that followed it in the request, what is read; None: no requested data."""
 
 
 class Meter:
@@ -65,6 +69,9 @@ class Meter:
         self._processes: Processes | None = None
         self._is_flush_due = False
         self._writes: Writes | None = None
+        self._look: Looked | None = None
+        self._listed: Callable[[], Iterable[int]] = tuple
+        self._commands: dict[int, OnCommand] = {}
         self._bus: BusPort | None = None
         if context.has_port(TO_BUS):
             self._bus = BusPort(context, BUS_BIT)
@@ -142,6 +149,26 @@ class Meter:
         destination = self._context.sampling_destination(port)
         return lambda: destination.read()[0]
 
+    def on_sampled(self, port: str, action: Callable[[Meter, bytes], None]) -> None:
+        """Call `action` with the newest message of the sampling port `port`, now and whenever there is a new one.
+
+        Whoever sends calls only those readers that the module configuration names; the others take by `sampled`.
+        """
+        destination = self._context.sampling_destination(port)
+        bit, taken = self._context.wheel.free_bit(), 0
+
+        def take() -> None:
+            nonlocal taken
+            version = destination.version()
+            message = destination.read()[0] if version != taken else None
+            taken = version
+            if message is not None:
+                action(self, message)
+
+        self._context.wheel.task(bit, take)
+        destination.on_message(self._context.wheel.poster(bit))
+        self._context.wheel.post(bit)
+
     def publish(self, port: str) -> Callable[[bytes], None]:
         """A function that writes to the sampling port `port`."""
         return self._context.sampling_source(port).write
@@ -171,6 +198,14 @@ class Meter:
         """
         self._beside = self._encoded(values)
 
+    def look_up(self, look: Looked, listed: Callable[[], Iterable[int]]) -> None:
+        """Answer reads of what is not shown by asking `look`; `listed` gives the identifiers that it knows."""
+        self._look, self._listed = look, listed
+
+    def _looked_up(self, request: Message) -> bytes | None:
+        value = self._look(request.di, request.data) if self._look is not None else None
+        return None if value is None else self._encoded({request.di: value}).get(request.di)
+
     def _encoded(self, values: Mapping[int, Shown]) -> dict[int, bytes]:
         table: dict[int, bytes] = {}
         for di, value in values.items():
@@ -185,22 +220,23 @@ class Meter:
         assert bus is not None
         if request.control == Control.READ:
             octets = self._table.get(request.di)
-            if octets is None and (beside := self._beside.get(request.di)) is not None:
-                bus.reply(request, beside)
-            elif octets is None:  # an APP that has not shown anything yet cannot say that there is nothing
-                bus.reply(request, error=ERROR_NO_DATA if self._has_shown else ERROR_OTHER)
-            else:
+            if octets is not None:
                 bus.reply(request, octets, quality=_STALE if self._stale else 0)
+            elif (lasting := self._beside.get(request.di) or self._looked_up(request)) is not None:
+                bus.reply(request, lasting)
+            else:  # an APP that has not shown anything yet cannot say that there is nothing
+                bus.reply(request, error=ERROR_NO_DATA if self._has_shown else ERROR_OTHER)
         elif request.control == Control.WRITE and self._writes is not None:
             self._writes.take(request)
         elif request.control == Control.LIST:
-            wanted = sorted(
-                di for di in self._table.keys() | self._beside.keys() if request.di <= di <= (request.di | 0x00FFFFFF)
-            )
+            known = {*self._table, *self._beside, *self._listed()}
+            wanted = sorted(di for di in known if request.di <= di <= (request.di | 0x00FFFFFF))
             bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted[:LISTED_MAX]))
         elif request.control == Control.PRESS:
             self._hear(request)
             bus.reply(request, error=0 if self._on_press is not None else ERROR_NO_DATA)
+        elif request.control in self._commands:
+            self._obey(request)
         else:
             bus.reply(request, error=ERROR_OTHER)
 
@@ -209,6 +245,15 @@ class Meter:
         assert self._bus is not None, "this APP was granted no bus"
         assert self._store is not None, "this APP was granted no store"
         self._writes = Writes(self._bus, self._store, self.counters, check, written)
+
+    def accept(self, function: Control, action: OnCommand) -> None:
+        """Carry out commands of `function` from now on: `action` gets each, and answers it."""
+        self._commands[function] = action
+
+    def _obey(self, request: Message) -> None:
+        assert self._bus is not None
+        command = Command(self._bus, request, request.kind == Kind.NOTICE, request.control in WITH_OPERATOR)
+        self._commands[request.control](self, command)
 
     # -- buttons -----------------------------------------------------------------------------------------------
 
@@ -220,6 +265,8 @@ class Meter:
         if message.control == Control.PRESS and self._on_press is not None:
             name = message.data.decode("ascii", "replace")
             self._on_press(self, name.removesuffix("+"), name.endswith("+"))
+        elif message.kind == Kind.NOTICE and message.control in self._commands:
+            self._obey(message)
 
     # -- state -------------------------------------------------------------------------------------------------
 

@@ -293,7 +293,11 @@ class Communication:
         self._send(channel, READ_REFUSAL, bytes((error,)))
 
     def _change(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        """14H, 18H: what a password has to go with."""
+        """What changes the meter: 14H, 16H, 18H to 1DH."""
+        if decision.is_silent:
+            self._counters.add("broadcast_commands")
+            self._writing.broadcast(decision.function, frame.data)
+            return
         slot: Slot = []
         channel.slots.append(slot)
 
@@ -324,7 +328,7 @@ class Communication:
     def _not_here(self, channel: Channel, frame: Frame, decision: Accept) -> None:
         self._counters.add("not_here")
         if not decision.is_silent:
-            error = _NOT_HERE_ERRORS.get(decision.function, ERR_PASSWORD)
+            error = _NOT_HERE_ERRORS[decision.function]
             self._refuse_in_turn(channel, abnormal_reply(decision.function, error))
 
     def _refuse_in_turn(self, channel: Channel, refusal: AbnormalReply) -> None:
@@ -357,15 +361,19 @@ _OTHER_FUNCTIONS: dict[int, Callable[[Communication, Channel, Frame, Accept], An
     Function2007.WRITE_ADDRESS: Communication._keep_silent,
     Function2007.WRITE: Communication._change,
     Function2007.CHANGE_PASSWORD: Communication._change,
+    Function2007.FREEZE: Communication._change,
+    Function2007.CLEAR_DEMAND: Communication._change,
+    Function2007.CLEAR_METER: Communication._change,
+    Function2007.CLEAR_EVENTS: Communication._change,
+    Function2007.RELAY: Communication._change,
+    Function2007.OUTPUT: Communication._change,
 }
 
 _NOT_HERE_ERRORS = {
     Function2007.AUTHENTICATE: ERR_OTHER,
     Function2007.CHANGE_RATE: ERR_RATE,
-    Function2007.FREEZE: ERR_OTHER,
-    Function2007.OUTPUT: ERR_OTHER,
 }
-"""ERR of the functions that are not there yet; the others are refused as if the password were wrong."""
+"""ERR of the functions that are not there yet."""
 
 
 def _is_secret(di: bytes) -> bool:

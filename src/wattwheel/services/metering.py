@@ -55,6 +55,7 @@ class _Partition:
             on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
             meter_address=settings.meter_address,
             push_ns=settings.push_ns,
+            clock_changes=lambda: context.clock.changes,
         )
         context.wheel.task(LINK_BIT, self._drain)
         context.wheel.task(LOOK_BIT, self._look)

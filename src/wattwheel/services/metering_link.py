@@ -82,10 +82,12 @@ class MeteringLink:
         on_readings: Callable[[Readings], None],
         meter_address: str,
         push_ns: int = PUSH_NS,
+        clock_changes: Callable[[], int] = lambda: 0,
     ) -> None:
         self._clock, self._send, self._on_readings = clock, send, on_readings
         self._meter_address = meter_address
         self._push_ns = push_ns
+        self._clock_changes = clock_changes
         self._reader = LinkReader(Side.CORE)
         self._counts: Counter[str] = Counter()
         self._asks: dict[int, _Ask] = {}
@@ -219,6 +221,7 @@ class MeteringLink:
                 totals=EnergyTotals(push.number, self._kept),
                 momentary=self._momentary,
                 pulses=self._pulses,
+                clock_changes=self._clock_changes(),
             )
         )
 

@@ -13,13 +13,13 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
-from wattwheel.apex.partition import CLOCK_PORT, StartContext
+from wattwheel.apex.partition import CLOCK_PORT, ClockSetting, StartContext
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.protocols.dlt645 import items
 
 STORE_BIT = 6
-OFFSET_KEY, SYNC_KEY = "clock_offset_s", "clock_synchronised_on"
+OFFSET_KEY, SYNC_KEY, CHANGES_KEY = "clock_offset_s", "clock_synchronised_on", "clock_changes"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 DATE_DI, TIME_DI, DATE_TIME_DI = 0x04000101, 0x04000102, 0x0400010C
@@ -110,6 +110,7 @@ class Platform:
         self._clock = context.clock
         self._offset_port = context.sampling_source(CLOCK_PORT) if context.has_port(CLOCK_PORT) else None
         self._offset = timedelta(0)
+        self._changes = 0
         self._synchronised_on = ""
         self._synchronised_times = 0
         self._store = StoreClient.of(context, STORE_BIT) if context.has_port(REQUEST_PORT) else None
@@ -122,6 +123,8 @@ class Platform:
 
     def _loaded(self, loading: Loading) -> None:
         try:
+            if changes := loading.records.get(CHANGES_KEY):
+                self._changes = msgspec.json.decode(changes, type=int)
             if offset := loading.records.get(OFFSET_KEY):
                 self._set_offset(saved_offset(offset))
             if on := loading.records.get(SYNC_KEY):
@@ -137,7 +140,7 @@ class Platform:
     def _set_offset(self, offset: timedelta) -> None:
         self._offset = offset
         if self._offset_port is not None:
-            self._offset_port.write(msgspec.json.encode(offset.total_seconds()))
+            self._offset_port.write(msgspec.json.encode(ClockSetting(offset.total_seconds(), self._changes)))
 
     def _hear(self, message: Message) -> None:
         if message.control == Control.BROADCAST_TIME:
@@ -151,6 +154,7 @@ class Platform:
         verdict = broadcast_verdict(received, own, obeyed, self._settings.time_sync_per_day)
         self._counters.add(verdict)
         if verdict is Verdict.ACCEPTED and received is not None:
+            self._changes += 1
             self._set_offset(self._offset + (received - own))
             self._synchronised_on, self._synchronised_times = today, obeyed + 1
             self._save()
@@ -158,12 +162,13 @@ class Platform:
 
     def _save(self) -> None:
         if self._store is not None:
-            self._store.save(self._records(self._offset), promised=True)
+            self._store.save(self._records(self._offset, self._changes), promised=True)
 
-    def _records(self, offset: timedelta) -> dict[str, bytes]:
+    def _records(self, offset: timedelta, changes: int) -> dict[str, bytes]:
         return {
             OFFSET_KEY: msgspec.json.encode(offset.total_seconds()),
             SYNC_KEY: msgspec.json.encode((self._synchronised_on, self._synchronised_times)),
+            CHANGES_KEY: msgspec.json.encode(changes),
         }
 
     def _write(self, request: Message) -> None:
@@ -182,10 +187,11 @@ class Platform:
         def saved(result: SaveResult) -> None:
             if result is SaveResult.SAVED:
                 self._counters.add("time_written")
+                self._changes += 1
                 self._set_offset(offset)
             self._bus.reply(request, error=0 if result is SaveResult.SAVED else ERROR_OTHER)
 
-        self._store.save(self._records(offset), promised=True, on_saved=saved)
+        self._store.save(self._records(offset, self._changes + 1), promised=True, on_saved=saved)
 
     def _answer(self, request: Message) -> None:
         if request.control == Control.READ:

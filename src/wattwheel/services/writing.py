@@ -1,9 +1,10 @@
 """The changing functions of DL/T 645-2007 on their way over the bus: allowed first, then done, then answered.
 
-14H asks the security service whether level, password and programming key suffice, and only then goes to the owner of
-the identifier, who answers when the change is on the medium. 18H goes to the security service as it is. Whatever is not
-answered in time is refused with "other error"; it may have been done all the same, and can be repeated without harm,
-because what is written is a value and no difference.
+14H, 19H, 1AH, 1BH and 1CH ask the security service whether level, password and programming key suffice, and only then
+go to the owner of the identifier or of the function, who answers when the change is on the medium. 18H goes to the
+security service as it is; 16H and 1DH need no authority. Whatever is not answered in time is refused with "other
+error"; it may have been done all the same, and can be repeated without harm: what is written is a value and no
+difference, and what is clear stays clear.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wattwheel.apex.bus import BusPort
-from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.messages import WITH_OPERATOR, Control, Message
 from wattwheel.apex.partition import Counters
 from wattwheel.hil.clock import Clock
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, RESPONSE, Function2007
@@ -23,6 +24,8 @@ line's longest wait."""
 
 DI_OCTETS, AUTHORITY_OCTETS, LEVEL_AND_PASSWORD_OCTETS = 4, 8, 4
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
+
+OPEN_TO_ALL = (Function2007.FREEZE, Function2007.OUTPUT)
 
 Answered = Callable[[int, bytes], None]
 """Takes control octet and data field of the reply."""
@@ -37,22 +40,28 @@ class Writing:
 
     def change(self, function: Function2007, data: bytes, answered: Answered) -> None:
         """Do what a frame with `data` wants; `answered` is called exactly once."""
-        if function is Function2007.CHANGE_PASSWORD:
-            self._ask(function, Control.CHANGE_PASSWORD, 0, data, self._due_ns(), answered)
+        if function is Function2007.CHANGE_PASSWORD or function in OPEN_TO_ALL:
+            self._ask(function, Control(function), 0, data, self._due_ns(), answered)
+        elif Control(function) in WITH_OPERATOR:
+            self._authorized(function, 0, data, answered)
         else:
-            self._write(function, data, answered)
+            self._authorized(function, int.from_bytes(data[:DI_OCTETS], "little"), data[DI_OCTETS:], answered)
 
-    def _write(self, function: Function2007, data: bytes, answered: Answered) -> None:
-        di, due_ns = int.from_bytes(data[:DI_OCTETS], "little"), self._due_ns()
-        authority = data[DI_OCTETS : DI_OCTETS + AUTHORITY_OCTETS]
+    def broadcast(self, function: Function2007, data: bytes) -> None:
+        """Do what a frame to everybody wants; nobody is answered."""
+        self._bus.tell(Control(function), 0, data)
+
+    def _authorized(self, function: Function2007, di: int, data: bytes, answered: Answered) -> None:
+        """`data`: level, password, operator code, and what the owner gets beside the last."""
+        authority, due_ns = data[:AUTHORITY_OCTETS], self._due_ns()
 
         def allowed(reply: Message | None) -> None:
             if reply is None or reply.error:
                 self._conclude(function, reply, answered)
-            elif data[DI_OCTETS - 1] == INTERNAL_DI3:
+            elif di >> 24 == INTERNAL_DI3:
                 self._refuse(function, ERR_NO_DATA, answered)
             else:
-                self._ask(function, Control.WRITE, di, data[DI_OCTETS + LEVEL_AND_PASSWORD_OCTETS :], due_ns, answered)
+                self._ask(function, Control(function), di, data[LEVEL_AND_PASSWORD_OCTETS:], due_ns, answered)
 
         if not self._bus.ask(Control.AUTHORIZE, di, bytes((function,)) + authority, allowed, ANSWER_TIMEOUT_NS):
             self._conclude(function, None, answered)

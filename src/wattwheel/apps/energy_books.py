@@ -1,0 +1,246 @@
+"""What the APP `energy` has booked: totals into tariffs, settlement periods, and the image of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from wattwheel.apps.energy_history import History
+from wattwheel.model.energy_items import REGISTERS_2007, STANDARD_WORDS, tariff_items, words_of
+from wattwheel.model.event_ring import EventRing
+from wattwheel.model.records import EnergyTotals, Readings
+from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.settled_books import NOTHING_SETTLED, Settled
+from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, resolve
+from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched, tariffs_of
+
+NO_TOTALS = (0,) * 24
+CALENDAR_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Books(msgspec.Struct, array_like=True):
+    """What was booked, in microjoule, and what decides where the next energy goes: one record, so never a mix.
+
+    Attributes:
+        seen: the core's totals up to which.
+        tariff_1: the shares of tariff 1.
+        highest: of all registers of all elements, the highest total ever seen: what is shown of a phase never falls.
+        further: the shares of the tariffs from 2 on, as far as any had energy.
+        tariff: the one that was in force at the last booking.
+        sets: which zone and day tables are running.
+        settled: which settlement periods have ended.
+        cleared: `highest` when the meter was cleared last; what is shown of a phase counts from there.
+        clears: how often the meter was cleared, and the records of it.
+    """
+
+    seen: list[int]
+    tariff_1: list[int]
+    highest: list[int] = []
+    further: list[list[int]] = []
+    tariff: int = 1
+    sets: RunningSets = FIRST_SETS
+    settled: Settled = NOTHING_SETTLED
+    cleared: list[int] = []
+    clears: EventRing = EventRing()
+
+    @property
+    def shares(self) -> list[list[int]]:
+        """The registers of each tariff, 1 first."""
+        return [self.tariff_1, *self.further]
+
+    def share(self, tariff: int) -> list[int]:
+        """The registers of `tariff`, to add to."""
+        while len(self.further) < tariff - 1:
+            self.further.append([0] * len(REGISTERS_2007))
+        return self.further[tariff - 2] if tariff > 1 else self.tariff_1
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """The 24 registers since the last clear."""
+        return tuple(now - then for now, then in zip(self.highest, self.cleared or NO_TOTALS, strict=True))
+
+
+def books_of(saved: bytes | None) -> Books | None:
+    """The books that were saved; None when there are none, or none that this version can read."""
+    try:
+        books = msgspec.msgpack.decode(saved or b"", type=Books)
+    except (ValueError, RecursionError):
+        return None
+    is_ours = (
+        len(books.seen) == len(REGISTERS_2007)
+        and all(len(share) == len(REGISTERS_2007) for share in books.shares)
+        and len(books.shares) <= TARIFFS_MAX
+        and 1 <= books.tariff <= TARIFFS_MAX
+        and {books.sets.zones, books.sets.day_tables} <= {0, 1}
+        and {len(books.highest), len(books.cleared)} <= {0, len(NO_TOTALS)}
+        and (not books.cleared or bool(books.highest))
+    )
+    return books if is_ours else None
+
+
+def cleared(books: Books, record: bytes) -> Books:
+    """The books after a meter clear, of which `record` is kept; what was seen of the core stays seen."""
+    none = [0] * len(REGISTERS_2007)
+    return Books(
+        list(books.seen),
+        none,
+        list(books.highest),
+        [],
+        books.tariff,
+        books.sets,
+        msgspec.structs.replace(books.settled, entries=()),
+        list(books.highest),
+        books.clears.added(record),
+    )
+
+
+class RunningTariff:
+    """The tariff in force, found anew at each minute, and when the parameters or the clock have changed.
+
+    Attributes:
+        parameters: as they were heard last, octets as on the wire.
+        words: how registers are combined.
+        tariffs: how many there are; None before the parameters were heard.
+    """
+
+    def __init__(self, utc_offset_minutes: int = 0) -> None:
+        self._offset_minutes = utc_offset_minutes
+        self._heard: bytes | None = None
+        self.parameters: Mapping[int, bytes] = {}
+        self._plan: TariffPlan | None = None
+        self._minute: int | None = None
+        self.words = STANDARD_WORDS
+        self.tariffs: int | None = None
+
+    def hear(self, message: bytes | None) -> None:
+        """Take the newest message of the port `parameters`; None: there was none yet."""
+        if message is not self._heard and message != self._heard and message is not None:
+            self._heard = message
+            self.parameters = msgspec.msgpack.decode(message, type=dict[int, bytes])
+            self.words, self.tariffs = words_of(self.parameters), tariffs_of(self.parameters)
+            self._plan = self._minute = None
+
+    def second(self, calendar_s: float) -> int:
+        """Seconds of the meter's standard time since 2000."""
+        return int(calendar_s) + 60 * self._offset_minutes
+
+    def minute(self, calendar_s: float) -> int:
+        """Minutes of the meter's standard time since 2000."""
+        return self.second(calendar_s) // 60
+
+    def find(self, calendar_s: float, tariff: int, sets: RunningSets) -> tuple[int, RunningSets]:
+        """The tariff in force at `calendar_s` and the sets that run then, after `tariff` and `sets`.
+
+        Before the parameters were heard nobody knows: what was in force goes on.
+        """
+        minute = self.minute(calendar_s)
+        if self.tariffs is None or minute == self._minute:
+            return tariff, sets
+        self._minute = minute
+        local = CALENDAR_EPOCH + timedelta(minutes=minute)
+        running = switched(sets, self.parameters, local)
+        if self._plan is None or running != sets:
+            self._plan = plan_of(self.parameters, running)
+        return resolve(self._plan, local).tariff, running
+
+
+class Ledger:
+    """Books totals into tariffs. Pure but for its own state.
+
+    Attributes:
+        image: the registers after the last push; None before the first.
+    """
+
+    def __init__(self, books: Books | None = None, history: History | None = None) -> None:
+        self.books = books
+        self.history = history or History()
+        self.fell = 0
+        self.bookings = 0
+        self.running = RunningTariff()
+        self.shown: object = None
+        self.parameters: Callable[[], bytes | None] = lambda: None
+        self.image: RegisterImage | None = None
+
+    def book(self, totals: EnergyTotals, tariff: int = 1) -> None:
+        """Book the difference to what was seen, all of it to the tariff that was in force at the last booking.
+
+        What flows until a push flowed, but for an instant, before whatever the push finds changed; so a push at the
+        turn of a minute belongs to the minute that ends, however long the pushes are apart. `tariff` is that of the
+        very first booking only.
+
+        A total below what was seen is counted and books nothing until it has passed it: it comes late, for the second
+        time, or from a core that has lost something, and in no case may energy be booked twice.
+
+        Each change of tariff is made durable at once, so no tariff's register falls over a restart.
+        """
+        self.bookings += 1
+        newest = totals.microjoule[: len(REGISTERS_2007)]
+        if self.books is None:
+            self.books = Books([0] * len(newest), [0] * len(newest), tariff=tariff)
+        books = self.books
+        share = books.share(books.tariff)
+        books.highest = list(map(max, books.highest or NO_TOTALS, totals.microjoule))
+        for number, (before, now) in enumerate(zip(books.seen, newest, strict=True)):
+            if now < before:
+                self.fell += 1
+            else:
+                share[number] += now - before
+                books.seen[number] = now
+
+    def take(self, readings: Readings) -> bool:
+        """Book `readings`, settle what has fallen due, and make the image.
+
+        True: what was decided here has to be made durable now.
+        """
+        is_first = self.books is None
+        before = (self.books.tariff, self.books.sets) if self.books else (1, FIRST_SETS)
+        self.running.hear(self.parameters())
+        found = self.running.find(readings.calendar_s, *before)
+        self.book(readings.totals, found[0])
+        books = self.books
+        assert books is not None
+        books.tariff, books.sets = found
+        has_settled = self._settle(readings)
+        self._picture(readings)
+        return is_first or found != before or has_settled
+
+    def _settle(self, readings: Readings) -> bool:
+        books, history, minute = self.books, self.history, self.running.minute(readings.calendar_s)
+        assert books is not None
+        before = books.settled
+        was_set = history.clock_was_set(readings.at_ns, readings.calendar_s)
+        if was_set:
+            books.settled = history.set_clock(before, minute)
+        if self.running.tariffs is not None:
+            books.settled = history.take(books.settled, self.running.parameters, minute, books.shares)
+        return was_set or (before.entries, before.day_1) != (books.settled.entries, books.settled.day_1)
+
+    def _picture(self, readings: Readings) -> None:
+        books = self.books
+        assert books is not None
+        self.image = RegisterImage(
+            self.running.second(readings.calendar_s),
+            tuple(map(tuple, books.shares)),
+            books.elements,
+            books.tariff,
+            self.tariffs,
+            books.sets,
+            readings.clock_changes,
+            books.clears.count,
+            readings.at_ns,
+        )
+
+    @property
+    def tariffs(self) -> int:
+        """How many tariffs are shown: those the meter has; before that is known, those that had energy."""
+        return self.running.tariffs or (len(self.books.shares) if self.books else 1)
+
+
+def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
+    """The items of the settlement periods that have ended, the newest is 1."""
+    values: dict[int, int | tuple[int, ...]] = {}
+    for period, entry in enumerate(ledger.books.settled.entries if ledger.books else (), 1):
+        values |= tariff_items(ledger.history.copies[entry.copy], ledger.running.words, ledger.tariffs, period)
+    return values

@@ -1,0 +1,114 @@
+"""What the meter's functions have in common that live on the energy registers: modules of the partition `energy`.
+
+They share the partition, its name space and its transactions, because what they keep must change together: a settlement
+moves energies and demands, a freeze takes both, a charge belongs to its energy, a meter clear empties all of them or
+none. Each is a class of its own in a file of its own, driven by two calls: `push` after each push of the metering core,
+and `minute` at each turn of a minute of the meter's clock. Both change the function's state at once; `changes` tells
+what of it has to be saved. A command changes nothing before it is on the medium: it is prepared, saved, applied,
+answered, and no push is taken meanwhile. (Pushes carry totals, so one that is passed over costs nothing.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from wattwheel.model.energy_items import Words
+from wattwheel.model.records import Readings
+from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.settled_books import Entry
+from wattwheel.sdk import Function, Shown
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
+
+Changes = Mapping[str, bytes | None]
+
+
+class Turn(NamedTuple):
+    """What a push brought.
+
+    Attributes:
+        readings: the push.
+        image: the registers after it.
+        minute_before: the registers at the turn of the minute before; None: none since the start or the last clear.
+        parameters: octets by identifier as on the wire; empty before they were heard.
+        words: how registers are combined.
+        settled: the settlement periods that are kept, the newest first.
+        copies: their registers by number of the copy, those of each tariff.
+        is_first: nothing was taken since the start: whatever lies between was not seen.
+    """
+
+    readings: Readings
+    image: RegisterImage
+    minute_before: RegisterImage | None
+    parameters: Mapping[int, bytes]
+    words: Words
+    settled: tuple[Entry, ...]
+    copies: Mapping[int, list[list[int]]]
+    is_first: bool
+
+    @property
+    def local(self) -> datetime:
+        """The meter's local standard time of the push, marked as UTC."""
+        return EPOCH + timedelta(seconds=self.image.second)
+
+
+class Prepared(NamedTuple):
+    """A command that may be carried out.
+
+    Attributes:
+        changes: what has to be saved with it.
+        apply: takes it over into the state, once it is on the medium.
+        data: of the reply.
+    """
+
+    changes: Changes
+    apply: Callable[[], None]
+    data: bytes = b""
+
+
+class MeterFunction:
+    """A function of the meter. What it does not override it does not do.
+
+    Attributes:
+        needs_saving_now: the last call of `push` or `minute` has decided what must not be lost.
+    """
+
+    needs_saving_now = False
+    obeys: frozenset[Function] = frozenset()
+    """Commands that this function carries out; each belongs to one of them."""
+
+    def begin(self, saved: Mapping[str, bytes]) -> None:
+        """Take up what was saved, all functions' keys together. Octets that are not its own format it forgets."""
+
+    def push(self, turn: Turn) -> None:
+        """Take a push."""
+
+    def minute(self, turn: Turn) -> None:
+        """Take the turn of a minute; it comes before the `push` of the same `turn`."""
+
+    def changes(self) -> Changes:
+        """What has changed since the last call and has to be saved. Keys begin with the function's name."""
+        return {}
+
+    def look(self, di: int, data: bytes) -> Shown | None:
+        """What a read of `di` gives; `data`: octets that followed the identifier. None: not mine, or no data."""
+        return None
+
+    def listed(self) -> Iterable[int]:
+        """Identifiers that `look` answers without data."""
+        return ()
+
+    def prepare(self, function: Function, data: bytes, operator: bytes, turn: Turn) -> Prepared | int:
+        """Prepare a command of `obeys`; an ERR octet refuses it. `turn`: the last push."""
+        return ERROR_OTHER
+
+    def clear(self, turn: Turn, operator: bytes) -> Prepared | None:
+        """The function's part of a meter clear (1AH); None: it has none."""
+        return None
+
+    def clear_events(self, di: int, turn: Turn) -> Prepared | None:
+        """Its part of an event clear (1BH): `di` is FFFFFFFF for all, else ends with FF; None: it has none."""
+        return None

@@ -1,0 +1,46 @@
+"""A ring of event records: the ten newest, and how many there have ever been (DL/T 645-2007, DI3 = 03).
+
+Pure. It belongs to whoever makes the change that it records, and is saved in the same transaction as the change.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+RECORDS_MAX = 10
+COUNT_MAX = 999_999
+"""A count stops there."""
+
+COUNT_OCTETS = 3
+
+
+class EventRing(msgspec.Struct, frozen=True, array_like=True):
+    """`count`: how often it happened; `records`: octets as on the wire, the newest first."""
+
+    count: int = 0
+    records: tuple[bytes, ...] = ()
+
+    def added(self, record: bytes) -> EventRing:
+        """The ring with one more record."""
+        return EventRing(min(self.count + 1, COUNT_MAX), (record, *self.records)[:RECORDS_MAX])
+
+    def replaced(self, record: bytes) -> EventRing:
+        """The ring with another newest record: the event goes on."""
+        return EventRing(self.count, (record, *self.records[1:]))
+
+    def items(self, count_di: int, first_di: int | None = None) -> dict[int, bytes]:
+        """Identifier to octets: the count, and the records from `first_di` (by default the one after the count) on."""
+        first = count_di + 1 if first_di is None else first_di
+        return {count_di: count_octets(self.count)} | {first + at: octets for at, octets in enumerate(self.records)}
+
+
+def count_octets(count: int, octets: int = COUNT_OCTETS) -> bytes:
+    """BCD, the low octet first."""
+    return bytes.fromhex(f"{count:0{2 * octets}d}")[::-1]
+
+
+def time_octets(local: datetime) -> bytes:
+    """YYMMDDhhmmss as on the wire, the seconds first."""
+    return bytes.fromhex(f"{local:%y%m%d%H%M%S}")[::-1]
