@@ -43,7 +43,7 @@ def test_it_empties_registers_and_periods_and_keeps_parameters_and_a_record(worl
     assert min(phases) > 0
     assert world.ask(0x00010001).error is None
     assert world.request(0x1A, clear_data(2, LEVEL_2)) == (0x9A, b"")
-    at = BEFORE_MIDNIGHT + timedelta(seconds=world.clock.now_ns() / 1e9)
+    at = world.clock.calendar()
     for di in (0x00010000, 0x00010100, 0x00010400, 0x00150000, 0x003D0000, 0x00000000):
         assert world.read(di) == 0
     assert world.ask(0x00010001).error == 2
