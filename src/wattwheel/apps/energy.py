@@ -18,9 +18,14 @@ from itertools import chain
 
 import msgspec
 
+from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, cleared, settled_items
 from wattwheel.apps.energy_history import History
+from wattwheel.apps.fee_control import FeeControl
+from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.load_record import LoadRecord
+from wattwheel.apps.recording import Recording
 from wattwheel.model.energy_items import energy_items, register_view
 from wattwheel.model.event_ring import count_octets, time_octets
 from wattwheel.model.momentary_items import momentary_items
@@ -34,10 +39,14 @@ start = app.start
 BOOKS_KEY = "books"
 PARAMETERS_PORT = "parameters"
 METER_CLEARS_DI = 0x03300100
+OBEYED = (
+    *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
+    *(Function.FREEZE, Function.RELAY),
+)
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
-FUNCTIONS: tuple[type[MeterFunction], ...] = ()
+FUNCTIONS: tuple[type[MeterFunction], ...] = (Demand, FeeControl, Recording, Freezing, LoadRecord)
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
 
@@ -93,7 +102,15 @@ class Energy:
         running = ledger.running
         settled, copies = ledger.books.settled.entries, ledger.history.copies
         return Turn(
-            readings, ledger.image, self._minute_before, running.parameters, running.words, settled, copies, is_first
+            readings,
+            ledger.image,
+            self._minute_before,
+            running.parameters,
+            running.words,
+            settled,
+            copies,
+            is_first,
+            self.look,
         )
 
     def _show(self, readings: Readings) -> None:
@@ -113,7 +130,7 @@ class Energy:
 
     # -- reads of what the functions own
 
-    def look(self, di: int, data: bytes) -> Shown | None:
+    def look(self, di: int, data: bytes = b"") -> Shown | None:
         """What the first function that knows `di` says of it."""
         found = (function.look(di, data) for function in self.functions)
         return next((value for value in found if value is not None), None)
@@ -164,12 +181,15 @@ class Energy:
             parts = [self._clear_registers(books, turn, command.operator)]
             parts += [part for each in self.functions if (part := each.clear(turn, command.operator)) is not None]
         else:
-            own = next(each for each in self.functions if function in each.obeys)
-            prepared = own.prepare(function, command.data, command.operator, turn)
+            own = next((each for each in self.functions if function in each.obeys), None)
+            prepared = ERROR_OTHER if own is None else own.prepare(function, command.data, command.operator, turn)
             if isinstance(prepared, int):
                 command.refuse(prepared)
                 return
             parts = [prepared]
+            if function is Function.CLEAR_EVENTS:
+                di = int.from_bytes(command.data, "little")
+                parts += [part for each in self.functions if (part := each.clear_events(di, turn)) is not None]
         before = self._changes()
         changes = dict(before)
         for part in parts:
@@ -227,7 +247,7 @@ def begin(meter: Meter) -> None:
     own = meter.memory = Energy(meter, ledger)
     for function in own.functions:
         function.begin(meter.saved)
-    for obeyed in (Function.CLEAR_METER, *chain.from_iterable(each.obeys for each in own.functions)):
+    for obeyed in OBEYED:
         meter.accept(obeyed, partial(_obey, obeyed))
     meter.look_up(own.look, own.listed)
     meter.on_stop(own.keep)

@@ -38,6 +38,8 @@ class Turn(NamedTuple):
         settled: the settlement periods that are kept, the newest first.
         copies: their registers by number of the copy, those of each tariff.
         is_first: nothing was taken since the start: whatever lies between was not seen.
+        look: what a read of an identifier gives that a function of this partition owns; those that come before in the
+            order of `apps.energy.FUNCTIONS` have seen this turn already.
     """
 
     readings: Readings
@@ -48,6 +50,7 @@ class Turn(NamedTuple):
     settled: tuple[Entry, ...]
     copies: Mapping[int, list[list[int]]]
     is_first: bool
+    look: Callable[[int], Shown | None]
 
     @property
     def local(self) -> datetime:

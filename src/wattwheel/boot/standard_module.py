@@ -36,6 +36,12 @@ READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone sile
 
 PLATFORM_ITEMS = ("04000101", "04000102", "0400010C", "04000401", "04000402")
 
+ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
+ENERGY_COMMANDS = (
+    *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
+    Control.RELAY,
+)
+
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
     (Control.READ, "02", "energy"),
@@ -47,8 +53,8 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.LIST, "00", "energy"),
     (Control.LIST, "02", "energy"),
     (Control.LIST, "04", "platform"),
-    (Control.READ, "033001", "energy"),
-    *((Control[command], "", "energy") for command in ("CLEAR_METER",)),
+    *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
+    *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.AUTHORIZE, "", "security"),
     (Control.CHANGE_PASSWORD, "", "security"),
