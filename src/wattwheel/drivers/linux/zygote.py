@@ -25,6 +25,7 @@ from wattwheel.hil.process import BodySpec, exit_status
 OWN_CODE = ("wattwheel.services.", "wattwheel.apps.")
 DESCRIPTORS_A_MESSAGE_MAX = 200
 REQUEST_OCTETS_MAX = 200_000
+FIRST_START = "NORMAL_START"
 STANDARD_DESCRIPTORS = 3  # input, output, error
 WALL_FAILED = 72  # exit status of a body whose wall could not be put up: it has not run
 
@@ -81,7 +82,8 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
         if birth is None:
             os._exit(0)
         own = os.getpid()
-        _load_own_code(birth.spec.entry)
+        if birth.spec.condition != FIRST_START:
+            _load_own_code(birth.spec.entry)
         try:
             pid = os.fork()
         except OSError:  # no room for another process now: the kernel tries again, later and later
@@ -102,9 +104,10 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
 
 
 def _load_own_code(entry: str) -> None:
-    """Load what a partition of our own runs, once and for all its lives: it then starts at once and shares its memory.
+    """Load what a partition of our own runs, once and for all lives to come: it is then back at once.
 
-    Only our own code may run here, before there is a wall.
+    Only at its first restart, because what is loaded here is there twice as soon as the body runs it. Only our own
+    code may run here, before there is a wall.
     """
     name = entry.partition(":")[0]
     if name.startswith(OWN_CODE) and name not in sys.modules:
