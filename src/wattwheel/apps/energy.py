@@ -25,6 +25,7 @@ from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
+from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.model.energy_items import energy_items, register_view
 from wattwheel.model.event_ring import count_octets, time_octets
@@ -46,7 +47,7 @@ OBEYED = (
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
-FUNCTIONS: tuple[type[MeterFunction], ...] = (Demand, FeeControl, Recording, Freezing, LoadRecord)
+FUNCTIONS: tuple[type[MeterFunction], ...] = (MeanPower, Demand, FeeControl, Recording, Freezing, LoadRecord)
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
 
@@ -218,7 +219,7 @@ class Energy:
     def _clear_registers(self, books: Books, turn: Turn, operator: bytes) -> Prepared:
         ledger = self.ledger
         emptied = cleared(books, clear_record(turn.image, operator))
-        gone = {ledger.history.key(number): None for number in ledger.history.copies}
+        gone = dict.fromkeys(key for number in ledger.history.copies for key in ledger.history.keys(number))
 
         def apply() -> None:
             ledger.books, ledger.history, self._minute_before = emptied, History(), None

@@ -50,6 +50,8 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
+    (Control.READ, "020A", "metering"),
+    (Control.READ, "020B", "metering"),
     (Control.LIST, "00", "energy"),
     (Control.LIST, "02", "energy"),
     (Control.LIST, "04", "platform"),
