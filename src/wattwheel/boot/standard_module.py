@@ -13,6 +13,7 @@ from wattwheel.apex.messages import Control
 from wattwheel.apex.partition import CLOCK_PORT
 from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
 from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
+from wattwheel.boot.identification import name_plate
 from wattwheel.boot.settings import Settings
 from wattwheel.kernel.config import (
     KERNEL,
@@ -130,6 +131,7 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "platform": _platform_settings(settings),
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
+        "parameters": {"name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()}},
         "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes},
         "display": _display_settings(settings),
     }
