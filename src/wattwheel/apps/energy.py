@@ -18,6 +18,7 @@ from itertools import chain
 
 import msgspec
 
+from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, cleared, settled_items
 from wattwheel.apps.energy_history import History
@@ -42,12 +43,20 @@ PARAMETERS_PORT = "parameters"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
-    *(Function.FREEZE, Function.RELAY),
+    *(Function.FREEZE, Function.RELAY, Function.CONTACT),
 )
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
-FUNCTIONS: tuple[type[MeterFunction], ...] = (MeanPower, Demand, FeeControl, Recording, Freezing, LoadRecord)
+FUNCTIONS: tuple[type[MeterFunction], ...] = (
+    MeanPower,
+    Contacts,
+    Demand,
+    FeeControl,
+    Recording,
+    Freezing,
+    LoadRecord,
+)
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
 

@@ -28,7 +28,10 @@ def is_answered(row: dict[str, object]) -> bool:
 def answered_identifiers() -> frozenset[int]:
     """Identifiers that a three-phase meter in the built-in module answers: the APPs themselves are asked."""
     from wattwheel.apps.parameters import DEFAULTS
+    from wattwheel.boot.identification import name_plate
+    from wattwheel.boot.settings import Settings
     from wattwheel.model.energy_items import energy_items
+    from wattwheel.model.harmonics import is_harmonic
     from wattwheel.model.momentary_items import momentary_items
     from wattwheel.services import platform_management as platform
 
@@ -37,4 +40,5 @@ def answered_identifiers() -> frozenset[int]:
     totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
     energy = energy_items([[0] * len(REGISTERS)], totals)
     own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
-    return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS})
+    harmonics = {item.di for item in catalogue.items_2007() if is_harmonic(item.di)}
+    return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS, *name_plate(Settings()), *harmonics})

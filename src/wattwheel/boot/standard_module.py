@@ -40,7 +40,7 @@ PLATFORM_ITEMS = ("04000101", "04000102", "0400010C", "04000401", "04000402")
 ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-    Control.RELAY,
+    *(Control.RELAY, Control.CONTACT),
 )
 
 ROUTES: tuple[tuple[int, str, str], ...] = (
@@ -75,7 +75,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     ),
     "display": (Control.READ,),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT),
 }
 """What each partner may ask of others. Default: nothing."""
 
