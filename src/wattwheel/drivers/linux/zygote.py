@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -63,6 +64,7 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     _let_go_of_all_but(control.fileno(), log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the kernel decides
     sandbox.prepare()
+    _forget_threads()
     gc.collect()
     gc.freeze()
     loop = EpollLoop()
@@ -101,6 +103,20 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     loop.on_signal(signal.SIGCHLD, reap)
     loop.watch(control.fileno(), serve)
     loop.run(lambda: None)
+
+
+def _forget_threads() -> None:
+    """Let a fork do nothing for the locks of other threads, of which a body has none.
+
+    What `threading` does in each child of a fork, whether it uses threads or not, makes 0.45 MB its own.
+    """
+    after_fork = getattr(threading, "_after_fork", None)
+    if after_fork is not None:
+        after_fork.__code__ = _do_nothing.__code__
+
+
+def _do_nothing() -> None:
+    """Nothing."""
 
 
 def _load_own_code(entry: str) -> None:
