@@ -32,6 +32,8 @@ class Control(IntEnum):
     BROADCAST_TIME = 0x08
     READ = 0x11
     WRITE = 0x14  # data: operator code, 4 octets, then the item's; answered when it is durable
+    WRITE_ADDRESS = 0x15  # data as on the line; answered when it is durable, as the next one
+    CHANGE_RATE = 0x17  # of the serial line; data as on the line
     FREEZE = 0x16  # data as on the line; from a broadcast, a NOTICE
     CHANGE_PASSWORD = 0x18  # data as on the line
     CLEAR_DEMAND = 0x19  # data of this and the next three: operator code, then what follows it on the line

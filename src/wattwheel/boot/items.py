@@ -28,13 +28,14 @@ def is_answered(row: dict[str, object]) -> bool:
 def answered_identifiers() -> frozenset[int]:
     """Identifiers that a three-phase meter in the built-in module answers: the APPs themselves are asked."""
     from wattwheel.apps.parameters import DEFAULTS
+    from wattwheel.model.communication_parameters import ADDRESS, METER_NUMBER
     from wattwheel.model.energy_items import energy_items
     from wattwheel.model.momentary_items import momentary_items
-    from wattwheel.services import platform_management as platform
+    from wattwheel.services import clock_rules
 
     element = ElementReading(**{field.name: 0 for field in msgspec.structs.fields(ElementReading)})
     momentary = Momentary((element, element, element, element), frequency_millihertz=0, neutral_current_microampere=0)
     totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
     energy = energy_items([[0] * len(REGISTERS)], totals)
-    own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
+    own = (clock_rules.DATE_DI, clock_rules.TIME_DI, clock_rules.DATE_TIME_DI, ADDRESS, METER_NUMBER)
     return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS})

@@ -21,7 +21,7 @@ from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
 from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
-from wattwheel.sdk.writing import Check, Writes, Written
+from wattwheel.sdk.writing import Beside, Check, Writes, Written
 
 READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
@@ -240,11 +240,13 @@ class Meter:
         else:
             bus.reply(request, error=ERROR_OTHER)
 
-    def accept_writes(self, check: Check, written: Written) -> None:
+    def accept_writes(self, check: Check, written: Written, beside: Beside | None = None) -> Writes:
         """Let items be written from now on, as `sdk.writing` says. Needs a bus and a store."""
         assert self._bus is not None, "this APP was granted no bus"
         assert self._store is not None, "this APP was granted no store"
-        self._writes = Writes(self._bus, self._store, self.counters, check, written)
+        more = () if beside is None else (beside,)
+        self._writes = Writes(self._bus, self._store, self.counters, check, written, *more)
+        return self._writes
 
     def accept(self, function: Control, action: OnCommand) -> None:
         """Carry out commands of `function` from now on: `action` gets each, and answers it."""
