@@ -51,6 +51,7 @@ PARAMETERS_PORT, PANEL_PORT, CLEARS_PORT = "parameters", "panel", "clears"
 ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
 PERIOD, SLIP = 0x04000103, 0x04000104
+CONSTANTS = (0x04000409, 0x0400040A)
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
 """Owners, in the register table, of parameters that are not plain."""
@@ -162,16 +163,22 @@ class Settings(msgspec.Struct, frozen=True):
     Attributes:
         address: the meter's address and number, 12 digits, until others are written.
         line_rate: bits a second of the serial line, until another is set; 0: there is no line.
+        constants: pulses a kWh and a kvarh, which only the metering core may change; empty: not known.
         utc_offset_minutes: meter standard time minus UTC.
     """
 
     address: str = ""
     line_rate: int = 0
+    constants: tuple[int, ...] = ()
     utc_offset_minutes: int = 0
 
     def items(self) -> dict[int, bytes]:
         """The parameters that the settings say."""
         items = dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address)) if self.address else {}
+        items |= {
+            di: bytes.fromhex(f"{constant:06d}")[::-1]
+            for di, constant in zip(CONSTANTS, self.constants, strict=False)
+        }
         return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
 
 

@@ -44,21 +44,24 @@ ENERGY_COMMANDS = (
     Control.RELAY,
 )
 
+READS: tuple[tuple[str, str], ...] = (
+    ("00", "energy"),
+    ("02", "energy"),
+    *((prefix, "energy") for prefix in ENERGY_PREFIXES),
+    *((prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
+    (CLOCK_RECORDS, "platform"),
+    ("04", "parameters"),
+    *((di, "platform") for di in PLATFORM_ITEMS),
+)
+"""Who answers reads of which identifiers, and lists them."""
+
 ROUTES: tuple[tuple[int, str, str], ...] = (
-    (Control.READ, "00", "energy"),
-    (Control.READ, "02", "energy"),
-    (Control.READ, "04", "parameters"),
-    *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
-    (Control.WRITE, "04", "parameters"),
-    *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
+    *((Control.READ, prefix, owner) for prefix, owner in READS),
+    *((Control.LIST, prefix, owner) for prefix, owner in READS),
     (Control.READ, "0E0000", "metering"),
     (Control.READ, "0E300000", "platform"),
-    (Control.LIST, "00", "energy"),
-    (Control.LIST, "02", "energy"),
-    (Control.LIST, "04", "platform"),
-    *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
-    *((Control.READ, prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
-    (Control.READ, CLOCK_RECORDS, "platform"),
+    (Control.WRITE, "04", "parameters"),
+    *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.OUTPUT, "", "platform"),
@@ -70,6 +73,12 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.PRESS, "0E2000", "display"),
 )
 """(control, identifier prefix, owner); the longest prefix wins."""
+
+
+def listed_prefixes(reads: Iterable[tuple[str, str]]) -> list[str]:
+    """Of prefixes and owners: for each group DI3 one prefix of each owner, which lists all that it has there."""
+    return list({(prefix[:2], owner): prefix for prefix, owner in reads}.values())
+
 
 RIGHTS: dict[str, tuple[int, ...]] = {
     "communication": (
@@ -109,7 +118,11 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
     ]
     if settings.web.enabled:
         parts.append(("web", "apps.web.partition:start", ("socket:web",), 0))
-    own = {"bus": _bus_settings(partners), "store": {"quotas": STORE_QUOTAS}}
+    own = {
+        "bus": _bus_settings(partners),
+        "store": {"quotas": STORE_QUOTAS},
+        "web": {"listed": listed_prefixes(READS)},
+    }
     partitions = [
         PartitionConfig(
             name,
@@ -206,6 +219,7 @@ def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, 
     return {
         "address": settings.meter.address,
         "line_rate": settings.serial.baud if lines else 0,
+        "constants": (settings.meter.active_constant_imp_per_kwh, settings.meter.reactive_constant_imp_per_kvarh),
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
     }
 

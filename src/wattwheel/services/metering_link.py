@@ -129,6 +129,7 @@ class MeteringLink:
             self._answer(message, encode_calendar(self._calendar()))
         elif kind == Kind.METER_ADDRESS:
             self._answer(message, encode_address(self._meter_address()))
+            self._identify()  # it says now what it has been told
         elif kind & ANSWER and kind & ~ANSWER in KINDS:
             self._take_answer(message)
         else:
