@@ -176,8 +176,7 @@ class Settings(msgspec.Struct, frozen=True):
         """The parameters that the settings say."""
         items = dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address)) if self.address else {}
         items |= {
-            di: bytes.fromhex(f"{constant:06d}")[::-1]
-            for di, constant in zip(CONSTANTS, self.constants, strict=False)
+            di: bytes.fromhex(f"{constant:06d}")[::-1] for di, constant in zip(CONSTANTS, self.constants, strict=False)
         }
         return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
 
