@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import click
 from tools.licences import dependency_table
 
 from wattwheel.apex.services import FAMILIES
+from wattwheel.boot.items import answered_identifiers, reason_of, reasons
 from wattwheel.boot.settings_pages import settings_markdown
 from wattwheel.cli.main import COMMANDS, wattwheel
 from wattwheel.kernel import health
@@ -22,6 +24,7 @@ from wattwheel.kernel.config import HealthConfig
 from wattwheel.kernel.module_xml import module_schema
 from wattwheel.kernel.xml_schema import Element
 from wattwheel.model import errors
+from wattwheel.model.catalogue import ITEMS_2007
 
 PROJECT = Path(__file__).parents[1]
 DOCS = PROJECT / "docs"
@@ -171,6 +174,14 @@ def health_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def unanswered_items() -> str:
+    """One row a reason for refused items, with how many rows of the register table it covers in a new meter."""
+    covered = Counter(reason_of(item.di) for item in ITEMS_2007 if item.di not in answered_identifiers())
+    lines = ["| identifiers | rows | state | why |", "|---|---|---|---|"]
+    lines += [f"| `{own.prefix}...` | {covered[own]} | {own.state} | {own.why} |" for own in reasons()]
+    return "\n".join(lines) + "\n"
+
+
 _HEALTH_STATES = (health.PROCESS_EXECUTION, health.PARTITION_INIT)
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -182,6 +193,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "dependencies": dependency_table,
     "health tables": health_table,
     "module elements": module_elements,
+    "unanswered items": unanswered_items,
 }
 """What a page can have generated into it."""
 

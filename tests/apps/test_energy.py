@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattwheel.apps.energy import Energy
 from wattwheel.apps.energy_books import Books, Ledger, books_of
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR
 from wattwheel.model.errors import Refused
@@ -146,3 +147,26 @@ def test_a_silent_core_leaves_energy_and_no_momentary_values(world):
     assert world.ask(0x02010100).error == 2
     assert world.read("import_active_energy") == world.metered_microjoule() // CENTI
     assert world.read("import_active_energy") < world.true_microjoule() // CENTI
+
+
+# -- turns of a minute
+
+
+@pytest.mark.parametrize(
+    ("minutes", "turns"),
+    [
+        ([10, 10, 11, 12], [10, 11, 12]),
+        ([10, 11, 10, 11, 12], [10, 11, 12]),  # set back by seconds over the end of a minute: once is enough
+        ([10, 20], [10, 20]),  # set forward
+        ([10, 5, 5, 6, 7], [10, 6, 7]),  # set back: nothing has been passed, then the time is lived through again
+        ([10, 9, 8, 9], [10, 9]),
+    ],
+)
+def test_a_minute_ends_when_the_clock_has_passed_its_end(minutes, turns):
+    energy = Energy(FakeMeter(), Ledger())
+    assert [minute for minute in minutes if energy._is_turn(minute)] == turns
+
+
+class FakeMeter:
+    def has_port(self, port):
+        return False

@@ -6,7 +6,7 @@ from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Message
 from wattwheel.apex.partition import StartContext
 
-GOOD_DI, POISON_DI = 0x03300001, 0x03300002
+GOOD_DI, POISON_DI = 0x0FFE0001, 0x0FFE0002
 
 
 def start(context: StartContext) -> None:

@@ -153,7 +153,7 @@ def test_the_how_to(tmp_path, monkeypatch):
     with LivingMeter(INPUT + settings, state=tmp_path) as meter:
         assert "peak-guard" in meter.pids()
         with closing(HeadEnd(meter.door("dlt645"))) as head_end:
-            assert head_end.read_when_back(0x03300000, lambda count: count >= 2) >= 2
+            assert head_end.read_when_back(0x03300E00, lambda count: count >= 2) >= 2
         assert meter.stop() == 0, meter.output
 
 
@@ -168,7 +168,7 @@ def test_a_stranger_has_no_more_rights_than_granted(tmp_path, monkeypatch):
     ):
         head_end.read_when_back(0x02010100)
         with pytest.raises(SilentError, match="D1"):  # nobody owns the item, whoever would answer it
-            head_end.read(0x03300000)
+            head_end.read(0x03300E00)
 
 
 # -- the command ----------------------------------------------------------------------------------------------

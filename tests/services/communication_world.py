@@ -51,11 +51,15 @@ class Line:
 
     def __init__(self, clock, name="line"):
         self.name, self.dropped = name, 0
-        self.sent = []
+        self.sent, self.settings = [], []
         self._is_hung_up = self.is_given_back = False
         self._clock = clock
         self._arrived = []
         self._action = None
+
+    def configure(self, settings):
+        """As a serial line."""
+        self.settings.append(settings)
 
     def read(self):
         octets = self._arrived.pop(0) if self._arrived else b""
@@ -175,10 +179,12 @@ class Cell:
     def __init__(self, clock):
         self._clock = clock
         self._sample, self._version = None, 0
+        self._arrival = lambda: None
 
     def write(self, message):
         self._sample = Sample(message, self._clock.now)
         self._version += 1
+        self._arrival()
 
     def version(self):
         return self._version
@@ -187,16 +193,16 @@ class Cell:
         return self._sample
 
     def on_arrival(self, action):
-        pass
+        self._arrival = action
 
 
 class World:
     """The partition with one door, one serial line, and whatever settings a test gives."""
 
-    def __init__(self, **settings):
+    def __init__(self, parameters=False, **settings):
         self.clock = Clock()
         self.to_bus, self.from_bus = Queue(), Queue()
-        self.snapshot = Cell(self.clock)
+        self.snapshot, self.parameters = Cell(self.clock), Cell(self.clock)
         self.door, self.serial = Door(), Line(self.clock, "serial")
         self.devices = {"door": self.door, "serial": self.serial}
         settings = {"address": ADDRESS, "listeners": ["door"], "lines": ["serial"], "asks_under_way": 2048} | settings
@@ -205,6 +211,8 @@ class World:
             QueuingPortSpec(FROM_BUS, "DESTINATION", ("y",), 4096, 1024),
         ]
         sampling = [SamplingPortSpec("snapshot", "DESTINATION", "z", 1 << 16, SECOND)]
+        if parameters:
+            sampling.append(SamplingPortSpec("parameters", "DESTINATION", "p", 1 << 16, SECOND))
         spec = BodySpec("communication", "x", msgspec.json.encode(settings), tuple(queuing), tuple(sampling))
         self.context = StartContext(spec, self.clock, self)
         communication.start(self.context)
@@ -222,7 +230,7 @@ class World:
         return self.from_bus
 
     def sampling_destination(self, port):
-        return self.snapshot
+        return self.parameters if port == "parameters" else self.snapshot
 
     def device(self, name):
         return self.devices[name]
@@ -255,6 +263,11 @@ class World:
     def publish(self, table):
         self.snapshot.write(msgspec.msgpack.encode(table))
 
+    def tell_parameters(self, values):
+        """The APP `parameters` publishes."""
+        self.parameters.write(msgspec.msgpack.encode(values))
+        self.turn()
+
     def ask(self, octets, line=None):
         """One segment arrives; reads are answered from ITEMS, changes refused; the meter's octets."""
         self.hear(octets, line)
@@ -265,7 +278,7 @@ class World:
             if request.control in (Control.AUTHORIZE, Control.CHANGE_PASSWORD):
                 self.reply(request, error=4)
                 continue
-            if request.control in (Control.FREEZE, Control.OUTPUT):
+            if request.control in (Control.FREEZE, Control.OUTPUT, Control.CHANGE_RATE):
                 self.reply(request, error=1)
                 continue
             assert request.control == Control.READ

@@ -33,7 +33,7 @@ from tests.services.communication_world import (
 from wattwheel.apex.messages import Control, Kind
 from wattwheel.protocols.dlt645.frame import Frame, decode, encode
 from wattwheel.protocols.dlt645.legality import Why
-from wattwheel.services import communication, communication_channel, writing
+from wattwheel.services import changing, communication, communication_channel, writing
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_7_or_silence_where_the_option_says_so():
 def test_8_what_is_not_there_or_not_allowed_is_refused_and_changes_nothing(world, control):
     assert answer(world.ask(request(control, FULL[control]))) == (control | 0xC0, REFUSAL[control])
     assert world.asked() == []
-    assert world.count("not_here" if control in (0x03, 0x17) else "changes_refused") == 1
+    assert world.count("not_here" if control == 0x03 else "changes_refused") == 1
 
 
 @pytest.mark.parametrize("control", [0x19, 0x1A, 0x1B, 0x1C])
@@ -280,8 +280,117 @@ def test_a_time_for_this_meter_alone_only_where_the_option_says_so(world):
     assert world.ask(request(0x08, FULL[0x08])) == b""
     obeying = World(options={"accept_single_address_time_sync": True})
     obeying.hear(request(0x08, FULL[0x08]))
-    assert [told.control for told in obeying.asked()] == [Control.BROADCAST_TIME]
-    assert obeying.tcp.take() == b""
+    (asked,) = obeying.asked()
+    assert (asked.kind, asked.control, asked.data) == (Kind.REQUEST, Control.BROADCAST_TIME, FULL[0x08])
+    obeying.reply(asked)
+    assert answer(obeying.tcp.take()) == (0x88, b"")
+    obeying.hear(request(0x08, FULL[0x08]))
+    obeying.reply(obeying.asked()[0], error=1)
+    assert answer(obeying.tcp.take()) == (0xC8, b"\x01")
+    assert obeying.ask(request(0x08, bytes(5))) == b""
+
+
+NEW = "202611200077"
+
+
+def test_the_address_is_written_with_the_programming_key_and_answered_from_the_new_one(world):
+    octets = bytes.fromhex(NEW)[::-1]
+    world.hear(request(0x15, octets, ANY))
+    (asked,) = world.asked()
+    assert (asked.control, asked.data) == (Control.AUTHORIZE, b"\x15" + bytes(8))
+    world.reply(asked)
+    (asked,) = world.asked()
+    assert (asked.kind, asked.control, asked.data) == (Kind.REQUEST, Control.WRITE_ADDRESS, octets)
+    assert world.tcp.take() == b""
+    world.reply(asked)
+    reply = decode(world.tcp.take())
+    assert (reply.address, reply.control, reply.data) == (NEW, 0x95, b"")
+    assert world.ask(read(VOLTAGE)) == b""
+    assert decode(world.ask(read(VOLTAGE, NEW))).address == NEW
+    assert decode(world.ask(request(0x13, b"", ANY))).data == octets
+
+
+@pytest.mark.parametrize("refusing", [Control.AUTHORIZE, Control.WRITE_ADDRESS])
+def test_an_address_that_is_not_written_is_silence(world, refusing):
+    world.hear(request(0x15, bytes(6), ANY))
+    (asked,) = world.asked()
+    while asked.control != refusing:
+        world.reply(asked)
+        (asked,) = world.asked()
+    world.reply(asked, error=4)
+    assert world.tcp.take() == b""
+    assert answer(world.ask(read(VOLTAGE))) == VOLTAGE_ANSWER
+
+
+def test_who_is_told_another_address_waits_for_it_and_answers_to_it():
+    world = World(parameters=True)
+    world.hear(read(VOLTAGE, NEW))
+    assert world.asked() == []
+    world.tell_parameters({0x04000401: bytes.fromhex(NEW)[::-1]})
+    assert decode(world.ask(b"")).address == NEW
+    silent = World(parameters=True)
+    silent.hear(read(VOLTAGE))
+    silent.pass_ms(2001)
+    assert answer(silent.ask(b"")) == VOLTAGE_ANSWER
+
+
+# -- rates
+
+
+def test_a_rate_is_answered_at_the_old_one_then_switched(world):
+    world.hear(request(0x17, b"\x10"), world.serial)
+    (asked,) = world.asked()
+    assert (asked.control, asked.data) == (Control.CHANGE_RATE, b"\x10")
+    world.reply(asked)
+    world.pass_ms(21)
+    assert answer(world.serial.take()) == (0x97, b"\x10")
+    assert world.serial.settings == []
+    world.pass_ms(60)  # 17 octets at 2400 bit/s are on the line for 78 ms
+    assert world.serial.settings == []
+    world.pass_ms(30)
+    assert [line.baud for line in world.serial.settings] == [4800]
+    assert world.serial.settings[0].parity == "E"
+
+
+@pytest.mark.parametrize(("word", "line"), [(0x00, "serial"), (0x18, "serial"), (0x80, "serial"), (0x10, "tcp")])
+def test_what_is_no_rate_or_has_none_is_refused(world, word, line):
+    answered = world.ask(request(0x17, bytes((word,))), getattr(world, line))
+    world.pass_ms(30)
+    assert answer(answered or getattr(world, line).take()) == (0xD7, b"\x08")
+    assert world.serial.settings == []
+
+
+def test_a_rate_that_nobody_keeps_is_refused(world):
+    world.hear(request(0x17, b"\x10"), world.serial)
+    world.reply(world.asked()[0], error=1)
+    world.pass_ms(200)
+    assert answer(world.serial.take()) == (0xD7, b"\x08")
+    assert world.serial.settings == []
+
+
+def test_a_rate_for_the_session_is_asked_of_nobody_and_ends_with_the_next_start():
+    world = World(rate_change="session")
+    assert [line.baud for line in world.serial.settings] == [2400]
+    world.hear(request(0x17, b"\x20"), world.serial)
+    assert world.asked() == []
+    world.pass_ms(200)
+    assert answer(world.serial.take()) == (0x97, b"\x20")
+    assert world.serial.settings[-1].baud == 9600
+
+
+def test_a_written_rate_word_is_followed_when_the_questions_before_are_answered():
+    world = World(parameters=True)
+    world.tell_parameters({0x04000703: b"\x08"})  # what it is
+    world.pass_ms(100)
+    assert world.serial.settings == []
+    world.hear(read(VOLTAGE), world.serial)
+    (asked,) = world.asked()
+    world.tell_parameters({0x04000703: b"\x40"})
+    world.pass_ms(100)
+    assert world.serial.settings == []
+    world.reply(asked, ITEMS[VOLTAGE])
+    world.pass_ms(200)
+    assert [line.baud for line in world.serial.settings] == [19_200]
 
 
 def test_writing_the_address_is_silent(world):
@@ -485,7 +594,7 @@ def test_the_reply_always_carries_the_full_address(world):
 def test_every_counter_is_in_the_manual():
     manual = (Path(__file__).parents[2] / "docs" / "reference" / "dlt645-service.md").read_text()
     told = set(re.findall(r"`([a-z0-9_]+)`", manual.partition("## Counters")[2]))
-    source = "".join(Path(module.__file__).read_text() for module in (communication, writing))
+    source = "".join(Path(module.__file__).read_text() for module in (communication, writing, changing))
     counted = set(re.findall(r'_counters\.add\("([a-z_]+)"', source))
     counted |= {f"silent_{why}" for why in Why} | {f"rejected_{why}" for why in communication_channel.REJECTIONS}
     assert len(counted) > 15

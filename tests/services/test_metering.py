@@ -48,7 +48,7 @@ class Service:
         self.clock, self.end = clock, end
         self.readings: list[Readings] = []
         self.is_dead = False
-        self.link = MeteringLink(clock, end.write, self.readings.append, "202611200001")
+        self.link = MeteringLink(clock, end.write, self.readings.append, lambda: "202611200001")
         end.on_arrival(self.drain)
         self.look()
 

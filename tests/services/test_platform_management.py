@@ -12,22 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattwheel.apex.messages import Control
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.errors import NotAnswered
 from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Station
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.items import decode
-from wattwheel.services.platform_management import (
+from wattwheel.services.clock_rules import (
     DATE_DI,
     DATE_TIME_DI,
-    OFFSET_S_MAX,
     SYNC_DIFFERENCE_MAX,
     TIME_DI,
     Verdict,
     broadcast_time,
     broadcast_verdict,
-    saved_offset,
+    settlement_instants,
     written_time,
 )
+from wattwheel.services.platform_management import OFFSET_S_MAX, saved_offset
+from wattwheel.services.signal_output import SIGNAL_DI
 from wattwheel.testing.world import World, simulated_settings
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["broadcast_time_2007"]
@@ -36,7 +39,9 @@ VERDICTS = {
     "reject: more than 5 min": Verdict.TOO_FAR,
     "reject: already corrected today": Verdict.DONE_TODAY,
     "reject: within 5 min of midnight": Verdict.NEAR_MIDNIGHT,
+    "reject: within 5 min of settlement": Verdict.NEAR_SETTLEMENT,
 }
+PASSWORD = "440044"
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -51,18 +56,34 @@ def octets_of(time: datetime) -> bytes:
     return bytes.fromhex(f"{time:%S%M%H%d%m%y}")
 
 
-DECIDABLE = [vector for vector in VECTORS if vector["expect"] in VERDICTS]
-
-
-def test_only_settlement_instants_are_not_there_yet():
-    assert [v["expect"] for v in VECTORS if v not in DECIDABLE] == ["reject: within 5 min of settlement"]
-
-
-@pytest.mark.parametrize("vector", DECIDABLE, ids=lambda vector: f"{vector['meter']} {vector['expect']}")
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['meter']} {vector['expect']}")
 def test_vectors(vector):
     meter = at(vector["meter"])
     obeyed = vector["last_corrected"] == meter.date().isoformat()
-    assert broadcast_verdict(at(vector["frame"]), meter, int(obeyed), 1) is VERDICTS[vector["expect"]]
+    instants = frozenset({tuple(vector["settlement_DDhh"])})
+    assert broadcast_verdict(at(vector["frame"]), meter, int(obeyed), 1, instants) is VERDICTS[vector["expect"]]
+
+
+@pytest.mark.parametrize(
+    ("own", "received", "verdict"),
+    [
+        ("2026-11-15 05:54:59", "2026-11-15 05:54:00", Verdict.ACCEPTED),
+        ("2026-11-15 05:55:00", "2026-11-15 05:54:00", Verdict.NEAR_SETTLEMENT),
+        ("2026-11-15 05:54:00", "2026-11-15 05:55:00", Verdict.NEAR_SETTLEMENT),
+        ("2026-11-15 06:05:59", "2026-11-15 06:07:00", Verdict.NEAR_SETTLEMENT),
+        ("2026-11-15 06:06:00", "2026-11-15 06:07:00", Verdict.ACCEPTED),
+        ("2026-11-14 06:00:00", "2026-11-14 06:01:00", Verdict.ACCEPTED),  # another day
+        ("2026-11-15 07:00:00", "2026-11-15 07:01:00", Verdict.ACCEPTED),  # another hour
+    ],
+)
+def test_the_time_is_left_alone_around_settlement_instants(own, received, verdict):
+    instants = settlement_instants({0x04000B01: b"\x00\x01", 0x04000B02: b"\x06\x15", 0x04000B03: b"\x99\x99"})
+    assert instants == {(1, 0), (15, 6)}
+    assert broadcast_verdict(at(received), at(own), 0, 1, instants) is verdict
+
+
+def test_without_parameters_there_are_no_instants():
+    assert settlement_instants({}) == frozenset()
 
 
 @given(st.datetimes(*CENTURY))
@@ -235,16 +256,16 @@ def test_date_and_time_in_either_order_make_the_whole(own, wanted):
     assert written_time(DATE_DI, date, written_time(TIME_DI, time, own)) == wanted
 
 
-def writable() -> World:
+def writable(**dlt645) -> World:
     settings = simulated_settings()
-    own = msgspec.structs.replace(settings.dlt645, password_level_4="440044")
+    own = msgspec.structs.replace(settings.dlt645, password_level_2="220022", password_level_4=PASSWORD, **dlt645)
     world = World(6, settings=msgspec.structs.replace(settings, dlt645=own), calendar=NOON)
     world.await_ready()
     return world
 
 
 def set_clock(world: World, di: int, digits: str):
-    return world.write(di, bytes.fromhex(digits)[::-1], 4, "440044")
+    return world.write(di, bytes.fromhex(digits)[::-1], 4, PASSWORD)
 
 
 def test_a_written_clock_outlives_kills_and_a_cut_of_the_supply():
@@ -262,7 +283,6 @@ def test_a_written_clock_outlives_kills_and_a_cut_of_the_supply():
     assert time[:0:-1].hex() in ("1515", "1516")
     assert set_clock(world, DATE_DI, "26022900") == (0xD4, b"\x01")
     assert set_clock(world, DATE_DI, "99010100") == (0xD4, b"\x01")  # further from the host's than a clock may be
-    assert set_clock(world, 0x04000401, "202611200002") == (0xD4, b"\x02")
     assert world.ask(DATE_DI).check() == date
     assert world.meter.crashes == []
 
@@ -290,3 +310,131 @@ def test_the_name_plate(world):
     assert world.ask(0x04000401).check() == bytes.fromhex(address)[::-1]
     assert world.ask(0x04000402).check() == bytes.fromhex(address)[::-1]
     assert world.ask(0x04000403).error == 2
+
+
+# -- settlement days, the memory of one broadcast a day, records, the signal of the terminal
+
+CLOCK_SETS = 0x03300400
+
+
+def test_a_broadcast_is_refused_near_a_settlement_instant_that_was_written():
+    world = writable()
+    local = world.clock.calendar()
+    instant = f"{local:%d}{(local + timedelta(minutes=30)).hour:02d}"
+    assert set_clock(world, 0x04000B02, instant) == (0x94, b"")
+    near = local.replace(hour=int(instant[2:]), minute=3, second=0)
+    assert set_clock(world, TIME_DI, f"{near:%H%M%S}") == (0x94, b"")
+    broadcast(world, octets_of(near + timedelta(minutes=1)))
+    world.advance(1)
+    assert world.counters()["platform"]["time_near_settlement"] == 1
+    assert "time_accepted" not in world.counters()["platform"]
+
+
+def test_a_day_that_was_set_may_have_its_own_broadcast():
+    world = writable()
+    for number, date in enumerate(("26112005", "26112106", "26112005"), 1):
+        assert set_clock(world, DATE_TIME_DI, f"{date}150000") == (0x94, b"")
+        for _ in range(2):
+            broadcast(world, bytes.fromhex(f"000215{date[4:6]}1126"))
+            world.advance(1)
+        assert world.counters()["platform"]["time_accepted"] == number
+        assert world.counters()["platform"]["time_done_today"] == number
+
+
+def test_a_time_of_the_same_day_gives_no_second_broadcast():
+    world = writable()
+    assert set_clock(world, DATE_TIME_DI, "26112005150000") == (0x94, b"")
+    broadcast(world, bytes.fromhex("000215201126"))
+    assert set_clock(world, TIME_DI, "160000") == (0x94, b"")
+    broadcast(world, bytes.fromhex("000216201126"))
+    world.advance(1)
+    assert world.counters()["platform"]["time_done_today"] == 1
+
+
+def test_setting_the_clock_is_recorded_and_a_broadcast_is_not():
+    world = writable()
+    assert world.read(CLOCK_SETS) == 0
+    assert world.ask(CLOCK_SETS + 1).error == 2
+    before = world.clock.calendar()
+    broadcast(world, octets_of(before + timedelta(seconds=90)))
+    world.advance(1)
+    assert world.read(CLOCK_SETS) == 0
+    octets = bytes.fromhex("27010105")[::-1]
+    assert world.write(DATE_DI, octets, 4, PASSWORD, 0x12345678) == (0x94, b"")
+    record = world.ask(CLOCK_SETS + 1).check()
+    assert len(record) == item_2007(CLOCK_SETS + 1).octets == 16
+    assert record[:4] == bytes.fromhex("78563412")
+    was, is_now = (broadcast_time(half) for half in (record[4:10], record[10:]))
+    assert timedelta(0) <= was - (before + timedelta(seconds=90)) < timedelta(seconds=4)
+    assert is_now == was.replace(year=2027, month=1, day=1)
+    for name in ("platform", "kernel"):
+        world.kill(name)
+        world.advance(2)
+        assert world.read(CLOCK_SETS) == 1
+        assert world.ask(CLOCK_SETS + 1).check() == record
+    assert set_clock(world, TIME_DI, "100000") == (0x94, b"")
+    assert world.ask(CLOCK_SETS + 2).check() == record
+
+
+def test_what_does_not_set_the_clock_is_not_recorded():
+    world = writable()
+    assert set_clock(world, DATE_DI, "26022900") == (0xD4, b"\x01")
+    assert world.read(CLOCK_SETS) == 0
+
+
+def test_clock_and_record_come_together_whatever_dies():
+    for operations in range(12):
+        world = writable()
+        world.cut_power_at_write(operations)
+        with contextlib.suppress(NotAnswered):
+            set_clock(world, DATE_DI, "27010100")
+        world.advance(30)
+        is_set = world.ask(DATE_DI).check()[-1] == 0x27
+        assert world.read(CLOCK_SETS) == int(is_set)
+
+
+def test_a_meter_clear_empties_its_records_and_not_the_clock():
+    world = writable()
+    assert set_clock(world, DATE_DI, "27010100") == (0x94, b"")
+    world.advance(2)
+    assert world.request(0x1A, b"\x02" + bytes.fromhex("220022")[::-1] + bytes(4)) == (0x9A, b"")
+    world.advance(1)
+    assert world.read(CLOCK_SETS) == 0
+    assert world.ask(CLOCK_SETS + 1).error == 2
+    assert world.ask(DATE_DI).check()[-1] == 0x27
+    assert set_clock(world, TIME_DI, "100000") == (0x94, b"")
+    world.kill("platform")
+    world.advance(2)
+    assert world.read(CLOCK_SETS) == 1
+
+
+def test_a_time_for_this_meter_alone_is_answered():
+    world = writable(accept_single_address_time_sync=True)
+    time = world.clock.calendar() + timedelta(seconds=60)
+    assert world.request(0x08, octets_of(time)) == (0x88, b"")
+    assert world.request(0x08, octets_of(time)) == (0xC8, b"\x01")
+    assert world.request(0x08, bytes(5)) is None
+
+
+@pytest.mark.parametrize("signal", [0, 1, 2])
+def test_the_signal_of_the_terminal_is_selected(world, signal):
+    assert world.request(0x1D, bytes((signal,))) == (0x9D, bytes((signal,)))
+    assert selected(world) == signal
+    assert world.request(0x1D, b"\x03") == (0xDD, b"\x01")
+    assert selected(world) == signal
+    world.kill("kernel")
+    world.advance(3)
+    assert selected(world) == 0
+
+
+def test_a_broadcast_selects_silently(world):
+    world.channel().write(Station(ADDRESS_BROADCAST).encode(0x1D, b"\x02"))
+    world.advance(0.5)
+    assert selected(world) == 2
+
+
+def selected(world: World) -> int:
+    told = []
+    world.meter.ask(Control.READ, SIGNAL_DI, b"", lambda reply: told.append(reply.data))
+    world.advance(0.5)
+    return told[0][0]

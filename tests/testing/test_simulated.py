@@ -25,30 +25,30 @@ def counting_app() -> App:
         if readings.momentary and readings.momentary.elements[0].active_power_milliwatt > 7_000_000:
             meter.memory += 1
             meter.save({"peaks": b"%d" % meter.memory}, promised=True)
-        meter.show({0x03300000: meter.memory})
+        meter.show({0x03300E00: meter.memory})
 
     return app
 
 
 def test_an_app_in_a_simulated_meter():
     app = counting_app()
-    with simulated_meter(app, owns=[("0330", app)]) as meter:
+    with simulated_meter(app, owns=[("03300E", app)]) as meter:
         meter.active_power_w = 6000
         meter.advance(5)
-        assert meter.ask(0x03300000).data == bytes(3)
+        assert meter.ask(0x03300E00).data == bytes(3)
         meter.active_power_w = 8000
         assert meter.active_power_w == pytest.approx(8000, abs=0.01)
         meter.advance(10)
-        peaks = int(meter.ask(0x03300000).data[::-1].hex())
+        peaks = int(meter.ask(0x03300E00).data[::-1].hex())
         assert 9 <= peaks <= 11
         meter.active_power_w = 0
         meter.advance(1.5)
         meter.kill("peak-guard")
         meter.advance(1.5)
-        assert int(meter.ask(0x03300000).data[::-1].hex()) in (peaks, peaks + 1)
+        assert int(meter.ask(0x03300E00).data[::-1].hex()) in (peaks, peaks + 1)
         assert meter.restarts()["peak-guard"] == 1
         with pytest.raises(Refused):
-            meter.read(0x03300001)
+            meter.read(0x03300E01)
 
 
 def test_energy_of_a_minute():
@@ -61,11 +61,11 @@ def test_energy_of_a_minute():
 
 def test_two_meters_share_nothing():
     app = counting_app()
-    with simulated_meter(app, owns=[("0330", app)]) as one, simulated_meter(app, owns=[("0330", app)]) as other:
+    with simulated_meter(app, owns=[("03300E", app)]) as one, simulated_meter(app, owns=[("0330", app)]) as other:
         one.active_power_w = 8000
         one.advance(5)
         other.advance(5)
-        assert one.ask(0x03300000).data != other.ask(0x03300000).data == bytes(3)
+        assert one.ask(0x03300E00).data != other.ask(0x03300E00).data == bytes(3)
 
 
 def test_an_app_that_crashes_fails_the_test():

@@ -32,6 +32,8 @@ class Control(IntEnum):
     BROADCAST_TIME = 0x08
     READ = 0x11
     WRITE = 0x14  # data: operator code, 4 octets, then the item's; answered when it is durable
+    WRITE_ADDRESS = 0x15  # data as on the line; answered when it is durable, as the next one
+    CHANGE_RATE = 0x17  # of the serial line; data as on the line
     FREEZE = 0x16  # data as on the line; from a broadcast, a NOTICE
     CHANGE_PASSWORD = 0x18  # data as on the line
     CLEAR_DEMAND = 0x19  # data of this and the next three: operator code, then what follows it on the line
@@ -42,7 +44,8 @@ class Control(IntEnum):
     PRESS = 0x40  # a button of the meter; data: its name
     AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
     CONTACT = 0x43  # a contact of the case; data: its name, a space, "open" or "closed"
-    LIST = 0x41  # identifiers the owner answers now; data of the reply: 4 octets each, low octet first
+    LIST = 0x41  # identifiers of DI3's group that the owner of DI answers now; data: the first that is wanted, if any
+    # data of the reply: 4 octets each, low octet first
 
 
 WITH_OPERATOR = frozenset({Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS, Control.RELAY})

@@ -29,6 +29,7 @@ from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.model.energy_items import energy_items, register_view
+from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.event_ring import count_octets, time_octets
 from wattwheel.model.momentary_items import momentary_items
 from wattwheel.model.records import ELEMENTS, REGISTERS, EnergyTotals, Quality, Readings
@@ -39,12 +40,14 @@ app = App("energy", version="0.1.0")
 start = app.start
 
 BOOKS_KEY = "books"
-PARAMETERS_PORT = "parameters"
+PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
     *(Function.FREEZE, Function.RELAY, Function.CONTACT),
 )
+STEP_BACK_MINUTES = 1
+"""A clock that is set back so far has not left its time; what is further back it lives through once more."""
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
@@ -74,11 +77,13 @@ class Energy:
         self.functions = [make() for make in FUNCTIONS]
         self._meter = meter
         self._minute_before: RegisterImage | None = None
+        self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
+        self._publish = meter.publish(CLEARS_PORT) if meter.has_port(CLEARS_PORT) else None
 
     # -- pushes
 
@@ -92,7 +97,7 @@ class Energy:
         image = ledger.image
         assert image is not None
         before = self._minute_before
-        is_first, is_turn = self._turn is None, before is None or before.minute != image.minute
+        is_first, is_turn = self._turn is None, self._is_turn(image.minute) or before is None
         turn = self._turn = self._turn_of(readings, is_first)
         for function in self.functions:
             if is_turn:
@@ -104,6 +109,17 @@ class Energy:
         self._show(readings)
         if is_urgent or is_turn:
             self.keep(at_once=is_urgent)
+
+    def _is_turn(self, minute: int) -> bool:
+        """Whether the clock has passed the end of a minute: being set back passes none, and a step back over one end,
+        or two, does not bring it again."""
+        last = self._last_minute
+        if last is None or minute > last:
+            self._last_minute = minute
+            return True
+        if minute < last - STEP_BACK_MINUTES:
+            self._last_minute = minute
+        return False
 
     def _turn_of(self, readings: Readings, is_first: bool) -> Turn:
         ledger = self.ledger
@@ -173,6 +189,12 @@ class Energy:
 
     # -- commands
 
+    def tell_clears(self) -> None:
+        """Publish the clears that are on the medium, for whoever keeps event records in another partition."""
+        if self._publish is not None and self.ledger.books is not None:
+            events = next((each.event_clears for each in self.functions if each.event_clears), ())
+            self._publish(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
+
     def obey(self, function: Function, command: Command) -> None:
         """Carry out a command, now or when those before it are done."""
         if not self._is_saving:
@@ -214,6 +236,7 @@ class Energy:
                 part.apply()
             assert self._turn is not None
             self._show(self._turn.readings)
+            self.tell_clears()
             command.done(parts[0].data)
         else:
             self._unsaved = {**before, **self._unsaved}
@@ -257,6 +280,7 @@ def begin(meter: Meter) -> None:
     own = meter.memory = Energy(meter, ledger)
     for function in own.functions:
         function.begin(meter.saved)
+    own.tell_clears()
     for obeyed in OBEYED:
         meter.accept(obeyed, partial(_obey, obeyed))
     meter.look_up(own.look, own.listed)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from wattwheel.model.energy_items import Words
+from wattwheel.model.event_clears import EventClears
 from wattwheel.model.records import Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import Entry
@@ -82,6 +83,8 @@ class MeterFunction:
     needs_saving_now = False
     obeys: frozenset[Function] = frozenset()
     """Commands that this function carries out; each belongs to one of them."""
+    event_clears: EventClears = ()
+    """Of the function that carries out event clears: the last of them, for those who follow in other partitions."""
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up what was saved, all functions' keys together. Octets that are not its own format it forgets."""

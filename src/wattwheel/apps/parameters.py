@@ -1,22 +1,36 @@
-"""Parameters: the APP that owns the plain parameter items 04xxxxxx, keeps what is written, and tells the other APPs.
+"""Parameters: the APP that owns the plain parameter items 04xxxxxx, keeps what is written, and tells all the others.
 
 An item that was never written has the default of this table, or is answered with "no requested data". Whoever needs
 parameters reads the sampling port `parameters`: a MessagePack map from identifier to octets as on the wire, whole, and
 new after each write. A sampling port always holds the newest message, so neither side's restart loses a change.
 
-Not here: the clock and the name plate (platform), passwords (security), rates (communication), and what the metering
-core alone may change.
+Each write is recorded in the transaction that makes it durable (`apps.programming_records`). The address (15H) and the
+rate of the line (17H) are parameters too, which two more commands may set.
+
+Not here: the clock (platform), passwords (security), and what the metering core alone may change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.apps.programming_records import State, Wrote, following, key_released, recorded, saved_state
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.communication_parameters import (
+    ADDRESS,
+    LINE_RATE,
+    METER_NUMBER,
+    RATES,
+    WORDS,
+    address_octets,
+    address_of,
+)
 from wattwheel.model.errors import UnknownItem
+from wattwheel.model.event_clears import Clears
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, TARIFFS_MAX, ZONES_MAX
 from wattwheel.model.tariff_parameters import (
@@ -27,18 +41,17 @@ from wattwheel.model.tariff_parameters import (
     TARIFF_COUNT,
     ZONE_COUNT,
 )
-from wattwheel.sdk import App, Meter
-from wattwheel.sdk.writing import number_of, written_items
+from wattwheel.sdk import App, Command, Function, Meter, SaveResult
+from wattwheel.sdk.writing import item_key, number_of, written_items
 
 app = App("parameters", version="0.1.0")
 start = app.start
 
-PARAMETERS_PORT = "parameters"
+PARAMETERS_PORT, PANEL_PORT, CLEARS_PORT = "parameters", "panel", "clears"
 ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
 PERIOD, SLIP = 0x04000103, 0x04000104
 HARMONIC_ORDERS = 0x04000206
-ADDRESS, METER_NUMBER = 0x04000401, 0x04000402
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
 """Owners, in the register table, of parameters that are not plain."""
@@ -90,16 +103,9 @@ DEFAULTS = {
 """Digits as the picture prints them, the highest first."""
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """Settings of the partition. `name_plate`: octets as on the wire, in hex digits, by identifier."""
-
-    name_plate: dict[int, str] = {}
-
-
-def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
+def default_items() -> dict[int, bytes]:
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    plate = {di: bytes.fromhex(digits) for di, digits in settings.name_plate.items()}
-    return {di: bytes.fromhex(digits)[::-1] for di, digits in DEFAULTS.items()} | plate
+    return {di: bytes.fromhex(digits)[::-1] for di, digits in DEFAULTS.items()}
 
 
 def is_plain(di: int) -> bool:
@@ -108,7 +114,7 @@ def is_plain(di: int) -> bool:
         item = item_2007(di)
     except UnknownItem:
         return False
-    return di >> 24 == 0x04 and item.owner not in OTHERS and di not in (ADDRESS, METER_NUMBER)
+    return di >> 24 == 0x04 and (item.owner not in OTHERS or di == LINE_RATE)
 
 
 def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
@@ -122,6 +128,10 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
         beside = {**values, di: octets}
         period, slip = (int(beside[each].hex()) for each in (PERIOD, SLIP))
         return ERROR_OTHER if period % slip else 0
+    if di == ADDRESS:
+        return 0 if address_of(octets) else ERROR_OTHER
+    if di == LINE_RATE:  # a meter without a line has no such item
+        return ERROR_NO_DATA if di not in values else 0 if octets[0] in RATES else ERROR_OTHER
     if di in SETTLEMENT_DAYS:
         return 0 if _is_settlement(octets[::-1].hex()) else ERROR_OTHER
     return 0 if di >> 16 not in _TABLES or _is_table(di, octets) else ERROR_OTHER
@@ -148,19 +158,121 @@ def _is_table(di: int, octets: bytes) -> bool:
     return all(1 <= month <= 12 and 1 <= day <= 31 and 1 <= table <= DAY_TABLES_MAX for month, day, table in entries)
 
 
+class Settings(msgspec.Struct, frozen=True):
+    """Settings of the partition.
+
+    Attributes:
+        address: the meter's address and number, 12 digits, until others are written.
+        line_rate: bits a second of the serial line, until another is set; 0: there is no line.
+        name_plate: octets as on the wire, in hex digits, by identifier.
+        utc_offset_minutes: meter standard time minus UTC.
+    """
+
+    address: str = ""
+    line_rate: int = 0
+    name_plate: dict[int, str] = {}
+    utc_offset_minutes: int = 0
+
+    def items(self) -> dict[int, bytes]:
+        """The parameters that the settings say."""
+        items = dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address)) if self.address else {}
+        items |= {di: bytes.fromhex(digits) for di, digits in self.name_plate.items()}
+        return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
+
+
+class Parameters:
+    """What is written, and the records of it."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._settings = meter.settings(Settings)
+        self._values = default_items() | self._settings.items() | written_items(meter.saved)
+        self._records = self._next = saved_state(meter.saved)
+        self._publish = meter.publish(PARAMETERS_PORT)
+        self._tell()
+        meter.show_beside(self._records.items())
+        self._writes = meter.accept_writes(
+            lambda di, octets: refusal(self._values, di, octets), self._written, self._record
+        )
+        self._key_is_active = False
+        if meter.has_port(PANEL_PORT):
+            meter.on_sampled(PANEL_PORT, self._look_at_key)
+        if meter.has_port(CLEARS_PORT):
+            meter.on_sampled(CLEARS_PORT, self._follow_clears)
+        meter.accept(Function.WRITE_ADDRESS, self._write_address)
+        meter.accept(Function.CHANGE_RATE, self._change_rate)
+
+    def _local(self) -> datetime:
+        return self._meter.now() + timedelta(minutes=self._settings.utc_offset_minutes)
+
+    def _tell(self) -> None:
+        self._meter.show(self._values)
+        self._publish(msgspec.msgpack.encode(self._values))
+
+    # -- writes
+
+    def _record(self, di: int, octets: bytes, operator: bytes) -> Mapping[str, bytes | None]:
+        """The record of a write, to be saved with it."""
+        wrote = Wrote(di, operator, self._local(), self._key_is_active, self._values)
+        changes, self._next = recorded(self._records, wrote)
+        return changes
+
+    def _written(self, di: int, octets: bytes) -> None:
+        self._values[di] = octets
+        self._tell()
+        self._take(self._next)
+
+    def _take(self, records: State) -> None:
+        if records is not self._records:
+            self._records = records
+            self._meter.show_beside(records.items())
+
+    # -- what ends a session, and what empties the records
+
+    def _look_at_key(self, meter: Meter, panel: bytes) -> None:
+        self._key_is_active = bool(msgspec.json.decode(panel, type=dict[str, object]).get("programming_key"))
+        if not self._key_is_active:
+            self._writes.between(self._end_session)
+
+    def _end_session(self) -> None:
+        self._change(*key_released(self._records))
+
+    def _follow_clears(self, meter: Meter, clears: bytes) -> None:
+        published = msgspec.msgpack.decode(clears, type=Clears)
+        self._writes.between(lambda: self._change(*following(self._records, published)))
+
+    def _change(self, changes: Mapping[str, bytes | None], records: State) -> None:
+        if changes:
+            self._meter.save(changes, promised=True)
+            self._take(records)
+
+    # -- 15H and 17H
+
+    def _write_address(self, meter: Meter, command: Command) -> None:
+        """15H: whoever asks has looked whether the programming key is active."""
+        self._set(command, ADDRESS, command.data)
+
+    def _change_rate(self, meter: Meter, command: Command) -> None:
+        """17H: for as long as nobody says otherwise."""
+        self._set(command, LINE_RATE, command.data)
+
+    def _set(self, command: Command, di: int, octets: bytes) -> None:
+        if len(octets) != len(self._values.get(di, b"")) or refusal(self._values, di, octets):
+            command.refuse(ERROR_OTHER)
+            return
+
+        def saved(result: SaveResult) -> None:
+            if result is not SaveResult.SAVED:
+                command.refuse(ERROR_OTHER)
+                return
+            self._values[di] = octets
+            self._tell()
+            command.done()
+
+        self._meter.save({item_key(di): octets}, promised=True, on_saved=saved)
+
+
 @app.on_start
 def begin(meter: Meter) -> None:
     """Take up what was written, show it, and let it be written."""
-    values = meter.memory = default_items(meter.settings(Settings)) | written_items(meter.saved)
-    publish = meter.publish(PARAMETERS_PORT)
-
-    def tell() -> None:
-        meter.show(values)
-        publish(msgspec.msgpack.encode(values))
-
-    def written(di: int, octets: bytes) -> None:
-        values[di] = octets
-        tell()
-
-    tell()
-    meter.accept_writes(lambda di, octets: refusal(values, di, octets), written)
+    meter.memory = Parameters(meter)

@@ -13,6 +13,7 @@ from wattwheel.apex.messages import Control
 from wattwheel.apex.partition import CLOCK_PORT
 from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
 from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
+from wattwheel.boot.standard_module import listed_prefixes
 from wattwheel.kernel.config import ModuleConfig, PartitionConfig, PortEnd, QueuingChannelConfig, SamplingChannelConfig
 from wattwheel.sdk.meter import READINGS_PORT
 
@@ -59,14 +60,23 @@ def with_apps(config: ModuleConfig, apps: Sequence[AddedApp]) -> ModuleConfig:
         settings["partners"] = [*settings.get("partners", ()), *names]
         settings["routes"] = [
             *settings.get("routes", ()),
-            *({"control": Control.READ, "prefix": prefix, "owner": app.name} for app in apps for prefix in app.owns),
+            *(
+                {"control": control, "prefix": prefix, "owner": app.name}
+                for app in apps
+                for prefix in app.owns
+                for control in (Control.READ, Control.LIST)
+            ),
         ]
         settings["rights"] = settings.get("rights", {}) | dict.fromkeys(names, APP_RIGHTS)
 
     def join_store(settings: dict[str, Any]) -> None:
         settings["quotas"] = settings.get("quotas", {}) | dict.fromkeys(names, APP_QUOTA_OCTETS)
 
-    joined = {"bus": join_bus, "store": join_store}
+    def join_web(settings: dict[str, Any]) -> None:
+        more = listed_prefixes((prefix, app.name) for app in apps for prefix in app.owns)
+        settings["listed"] = [*settings.get("listed", ()), *more]
+
+    joined = {"bus": join_bus, "store": join_store, "web": join_web}
     descriptors = DESCRIPTORS_A_PARTNER * len(names)
     first = 1 + max((own.identifier for own in config.partitions), default=0)
     adapted = msgspec.structs.replace(

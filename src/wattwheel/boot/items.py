@@ -1,22 +1,74 @@
-"""The register table as `wattwheel items` lists it, and which of it this meter answers."""
+"""The register table as `wattwheel items` lists it, and which of it a new meter answers."""
 
 from __future__ import annotations
 
+import csv
+import os.path
+import random
 from functools import cache
+from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.apex.messages import Control, Message
+from wattwheel.boot.settings import Settings
+from wattwheel.boot.sim_meter import SimMeter
+from wattwheel.drivers.sim.clock import POWER_UP, SimClock
 from wattwheel.model import catalogue
-from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, EnergyTotals, Momentary
+
+RUN_S = 65.0
+"""A minute has ended by then: what is made of whole minutes is there too."""
+
+PHASE_MILLIWATT = 1_000_000
+UNANSWERED = os.path.join(catalogue.DATA, "unanswered.csv")
+
+
+class Reason(NamedTuple):
+    """Why items whose identifiers begin with `prefix` are not answered.
+
+    Attributes:
+        prefix: hex digits; the longest that fits an identifier counts.
+        state: "empty" where there is nothing yet, and an answer once there is; "absent" where there is no answer ever.
+        why: in a sentence.
+    """
+
+    prefix: str
+    state: str
+    why: str
+
+
+@cache
+def reasons() -> tuple[Reason, ...]:
+    """Every reason there is for a refused item."""
+    with open(UNANSWERED, encoding="utf-8", newline="") as file:
+        lines = csv.reader(file)
+        next(lines)
+        return tuple(Reason(*line) for line in lines)
+
+
+def reason_of(di: int) -> Reason | None:
+    """Why the item `di` may be refused; None: it has to be answered."""
+    text = f"{di:08X}"
+    fitting = [reason for reason in reasons() if text.startswith(reason.prefix)]
+    return max(fitting, key=lambda reason: len(reason.prefix), default=None)
 
 
 def item_rows(*, unanswered_only: bool = False) -> list[dict[str, object]]:
-    """Rows of the register table; `unanswered_only`: those that the standard meter answers with an exception.
+    """Rows of the register table; `unanswered_only`: those that a new meter answers with an exception, and why.
 
     A row that stands for a range counts as answered when the meter answers the row's own identifier.
     """
     rows = catalogue.listing()
-    return [row for row in rows if not is_answered(row)] if unanswered_only else rows
+    if not unanswered_only:
+        return rows
+    return [{**row, "why": _why(row)} for row in rows if not is_answered(row)]
+
+
+def _why(row: dict[str, object]) -> str:
+    if row["di"] is None:
+        return "of DL/T 645-1997 alone"
+    reason = reason_of(int(str(row["di"]), 16))
+    return "" if reason is None else reason.why
 
 
 def is_answered(row: dict[str, object]) -> bool:
@@ -26,19 +78,23 @@ def is_answered(row: dict[str, object]) -> bool:
 
 @cache
 def answered_identifiers() -> frozenset[int]:
-    """Identifiers that a three-phase meter in the built-in module answers: the APPs themselves are asked."""
-    from wattwheel.apps.parameters import DEFAULTS
-    from wattwheel.boot.identification import name_plate
-    from wattwheel.boot.settings import Settings
-    from wattwheel.model.energy_items import energy_items
-    from wattwheel.model.harmonics import is_harmonic
-    from wattwheel.model.momentary_items import momentary_items
-    from wattwheel.services import platform_management as platform
+    """Identifiers of rows that a new three-phase meter answers: a simulated one is asked for each."""
+    clock = SimClock(POWER_UP, random.Random(0))
+    settings = Settings()
+    without_page = msgspec.structs.replace(settings, web=msgspec.structs.replace(settings.web, enabled=False))
+    meter = SimMeter(clock, random.Random(0), without_page)
+    meter.load.set([PHASE_MILLIWATT] * 3, [0] * 3)
+    clock.advance(RUN_S)
+    answered: set[int] = set()
 
-    element = ElementReading(**{field.name: 0 for field in msgspec.structs.fields(ElementReading)})
-    momentary = Momentary((element, element, element, element), frequency_millihertz=0, neutral_current_microampere=0)
-    totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
-    energy = energy_items([[0] * len(REGISTERS)], totals)
-    own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
-    harmonics = {item.di for item in catalogue.items_2007() if is_harmonic(item.di)}
-    return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS, *name_plate(Settings()), *harmonics})
+    def ask(di: int) -> None:
+        def take(reply: Message | None) -> None:
+            if reply is not None and not reply.error:
+                answered.add(di)
+
+        meter.ask(Control.READ, di, b"", take)
+
+    for item in catalogue.ITEMS_2007:
+        ask(item.di)
+    clock.advance(2.0)
+    return frozenset(answered)

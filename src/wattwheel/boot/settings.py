@@ -167,6 +167,7 @@ class SerialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         parity: even, none or odd.
         reply_delay_ms: pause between the last octet of a request and the reply.
         reply_preamble: octets FE ahead of a reply.
+        rate_change: a rate that 17H has set is kept for good, or for as long as the meter runs.
     """
 
     device: LineDevice = "pty"
@@ -174,6 +175,7 @@ class SerialSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parity: Literal["E", "N", "O"] = "E"
     reply_delay_ms: DelayMs = 20
     reply_preamble: Preamble = 4
+    rate_change: Literal["kept", "session"] = "kept"
 
 
 class CoreLinkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

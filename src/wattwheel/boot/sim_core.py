@@ -10,6 +10,7 @@ import random
 import struct
 from bisect import bisect_right
 from collections.abc import Sequence
+from math import atan2, degrees
 from typing import Any, NamedTuple, cast
 
 from wattwheel.drivers.sim.clock import SimClock
@@ -88,6 +89,12 @@ class Load:
         return self._spans[-1].momentary
 
 
+def _shape(active: int, reactive: int) -> dict[str, int]:
+    """Phase angle, and distortion of a load without harmonics."""
+    angle = round(degrees(atan2(reactive, active)) * 1000) % 360_000
+    return {"phase_angle_millidegree": angle, "thd_voltage_millipercent": 0, "thd_current_millipercent": 0}
+
+
 def _span_of(at_ms: int, before: tuple[int, ...], active: Sequence[int], reactive: Sequence[int]) -> _Span:
     assert len(active) == len(reactive) == PHASES
     rates: list[int] = []
@@ -99,6 +106,7 @@ def _span_of(at_ms: int, before: tuple[int, ...], active: Sequence[int], reactiv
         rates += own.values()
         apparent = int((p * p + q * q) ** 0.5)
         powers = {
+            **(_shape(p, q) if number else {}),
             "active_power_milliwatt": p,
             "reactive_power_millivar": q,
             "apparent_power_millivoltampere": apparent,

@@ -28,14 +28,16 @@ from wattwheel.protocols.dlt645.legality import Options
 COMMUNICATION_QUOTA = 2048
 """Requests that the communication service may have under way on the bus: it asks for all head-ends together."""
 PARTNERS = ("communication", "metering", "platform", "security", "parameters", "energy", "display", "web", KERNEL)
-STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "parameters": 131_072, "energy": 262_144}
+STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "parameters": 262_144, "energy": 262_144}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
 OBSERVED_OCTETS_MAX = 65_536
 SMALL_OCTETS_MAX = 1024
 PARAMETERS_OCTETS_MAX = 32_768
 READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone silent
 
-PLATFORM_ITEMS = ("04000101", "04000102", "0400010C", "04000401", "04000402")
+PLATFORM_ITEMS = ("04000101", "04000102", "0400010C")
+PROGRAMMING_RECORDS = ("033000", *(f"0330{kind:02X}" for kind in (*range(0x05, 0x0D), 0x0F, 0x10)))
+CLOCK_RECORDS = "033004"
 
 ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
@@ -43,22 +45,31 @@ ENERGY_COMMANDS = (
     *(Control.RELAY, Control.CONTACT),
 )
 
+READS: tuple[tuple[str, str], ...] = (
+    ("00", "energy"),
+    ("02", "energy"),
+    *((prefix, "energy") for prefix in ENERGY_PREFIXES),
+    *((prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
+    (CLOCK_RECORDS, "platform"),
+    ("04", "parameters"),
+    *((di, "platform") for di in PLATFORM_ITEMS),
+)
+"""Who answers reads of which identifiers, and lists them."""
+
 ROUTES: tuple[tuple[int, str, str], ...] = (
-    (Control.READ, "00", "energy"),
-    (Control.READ, "02", "energy"),
-    (Control.READ, "04", "parameters"),
-    *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
+    *((Control.READ, prefix, owner) for prefix, owner in READS),
+    *((Control.LIST, prefix, owner) for prefix, owner in READS),
+    (Control.READ, "0E0000", "metering"),
+    (Control.READ, "0E300000", "platform"),
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
-    (Control.READ, "0E0000", "metering"),
     (Control.READ, "020A", "metering"),
     (Control.READ, "020B", "metering"),
-    (Control.LIST, "00", "energy"),
-    (Control.LIST, "02", "energy"),
-    (Control.LIST, "04", "platform"),
-    *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
+    (Control.OUTPUT, "", "platform"),
+    (Control.WRITE_ADDRESS, "", "parameters"),
+    (Control.CHANGE_RATE, "", "parameters"),
     (Control.AUTHORIZE, "", "security"),
     (Control.CHANGE_PASSWORD, "", "security"),
     (Control.PRESS, "0E200000", "security"),
@@ -66,12 +77,18 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
 )
 """(control, identifier prefix, owner); the longest prefix wins."""
 
+
+def listed_prefixes(reads: Iterable[tuple[str, str]]) -> list[str]:
+    """Of prefixes and owners: for each group DI3 one prefix of each owner, which lists all that it has there."""
+    return list({(prefix[:2], owner): prefix for prefix, owner in reads}.values())
+
+
 RIGHTS: dict[str, tuple[int, ...]] = {
     "communication": (
         *(Control.READ, Control.BROADCAST_TIME),
         *(Control.AUTHORIZE, Control.WRITE, Control.CHANGE_PASSWORD),
         *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-        *(Control.RELAY, Control.OUTPUT),
+        *(Control.RELAY, Control.OUTPUT, Control.WRITE_ADDRESS, Control.CHANGE_RATE),
     ),
     "display": (Control.READ,),
     "web": (Control.READ, Control.LIST, Control.PRESS),
@@ -104,7 +121,11 @@ def standard_module(settings: Settings, lines: Sequence[str], listeners: Sequenc
     ]
     if settings.web.enabled:
         parts.append(("web", "apps.web.partition:start", ("socket:web",), 0))
-    own = {"bus": _bus_settings(partners), "store": {"quotas": STORE_QUOTAS}}
+    own = {
+        "bus": _bus_settings(partners),
+        "store": {"quotas": STORE_QUOTAS},
+        "web": {"listed": listed_prefixes(READS)},
+    }
     partitions = [
         PartitionConfig(
             name,
@@ -131,7 +152,7 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "platform": _platform_settings(settings),
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
-        "parameters": {"name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()}},
+        "parameters": _parameters_settings(settings, lines),
         "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes},
         "display": _display_settings(settings),
     }
@@ -169,11 +190,12 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
 
     yield cell("readings", "metering", ("energy", "display", KERNEL, *web), READINGS_OCTETS_MAX, ("energy", *web))
     yield cell("snapshot", "energy", ("communication",), SNAPSHOT_OCTETS_MAX)
-    yield cell(
-        CLOCK_PORT, "platform", ("metering", "security", "energy", "display", "communication", *web), SMALL_OCTETS_MAX
-    )
-    yield cell("parameters", "parameters", ("energy",), PARAMETERS_OCTETS_MAX)
-    yield cell("panel", "security", ("display",), SMALL_OCTETS_MAX)
+    clocks = ("metering", "security", "parameters", "energy", "display", "communication", *web)
+    yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX)
+    following = ("metering", "platform", "communication")
+    yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, ("communication",))
+    yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
+    yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
@@ -196,9 +218,17 @@ def _metering_settings(settings: Settings) -> dict[str, Any]:
     return {"meter_address": settings.meter.address, "push_ns": round(settings.metering.push_seconds * 1e9)}
 
 
-def _platform_settings(settings: Settings) -> dict[str, Any]:
+def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, Any]:
     return {
         "address": settings.meter.address,
+        "line_rate": settings.serial.baud if lines else 0,
+        "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
+        "utc_offset_minutes": settings.clock.utc_offset_minutes,
+    }
+
+
+def _platform_settings(settings: Settings) -> dict[str, Any]:
+    return {
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
         "time_sync_per_day": settings.dlt645.time_sync_per_day,
     }
@@ -229,6 +259,9 @@ def _communication_settings(settings: Settings, lines: Sequence[str], listeners:
             accept_single_address_time_sync=own.accept_single_address_time_sync,
             unknown_function=own.unknown_function,
         ),
+        "line_baud": serial.baud,
+        "line_parity": serial.parity,
+        "rate_change": serial.rate_change,
         "asks_under_way": COMMUNICATION_QUOTA,
         "reads": own.reads,
         "unknown_write_error": int(own.unknown_write_di_error, 16),

@@ -6,7 +6,7 @@ import click
 
 
 @click.command(short_help="List the register table.")
-@click.option("--unanswered", is_flag=True, help="Only the items that this version of the meter does not answer.")
+@click.option("--unanswered", is_flag=True, help="Only the items that a new meter of this version refuses, and why.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def items(unanswered: bool, as_json: bool) -> int:
     """List the data items of DL/T 645-2007 with their names, pictures and units."""
@@ -17,14 +17,10 @@ def items(unanswered: bool, as_json: bool) -> int:
     if as_json:
         print_json(rows)
     else:
-        head = ("di", "1997", "name", "picture", "unit", "access", "owner")
-        print_columns(
-            (
-                (row["di"], row["di_1997"], row["name"], row["picture"], row["unit"], _access(row), row["owner"])
-                for row in rows
-            ),
-            head,
-        )
+        more = ("why",) if unanswered else ()
+        head = ("di", "1997", "name", "picture", "unit", "access", "owner", *more)
+        columns = ("di", "di_1997", "name", "picture", "unit", "access", "owner", *more)
+        print_columns((tuple({**row, "access": _access(row)}[name] for name in columns) for row in rows), head)
     return 0
 
 

@@ -20,7 +20,7 @@ from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
 from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
-from wattwheel.sdk.writing import Check, Writes, Written
+from wattwheel.sdk.writing import Beside, Check, Writes, Written
 
 if TYPE_CHECKING:
     import asyncio
@@ -232,7 +232,8 @@ class Meter:
             self._writes.take(request)
         elif request.control == Control.LIST:
             known = {*self._table, *self._beside, *self._listed()}
-            wanted = sorted(di for di in known if request.di <= di <= (request.di | 0x00FFFFFF))
+            first = int.from_bytes(request.data, "little") if request.data else request.di
+            wanted = sorted(di for di in known if first <= di <= (request.di | 0x00FFFFFF))
             bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted[:LISTED_MAX]))
         elif request.control == Control.PRESS:
             self._hear(request)
@@ -242,11 +243,13 @@ class Meter:
         else:
             bus.reply(request, error=ERROR_OTHER)
 
-    def accept_writes(self, check: Check, written: Written) -> None:
+    def accept_writes(self, check: Check, written: Written, beside: Beside | None = None) -> Writes:
         """Let items be written from now on, as `sdk.writing` says. Needs a bus and a store."""
         assert self._bus is not None, "this APP was granted no bus"
         assert self._store is not None, "this APP was granted no store"
-        self._writes = Writes(self._bus, self._store, self.counters, check, written)
+        more = () if beside is None else (beside,)
+        self._writes = Writes(self._bus, self._store, self.counters, check, written, *more)
+        return self._writes
 
     def accept(self, function: Control, action: OnCommand) -> None:
         """Carry out commands of `function` from now on: `action` gets each, and answers it."""
@@ -363,16 +366,17 @@ class Meter:
         at = self.now().isoformat(timespec="seconds").replace("+00:00", "Z")
         return items.rows(item, reply.data, at, quality)
 
-    async def identifiers(self, owner_prefixes: Iterable[int]) -> list[int]:
-        """Identifiers that the owners of the groups DI3 answer now."""
-        found: list[int] = []
-        for group in owner_prefixes:
-            first, listed = group << 24, [0] * LISTED_MAX
-            while len(listed) == LISTED_MAX and first >> 24 == group:  # a full list may have been cut off
-                reply = await self.ask(Control.LIST, first)
+    async def identifiers(self, prefixes: Iterable[str]) -> list[int]:
+        """Identifiers that owners answer now: of each prefix (hex digits) the whole group DI3 of its owner."""
+        found: set[int] = set()
+        for prefix in prefixes:
+            di = int(prefix.ljust(8, "0"), 16)
+            first, listed = di & 0xFF000000, [0] * LISTED_MAX
+            while len(listed) == LISTED_MAX and first >> 24 == di >> 24:  # a full list may have been cut off
+                reply = await self.ask(Control.LIST, di, first.to_bytes(4, "little"))
                 octets = b"" if reply.error else reply.data
                 listed = [int.from_bytes(octets[at : at + 4], "little") for at in range(0, len(octets), 4)]
-                found += listed
+                found |= set(listed)
                 first = listed[-1] + 1 if listed else first
         return sorted(found)
 

@@ -29,6 +29,15 @@ Check = Callable[[int, bytes], int]
 
 Written = Callable[[int, bytes], None]
 
+Changes = Mapping[str, bytes | None]
+
+Beside = Callable[[int, bytes, bytes], Changes]
+"""Of identifier, octets and operator code: what is saved in the same transaction, such as a record of the write."""
+
+
+def _nothing(di: int, octets: bytes, operator: bytes) -> Changes:
+    return {}
+
 
 def malformed(di: int, octets: bytes) -> int:
     """ERR octet of a write that cannot be, whatever the owner says; 0 when `octets` fit the writable item `di`."""
@@ -52,19 +61,40 @@ def number_of(di: int, octets: bytes) -> int | None:
     return items.decode(item_2007(di), octets).number
 
 
+def item_key(di: int) -> str:
+    """Key under which a written item is kept."""
+    return f"{_KEY}{di:08X}"
+
+
 def written_items(saved: Mapping[str, bytes]) -> dict[int, bytes]:
     """The items that have been written, out of what was saved."""
     return {int(key.removeprefix(_KEY), 16): octets for key, octets in saved.items() if key.startswith(_KEY)}
 
 
 class Writes:
-    """The writes of one APP: `check` decides before, `written` is told after the commit."""
+    """The writes of one APP: `check` decides before, `written` is told after the commit of a write and its `beside`."""
 
-    def __init__(self, bus: BusPort, store: StoreClient, counters: Counters, check: Check, written: Written) -> None:
+    def __init__(
+        self,
+        bus: BusPort,
+        store: StoreClient,
+        counters: Counters,
+        check: Check,
+        written: Written,
+        beside: Beside = _nothing,
+    ) -> None:
         self._bus, self._store, self._counters = bus, store, counters
-        self._check, self._written = check, written
+        self._check, self._written, self._beside = check, written, beside
         self._waiting: deque[Message] = deque()
+        self._actions: list[Callable[[], None]] = []
         self._is_saving = False
+
+    def between(self, action: Callable[[], None]) -> None:
+        """Run `action` when no write is under way: now, or after the one that is."""
+        if self._is_saving:
+            self._actions.append(action)
+        else:
+            action()
 
     def take(self, request: Message) -> None:
         """Carry out a WRITE, now or when those before it are done."""
@@ -91,11 +121,15 @@ class Writes:
             else:
                 self._counters.add("writes_unsaved")
                 self._refuse(request, ERR_OTHER)
+            actions, self._actions = self._actions, []
+            for action in actions:
+                action()
             while self._waiting and not self._is_saving:
                 self._begin(self._waiting.popleft())
 
         self._is_saving = True
-        self._store.save({f"{_KEY}{di:08X}": octets}, promised=True, on_saved=saved)
+        beside = self._beside(di, octets, request.data[:OPERATOR_OCTETS])
+        self._store.save({**beside, item_key(di): octets}, promised=True, on_saved=saved)
 
     def _refuse(self, request: Message, error: int) -> None:
         self._counters.add("writes_refused")

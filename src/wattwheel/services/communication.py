@@ -22,11 +22,13 @@ from wattwheel.hil.octets import Listener, OctetChannel
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import LocalProtocolError, UnknownItem
 from wattwheel.protocols.dlt645.frame import Frame, Station
-from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, ERR_RATE, Function2007
+from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, Function2007
 from wattwheel.protocols.dlt645.items import element_widths
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Silence, abnormal_reply
+from wattwheel.services.changing import Changing
 from wattwheel.services.communication_channel import Act, Channel, Slot
 from wattwheel.services.communication_settings import ChannelSettings, CommunicationSettings
+from wattwheel.services.reaching import Reaching
 from wattwheel.services.snapshot import Snapshot
 from wattwheel.services.writing import ANSWER_TIMEOUT_NS, INTERNAL_DI3, Writing
 
@@ -54,8 +56,7 @@ class Communication:
         self._writing = Writing(self._bus, self._clock, self._counters, settings.unknown_write_error)
         self._held: dict[Channel, None] = {}  # not read for the time being, the longest first
         self._is_looking = False
-        self._station = Station(settings.address)
-        self._legality = Legality(settings.address, settings.options)
+        self._set_address(settings.address)
         self._snapshot: Snapshot | None = None
         if settings.reads == "snapshot":
             port = context.sampling_destination(SNAPSHOT_PORT)
@@ -64,10 +65,17 @@ class Communication:
         self._ready: dict[Channel, None] = {}
         self._post = context.wheel.poster(CHANNEL_BIT)
         context.wheel.task(CHANNEL_BIT, self._drain)
+        self._reaching = Reaching(context, settings, self._set_address, self._post)
+        is_rate_kept = settings.rate_change == "kept"
+        self._changing = Changing(self, self._writing, self._reaching, self._counters, is_rate_kept)
         for name in settings.listeners:
             cast(Listener, context.device(name)).on_connection(self._connect)
         for name in settings.lines:
-            self._attach(cast(OctetChannel, context.device(name)), settings.serial)
+            self._reaching.line(self._attach(cast(OctetChannel, context.device(name)), settings.serial))
+
+    def _set_address(self, address: str) -> None:
+        self._station = Station(address)
+        self._legality = Legality(address, self.settings.options)
 
     def _connect(self, octets: OctetChannel) -> None:
         if len(self._channels) >= self.settings.connections_max + len(self.settings.lines):
@@ -77,7 +85,7 @@ class Communication:
         self._counters.add("connections")
         self._attach(octets, self.settings.tcp)
 
-    def _attach(self, octets: OctetChannel, settings: ChannelSettings) -> None:
+    def _attach(self, octets: OctetChannel, settings: ChannelSettings) -> Channel:
         channel = Channel(octets, settings, self.settings)
         self._channels.add(channel)
         ready, post = self._ready, self._post
@@ -88,10 +96,11 @@ class Communication:
 
         channel.arrived = arrived
         octets.on_arrival(arrived)
+        return channel
 
     def _drain(self) -> None:
         ready, heard = self._ready, 0
-        while ready:
+        while ready and self._reaching.is_known:
             if heard >= HEARD_A_TURN_MAX:
                 self._clock.call_at(self._clock.now_ns(), self._post)
                 return
@@ -216,7 +225,7 @@ class Communication:
                     self._answer_read(channel, data, octets)
                 return
         if data[3] == INTERNAL_DI3:
-            self._in_turn(channel, partial(self._refuse_read, channel, data, ERR_NO_DATA))
+            self.in_turn(channel, partial(self._refuse_read, channel, data, ERR_NO_DATA))
             return
         slot: Slot = []
         slots.append(slot)
@@ -238,9 +247,9 @@ class Communication:
             return
         slots.popleft()
         self._conclude_read(channel, di, reply)
-        self._answer_in_order(channel)
+        self.answer_in_order(channel)
 
-    def _answer_in_order(self, channel: Channel) -> None:
+    def answer_in_order(self, channel: Channel) -> None:
         """Send the answers that are there, up to the first question that is still open."""
         slots = channel.slots
         while slots and slots[0]:
@@ -276,7 +285,7 @@ class Communication:
         if len(data) + 4 <= self.settings.max_reply_data:
             if channel.follow_up.is_pending:
                 channel.follow_up.discard()
-            self._send(channel, READ_REPLY, di + data)
+            self.send(channel, READ_REPLY, di + data)
             return
         try:
             control, field = channel.follow_up.answer(di, data, element_widths(di, data), self._clock.now_ns())
@@ -284,70 +293,53 @@ class Communication:
             self._counters.add("answers_too_long")
             self._refuse_read(channel, di, ERR_OTHER)
             return
-        self._send(channel, control, field)
+        self.send(channel, control, field)
 
     def _refuse_read(self, channel: Channel, di: bytes, error: int) -> None:
         channel.follow_up.discard()
         if error == ERR_NO_DATA and _is_secret(di):
             error = ERR_PASSWORD
-        self._send(channel, READ_REFUSAL, bytes((error,)))
+        self.send(channel, READ_REFUSAL, bytes((error,)))
 
     def _change(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        """What changes the meter: 14H, 16H, 18H to 1DH."""
-        if decision.is_silent:
-            self._counters.add("broadcast_commands")
-            self._writing.broadcast(decision.function, frame.data)
-            return
-        slot: Slot = []
-        channel.slots.append(slot)
-
-        def answered(control: int, field: bytes) -> None:
-            slot.append(partial(self._send, channel, control, field))
-            self._answer_in_order(channel)
-
-        self._writing.change(decision.function, frame.data, answered)
+        """What changes the meter: 08H, 14H to 1DH."""
+        self._changing.take(channel, frame, decision)
 
     def _follow(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        self._in_turn(channel, partial(self._answer_follow, channel, frame.data))
+        self.in_turn(channel, partial(self._answer_follow, channel, frame.data))
 
     def _answer_follow(self, channel: Channel, data: bytes) -> None:
         control, field = channel.follow_up.follow(data[:4], data[4], self._clock.now_ns())
-        self._send(channel, control, field)
+        self.send(channel, control, field)
 
     def _tell_address(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        self._in_turn(channel, partial(self._send, channel, ADDRESS_REPLY, self._station.octets))
-
-    def _set_time(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        self._counters.add("broadcast_times")
-        self._bus.tell(Control.BROADCAST_TIME, 0, frame.data)
-
-    def _keep_silent(self, channel: Channel, frame: Frame, decision: Accept) -> None:
-        """15H: obeyed only while the programming key is pressed, and that is not there yet."""
-        self._counters.add("silent_write_address")
+        self.in_turn(channel, partial(self.send, channel, ADDRESS_REPLY, self._station.octets))
 
     def _not_here(self, channel: Channel, frame: Frame, decision: Accept) -> None:
+        """03H."""
         self._counters.add("not_here")
-        if not decision.is_silent:
-            error = _NOT_HERE_ERRORS[decision.function]
-            self._refuse_in_turn(channel, abnormal_reply(decision.function, error))
+        self._refuse_in_turn(channel, abnormal_reply(decision.function, ERR_OTHER))
 
     def _refuse_in_turn(self, channel: Channel, refusal: AbnormalReply) -> None:
-        self._in_turn(channel, partial(self._refuse, channel, refusal))
+        self.in_turn(channel, partial(self._refuse, channel, refusal))
 
     def _refuse(self, channel: Channel, refusal: AbnormalReply) -> None:
         if refusal.control == READ_REFUSAL:  # a malformed 11H is a new 11H all the same
             channel.follow_up.discard()
-        self._send(channel, refusal.control, refusal.data)
+        self.send(channel, refusal.control, refusal.data)
 
-    def _in_turn(self, channel: Channel, act: Act) -> None:
+    def in_turn(self, channel: Channel, act: Act) -> None:
         """Run `act` as soon as the questions before it are answered."""
         if channel.slots:
             channel.slots.append([act])
         else:
             act()
 
-    def _send(self, channel: Channel, control: int, field: bytes) -> None:
+    def send(self, channel: Channel, control: int, field: bytes) -> None:
+        """Send a reply from the address in force."""
         octets = self._station.encode(control, field, channel.preamble)
+        if channel.rate is not None:
+            channel.quiet_ns = self._clock.now_ns() + channel.delay_ns + channel.rate.octets_ns(len(octets))
         if channel.delay_ns:
             self._clock.call_at(self._clock.now_ns() + channel.delay_ns, partial(channel.octets.write, octets))
         else:
@@ -357,8 +349,9 @@ class Communication:
 _OTHER_FUNCTIONS: dict[int, Callable[[Communication, Channel, Frame, Accept], Any]] = {
     Function2007.READ_FOLLOW_UP: Communication._follow,
     Function2007.READ_ADDRESS: Communication._tell_address,
-    Function2007.BROADCAST_TIME: Communication._set_time,
-    Function2007.WRITE_ADDRESS: Communication._keep_silent,
+    Function2007.BROADCAST_TIME: Communication._change,
+    Function2007.WRITE_ADDRESS: Communication._change,
+    Function2007.CHANGE_RATE: Communication._change,
     Function2007.WRITE: Communication._change,
     Function2007.CHANGE_PASSWORD: Communication._change,
     Function2007.FREEZE: Communication._change,
@@ -368,12 +361,6 @@ _OTHER_FUNCTIONS: dict[int, Callable[[Communication, Channel, Frame, Accept], An
     Function2007.RELAY: Communication._change,
     Function2007.OUTPUT: Communication._change,
 }
-
-_NOT_HERE_ERRORS = {
-    Function2007.AUTHENTICATE: ERR_OTHER,
-    Function2007.CHANGE_RATE: ERR_RATE,
-}
-"""ERR of the functions that are not there yet."""
 
 
 def _is_secret(di: bytes) -> bool:

@@ -9,6 +9,7 @@ from wattwheel.hil.octets import OctetChannel
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader
 from wattwheel.protocols.dlt645.session import FollowUp
 from wattwheel.services.communication_settings import ChannelSettings, CommunicationSettings
+from wattwheel.services.line_rate import LineRate
 
 PENDING_A_CHANNEL_MAX = 64  # questions of one channel under way; the next ones are read when these are answered
 UNREAD_OCTETS_MAX = 65_536  # answers that a channel's far end has not taken; it is not read until it has
@@ -42,6 +43,8 @@ class Channel:
         self.examined = 0
         self.rejected = dict.fromkeys(REJECTIONS, 0)
         self.dropped = 0
+        self.rate: LineRate | None = None  # of a serial line
+        self.quiet_ns = 0  # until then its last reply is on the line
 
     @property
     def is_full(self) -> bool:

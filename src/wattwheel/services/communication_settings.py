@@ -24,6 +24,9 @@ class CommunicationSettings(msgspec.Struct, frozen=True):
         listeners: device names of TCP doors.
         lines: device names of serial lines.
         asks_under_way: quota of this partition on the bus.
+        line_baud: rate of the serial lines until another is set.
+        line_parity: E, N or O.
+        rate_change: "kept" makes 17H durable; "session" lets it hold until the service starts again.
         unknown_write_error: ERR of a write of what nobody lets be written.
         reads: "owner" routes each read over the bus, "snapshot" answers from the owner's published snapshot.
     """
@@ -34,6 +37,9 @@ class CommunicationSettings(msgspec.Struct, frozen=True):
     tcp: ChannelSettings = ChannelSettings()
     serial: ChannelSettings = ChannelSettings(reply_delay_ns=20_000_000)
     options: Options = Options()
+    line_baud: int = 2400
+    line_parity: str = "E"
+    rate_change: str = "kept"
     asks_under_way: int = ASKS_UNDER_WAY
     reads: str = "owner"
     unknown_write_error: int = ERR_NO_DATA

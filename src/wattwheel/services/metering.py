@@ -19,6 +19,7 @@ from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.hil.octets import OctetChannel
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.harmonics import harmonic_item, is_harmonic
@@ -28,7 +29,7 @@ from wattwheel.protocols.dlt645 import items
 from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
 
 CORE_LINK = "core_link"
-READINGS_PORT = "readings"
+READINGS_PORT, PARAMETERS_PORT = "readings", "parameters"
 LINK_BIT, LOOK_BIT = 1, 2
 ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
 
@@ -54,11 +55,14 @@ class _Partition:
         readings = context.sampling_source(READINGS_PORT)
         settings = context.decode_settings(MeteringSettings)
         self._counters = context.counters
+        self._first_address = settings.meter_address
+        has_parameters = context.has_port(PARAMETERS_PORT)
+        self._parameters = context.sampling_destination(PARAMETERS_PORT) if has_parameters else None
         self.link = MeteringLink(
             clock=context.clock,
             send=self._channel.write,
             on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
-            meter_address=settings.meter_address,
+            meter_address=self._address,
             push_ns=settings.push_ns,
             clock_changes=lambda: context.clock.changes,
         )
@@ -72,6 +76,12 @@ class _Partition:
             self._bus = BusPort(context)
             self._bus.on_request(self.answer)
         context.on_stop(self._show_counters)
+
+    def _address(self) -> str:
+        """The meter's address: what the APP `parameters` says, before that what the settings say."""
+        octets = self._parameters.read()[0] if self._parameters is not None else None
+        values = {} if octets is None else msgspec.msgpack.decode(octets, type=dict[int, bytes])
+        return address_of(values.get(ADDRESS, b"")) or self._first_address
 
     def _drain(self) -> None:
         while octets := self._channel.read():

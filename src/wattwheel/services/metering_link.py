@@ -80,7 +80,7 @@ class MeteringLink:
         clock: Clock,
         send: Callable[[bytes], None],
         on_readings: Callable[[Readings], None],
-        meter_address: str,
+        meter_address: Callable[[], str],
         push_ns: int = PUSH_NS,
         clock_changes: Callable[[], int] = lambda: 0,
     ) -> None:
@@ -128,7 +128,8 @@ class MeteringLink:
         elif kind == Kind.CALENDAR:
             self._answer(message, encode_calendar(self._calendar()))
         elif kind == Kind.METER_ADDRESS:
-            self._answer(message, encode_address(self._meter_address))
+            self._answer(message, encode_address(self._meter_address()))
+            self._identify()  # it says now what it has been told
         elif kind & ANSWER and kind & ~ANSWER in KINDS:
             self._take_answer(message)
         else:

@@ -1,95 +1,57 @@
-"""Platform management: the meter's clock, and its name plate.
+"""Platform management: the meter's clock, and which signal the multi-function terminal gives.
 
 It owns the offset between the host's calendar and the meter's, publishes it to every partition, and is the only one
-that changes it. Broadcast time (08H) is obeyed by the rules that `broadcast_verdict` lists.
+that changes it. Broadcast time (08H) is obeyed by the rules of `clock_rules.broadcast_verdict`. A write of date or time
+is recorded in the transaction that keeps it (03300400); a broadcast is not.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import CLOCK_PORT, ClockSetting, StartContext
+from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.event_clears import Clears, Followed, emptied, followed
+from wattwheel.model.event_ring import EventRing, time_octets
 from wattwheel.protocols.dlt645 import items
+from wattwheel.services.clock_rules import (
+    DATE_DI,
+    DATE_TIME_DI,
+    TIME_DI,
+    Verdict,
+    broadcast_time,
+    broadcast_verdict,
+    settlement_instants,
+    written_time,
+)
+from wattwheel.services.signal_output import SIGNAL_DI, SignalOutput
 
-STORE_BIT = 6
+STORE_BIT, CLEARS_BIT = 6, 7
 OFFSET_KEY, SYNC_KEY, CHANGES_KEY = "clock_offset_s", "clock_synchronised_on", "clock_changes"
+SETS_KEY, FOLLOWED_KEY = "clock_sets", "clears_followed"
+PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
-DATE_DI, TIME_DI, DATE_TIME_DI = 0x04000101, 0x04000102, 0x0400010C
-DATE_OCTETS, TIME_OCTETS, OPERATOR_OCTETS = 4, 3, 4
-ADDRESS_DI, METER_NUMBER_DI = 0x04000401, 0x04000402
+CLOCK_SETS_DI = 0x03300400
+OPERATOR_OCTETS = 4
 OFFSET_S_MAX = 10 * 365 * 86_400
-SYNC_DIFFERENCE_MAX = timedelta(minutes=5)
-MIDNIGHT_GUARD = timedelta(minutes=5)
+WAITING_MAX = 64
+"""Writes that wait for the one under way; one more is refused."""
 
 
 class PlatformSettings(msgspec.Struct, frozen=True):
     """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
 
-    address: str
     utc_offset_minutes: int = 0
     time_sync_per_day: int = 1
-
-
-class Verdict(StrEnum):
-    """What becomes of a broadcast time; the names of the counters."""
-
-    ACCEPTED = "time_accepted"
-    IMPOSSIBLE = "time_impossible"
-    DONE_TODAY = "time_done_today"
-    NEAR_MIDNIGHT = "time_near_midnight"
-    TOO_FAR = "time_too_far"
-
-
-def broadcast_time(data: bytes) -> datetime | None:
-    """The local time in `ss mm hh DD MM YY` (BCD), None when there is no such time."""
-    try:
-        second, minute, hour, day, month, year = (int(f"{octet:02x}") for octet in data)
-        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def written_time(di: int, octets: bytes, own: datetime) -> datetime | None:
-    """Pure: the local time that a write of `di` sets, `own` being the clock's; None when there is no such time.
-
-    A date keeps the time of day, a time the date; the day of the week follows from the date, whatever is written.
-    """
-    digits = octets[::-1].hex()
-    date, time = f"{own:%y%m%d}", f"{own:%H%M%S}"
-    if di == DATE_DI and len(octets) == DATE_OCTETS:
-        date = digits[:6]
-    elif di == TIME_DI and len(octets) == TIME_OCTETS:
-        time = digits
-    elif di == DATE_TIME_DI and len(octets) == DATE_OCTETS + TIME_OCTETS:
-        date, time = digits[:6], digits[8:]
-    else:
-        return None
-    return broadcast_time(bytes.fromhex(date + time)[::-1])
-
-
-def broadcast_verdict(received: datetime | None, own: datetime, obeyed_today: int, per_day: int) -> Verdict:
-    """Pure: whether `received` may set a clock that shows `own`; both local, marked as UTC."""
-    if received is None:
-        return Verdict.IMPOSSIBLE
-    if obeyed_today >= per_day:
-        return Verdict.DONE_TODAY
-    if any(_is_near_midnight(time) for time in (received, own)):
-        return Verdict.NEAR_MIDNIGHT
-    return Verdict.TOO_FAR if abs(received - own) > SYNC_DIFFERENCE_MAX else Verdict.ACCEPTED
-
-
-def _is_near_midnight(time: datetime) -> bool:
-    """23:55:00 to 00:05:59."""
-    minutes = time.hour * 60 + time.minute
-    return minutes >= 24 * 60 - MIDNIGHT_GUARD.seconds // 60 or minutes <= MIDNIGHT_GUARD.seconds // 60
 
 
 def saved_offset(octets: bytes) -> timedelta:
@@ -105,64 +67,122 @@ class Platform:
 
     def __init__(self, context: StartContext, settings: PlatformSettings) -> None:
         self._settings = settings
-        self._context = context
         self._counters = context.counters
         self._clock = context.clock
         self._offset_port = context.sampling_source(CLOCK_PORT) if context.has_port(CLOCK_PORT) else None
+        self._parameters = _destination(context, PARAMETERS_PORT)
+        self._clears = _destination(context, CLEARS_PORT)
         self._offset = timedelta(0)
         self._changes = 0
         self._synchronised_on = ""
         self._synchronised_times = 0
+        self._sets = EventRing()
+        self._followed = Followed()
+        self._signal = SignalOutput()
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._is_saving = False
         self._store = StoreClient.of(context, STORE_BIT) if context.has_port(REQUEST_PORT) else None
         if self._store is not None:
+            self._is_saving = True  # nothing is changed before it is known what there was
             self._store.load(self._loaded)
+        if self._clears is not None:
+            context.wheel.task(CLEARS_BIT, lambda: self._in_turn(self._follow_clears))
+            self._clears.on_message(context.wheel.poster(CLEARS_BIT))
         if context.has_port(TO_BUS):
             self._bus = BusPort(context)
             self._bus.on_request(self._answer)
             self._bus.on_notice(self._hear)
 
     def _loaded(self, loading: Loading) -> None:
+        records = loading.records
         try:
-            if changes := loading.records.get(CHANGES_KEY):
+            if changes := records.get(CHANGES_KEY):
                 self._changes = msgspec.json.decode(changes, type=int)
-            if offset := loading.records.get(OFFSET_KEY):
-                self._set_offset(saved_offset(offset))
-            if on := loading.records.get(SYNC_KEY):
+            if offset := records.get(OFFSET_KEY):
+                self._set_offset(saved_offset(offset), self._changes)
+            if on := records.get(SYNC_KEY):
                 self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
         except (ValueError, RecursionError):  # of another version: the host's clock is the best there is
             self._counters.add("clock_unreadable")
+        try:
+            if sets := records.get(SETS_KEY):
+                self._sets = msgspec.msgpack.decode(sets, type=EventRing)
+            if follows := records.get(FOLLOWED_KEY):
+                self._followed = msgspec.msgpack.decode(follows, type=Followed)
+        except (ValueError, RecursionError):
+            self._counters.add("records_unreadable")
+        self._saved()
+        self._in_turn(self._follow_clears)
 
     def local(self) -> datetime:
         """The meter's standard time, marked as UTC."""
         host = self._clock.host_calendar() + self._offset
         return host + timedelta(minutes=self._settings.utc_offset_minutes)
 
-    def _set_offset(self, offset: timedelta) -> None:
-        self._offset = offset
+    def _set_offset(self, offset: timedelta, changes: int) -> None:
+        self._offset, self._changes = offset, changes
         if self._offset_port is not None:
-            self._offset_port.write(msgspec.json.encode(ClockSetting(offset.total_seconds(), self._changes)))
+            self._offset_port.write(msgspec.json.encode(ClockSetting(offset.total_seconds(), changes)))
+
+    # -- one change after the other
+
+    def _in_turn(self, action: Callable[[], object]) -> None:
+        """Run `action` when no change is on its way to the medium."""
+        if self._is_saving:
+            self._waiting.append(action)
+        else:
+            action()
+
+    def _save(self, records: dict[str, bytes], on_saved: Callable[[SaveResult], None]) -> None:
+        assert self._store is not None
+        self._is_saving = True
+
+        def saved(result: SaveResult) -> None:
+            on_saved(result)
+            self._saved()
+
+        self._store.save(records, promised=True, on_saved=saved)
+
+    def _saved(self) -> None:
+        self._is_saving = False
+        while self._waiting and not self._is_saving:
+            self._waiting.popleft()()
+
+    # -- broadcast time
 
     def _hear(self, message: Message) -> None:
         if message.control == Control.BROADCAST_TIME:
-            self.synchronise(message.data)
+            self._in_turn(lambda: self.synchronise(message.data))
+        elif message.control == Control.OUTPUT:
+            self._select(message.data)
 
-    def synchronise(self, data: bytes) -> Verdict:
-        """Obey or ignore a broadcast time; what was decided is counted."""
+    def synchronise(self, data: bytes, request: Message | None = None) -> Verdict:
+        """Obey or ignore a broadcast time; what was decided is counted, and told to whoever asked."""
         received, own = broadcast_time(data), self.local()
         today = own.date().isoformat()
         obeyed = self._synchronised_times if self._synchronised_on == today else 0
-        verdict = broadcast_verdict(received, own, obeyed, self._settings.time_sync_per_day)
+        per_day = self._settings.time_sync_per_day
+        verdict = broadcast_verdict(received, own, obeyed, per_day, self._settlements())
         self._counters.add(verdict)
-        if verdict is Verdict.ACCEPTED and received is not None:
-            self._changes += 1
-            self._set_offset(self._offset + (received - own))
-            self._synchronised_on, self._synchronised_times = today, obeyed + 1
-            self._save()
+        if verdict is not Verdict.ACCEPTED or received is None:
+            self._reply(request, ERROR_OTHER)
+            return verdict
+        self._set_offset(self._offset + (received - own), self._changes + 1)
+        self._synchronised_on, self._synchronised_times = today, obeyed + 1
+        if self._store is None:
+            self._reply(request, 0)
+        else:
+            records = self._records(self._offset, self._changes)
+            self._save(records, lambda result: self._reply(request, _error(result)))
         return verdict
 
-    def _save(self) -> None:
-        if self._store is not None:
-            self._store.save(self._records(self._offset, self._changes), promised=True)
+    def _settlements(self) -> frozenset[tuple[int, int]]:
+        octets = self._parameters.read()[0] if self._parameters is not None else None
+        return frozenset() if octets is None else settlement_instants(msgspec.msgpack.decode(octets, type=_VALUES))
+
+    def _reply(self, request: Message | None, error: int) -> None:
+        if request is not None:
+            self._bus.reply(request, error=error)
 
     def _records(self, offset: timedelta, changes: int) -> dict[str, bytes]:
         return {
@@ -171,51 +191,108 @@ class Platform:
             CHANGES_KEY: msgspec.json.encode(changes),
         }
 
+    # -- writes
+
     def _write(self, request: Message) -> None:
         """Set the clock, by any step: whoever may write parameters may. It moves once that is on the medium."""
-        if request.di not in (DATE_DI, TIME_DI, DATE_TIME_DI) or self._store is None:
-            self._bus.reply(request, error=ERROR_NO_DATA)
-            return
         own = self.local()
-        written = written_time(request.di, request.data[OPERATOR_OCTETS:], own)
+        operator, octets = request.data[:OPERATOR_OCTETS], request.data[OPERATOR_OCTETS:]
+        written = written_time(request.di, octets, own)
         offset = None if written is None else self._offset + (written - own)
-        if offset is None or abs(offset.total_seconds()) > OFFSET_S_MAX:
+        if written is None or offset is None or abs(offset.total_seconds()) > OFFSET_S_MAX:
             self._counters.add("time_impossible")
             self._bus.reply(request, error=ERROR_OTHER)
             return
+        sets = self._sets.added(operator + time_octets(own) + time_octets(written))
+        obeyed = (self._synchronised_on, self._synchronised_times)
+        if written.date() != own.date():  # a day of its own: the time may be broadcast once more
+            self._synchronised_on, self._synchronised_times = "", 0
 
         def saved(result: SaveResult) -> None:
             if result is SaveResult.SAVED:
                 self._counters.add("time_written")
-                self._changes += 1
-                self._set_offset(offset)
-            self._bus.reply(request, error=0 if result is SaveResult.SAVED else ERROR_OTHER)
+                self._sets = sets
+                self._set_offset(offset, self._changes + 1)
+            else:
+                self._synchronised_on, self._synchronised_times = obeyed
+            self._bus.reply(request, error=_error(result))
 
-        self._store.save(self._records(offset, self._changes + 1), promised=True, on_saved=saved)
+        records = self._records(offset, self._changes + 1)
+        self._save({**records, SETS_KEY: msgspec.msgpack.encode(sets)}, saved)
+
+    def _follow_clears(self) -> None:
+        """Empty the records of clock setting when a meter or event clear wants it."""
+        octets = self._clears.read()[0] if self._clears is not None else None
+        if octets is None or self._store is None:
+            return
+        clears = msgspec.msgpack.decode(octets, type=Clears)
+        now = followed(clears)
+        if now == self._followed:
+            return
+        if emptied(clears, self._followed, (CLOCK_SETS_DI,)):
+            self._sets = EventRing()
+        self._followed = now
+        records = {SETS_KEY: msgspec.msgpack.encode(self._sets), FOLLOWED_KEY: msgspec.msgpack.encode(now)}
+        self._save(records, lambda result: None)
+
+    # -- answers
 
     def _answer(self, request: Message) -> None:
         if request.control == Control.READ:
             octets = self.octets(request.di)
             self._bus.reply(request, octets or b"", error=0 if octets is not None else ERROR_NO_DATA)
         elif request.control == Control.WRITE:
-            self._write(request)
+            self._take(request, lambda: self._write(request))
+        elif request.control == Control.BROADCAST_TIME:
+            self._take(request, lambda: self.synchronise(request.data, request))
+        elif request.control == Control.OUTPUT:
+            is_selected = self._select(request.data)
+            self._bus.reply(request, request.data if is_selected else b"", error=0 if is_selected else ERROR_OTHER)
         elif request.control == Control.LIST:
-            listed = (DATE_DI, TIME_DI, DATE_TIME_DI, ADDRESS_DI, METER_NUMBER_DI)
-            self._bus.reply(request, b"".join(di.to_bytes(4, "little") for di in listed))
+            self._bus.reply(request, b"".join(di.to_bytes(4, "little") for di in self._listed(request.di >> 24)))
         else:
             self._bus.reply(request, error=ERROR_OTHER)
 
+    def _take(self, request: Message, action: Callable[[], object]) -> None:
+        """Change the clock as `request` wants, after those before it."""
+        if request.control == Control.WRITE and (request.di not in _CLOCK_ITEMS or self._store is None):
+            self._bus.reply(request, error=ERROR_NO_DATA)
+        elif len(self._waiting) >= WAITING_MAX:
+            self._bus.reply(request, error=ERROR_OTHER)
+        else:
+            self._in_turn(action)
+
+    def _select(self, data: bytes) -> bool:
+        is_selected = self._signal.select(data)
+        self._counters.add("signals_selected" if is_selected else "signals_refused")
+        return is_selected
+
+    def _listed(self, group: int) -> list[int]:
+        return [di for di in (*_CLOCK_ITEMS, *self._sets.items(CLOCK_SETS_DI)) if di >> 24 == group]
+
     def octets(self, di: int) -> bytes | None:
         """Item octets of what this service owns, None for anything else."""
-        if di in (ADDRESS_DI, METER_NUMBER_DI):
-            return bytes.fromhex(self._settings.address)[::-1]
-        if di not in (DATE_DI, TIME_DI, DATE_TIME_DI):
-            return None
+        if di == SIGNAL_DI:
+            return bytes((self._signal.selected,))
+        if di not in _CLOCK_ITEMS:
+            return self._sets.items(CLOCK_SETS_DI).get(di)
         local = self.local()
         weekday = f"{(local.weekday() + 1) % 7:02d}"
         date, time = f"{local:%y%m%d}{weekday}", f"{local:%H%M%S}"
         text = {DATE_DI: date, TIME_DI: time, DATE_TIME_DI: date + time}[di]
         return items.encode(item_2007(di), text)
+
+
+_CLOCK_ITEMS = (DATE_DI, TIME_DI, DATE_TIME_DI)
+_VALUES = dict[int, bytes]
+
+
+def _destination(context: StartContext, port: str) -> SamplingDestinationPort | None:
+    return context.sampling_destination(port) if context.has_port(port) else None
+
+
+def _error(result: SaveResult) -> int:
+    return 0 if result is SaveResult.SAVED else ERROR_OTHER
 
 
 def start(context: StartContext) -> None:

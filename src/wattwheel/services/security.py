@@ -35,7 +35,8 @@ NEEDED_LEVELS = {
     0x1B: rules.EVENT_CLEAR_LEVEL,
     0x1C: rules.RELAY_LEVEL,
 }
-"""By control code of the line. What is not here is allowed to nobody."""
+"""By control code of the line. 15H needs no level, but always the programming key. What is not here is allowed to
+nobody."""
 
 
 class SecuritySettings(msgspec.Struct, frozen=True):
@@ -106,6 +107,10 @@ class Security:
 
     def _authorize(self, authority: Authority, request: Message) -> None:
         data = request.data
+        if len(data) == ATTEMPT_OCTETS and data[0] == Control.WRITE_ADDRESS:
+            is_active = rules.key_is_active(authority, self.local())
+            self._bus.reply(request, error=0 if is_active else ERROR_NOT_AUTHORISED)
+            return
         needed = NEEDED_LEVELS.get(data[0]) if len(data) == ATTEMPT_OCTETS else None
         if needed is None:
             self._bus.reply(request, error=ERROR_NOT_AUTHORISED)

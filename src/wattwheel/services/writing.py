@@ -1,10 +1,10 @@
 """The changing functions of DL/T 645-2007 on their way over the bus: allowed first, then done, then answered.
 
 14H, 19H, 1AH, 1BH and 1CH ask the security service whether level, password and programming key suffice, and only then
-go to the owner of the identifier or of the function, who answers when the change is on the medium. 18H goes to the
-security service as it is; 16H and 1DH need no authority. Whatever is not answered in time is refused with "other
-error"; it may have been done all the same, and can be repeated without harm: what is written is a value and no
-difference, and what is clear stays clear.
+go to the owner of the identifier or of the function, who answers when the change is on the medium. 15H needs the
+programming key alone. 18H goes to the security service as it is; 16H, 17H and 1DH need no authority, nor 08H where it
+is answered. Whatever is not answered in time is refused with "other error"; it may have been done all the same, and
+can be repeated without harm: what is written is a value and no difference, and what is clear stays clear.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ line's longest wait."""
 DI_OCTETS, AUTHORITY_OCTETS, LEVEL_AND_PASSWORD_OCTETS = 4, 8, 4
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
 
-OPEN_TO_ALL = (Function2007.FREEZE, Function2007.OUTPUT)
+OPEN_TO_ALL = (
+    *(Function2007.FREEZE, Function2007.CHANGE_RATE, Function2007.OUTPUT),
+    *(Function2007.CHANGE_PASSWORD, Function2007.BROADCAST_TIME),
+)
+"""What goes to its owner as it is; the owner of 18H judges it himself."""
 
 Answered = Callable[[int, bytes], None]
 """Takes control octet and data field of the reply."""
@@ -40,8 +44,10 @@ class Writing:
 
     def change(self, function: Function2007, data: bytes, answered: Answered) -> None:
         """Do what a frame with `data` wants; `answered` is called exactly once."""
-        if function is Function2007.CHANGE_PASSWORD or function in OPEN_TO_ALL:
+        if function in OPEN_TO_ALL:
             self._ask(function, Control(function), 0, data, self._due_ns(), answered)
+        elif function is Function2007.WRITE_ADDRESS:
+            self._authorized(function, 0, bytes(AUTHORITY_OCTETS) + data, answered)
         elif Control(function) in WITH_OPERATOR:
             self._authorized(function, 0, data, answered)
         else:
@@ -54,6 +60,7 @@ class Writing:
     def _authorized(self, function: Function2007, di: int, data: bytes, answered: Answered) -> None:
         """`data`: level, password, operator code, and what the owner gets beside the last."""
         authority, due_ns = data[:AUTHORITY_OCTETS], self._due_ns()
+        passed_over = AUTHORITY_OCTETS if function is Function2007.WRITE_ADDRESS else LEVEL_AND_PASSWORD_OCTETS
 
         def allowed(reply: Message | None) -> None:
             if reply is None or reply.error:
@@ -61,7 +68,7 @@ class Writing:
             elif di >> 24 == INTERNAL_DI3:
                 self._refuse(function, ERR_NO_DATA, answered)
             else:
-                self._ask(function, Control(function), di, data[LEVEL_AND_PASSWORD_OCTETS:], due_ns, answered)
+                self._ask(function, Control(function), di, data[passed_over:], due_ns, answered)
 
         if not self._bus.ask(Control.AUTHORIZE, di, bytes((function,)) + authority, allowed, ANSWER_TIMEOUT_NS):
             self._conclude(function, None, answered)

@@ -23,22 +23,29 @@ app = App("web", version="0.1.0")
 start = app.start
 
 SOCKET_DEVICE, STATUS_PORT, DISPLAY_PORT, OBSERVED_PORT = "socket:web", "status", "display", "observed"
-GROUPS = (0x00, 0x02, 0x04)
 LIVE_PATIENCE_S = 5.0
 
 
 class WebSettings(msgspec.Struct, frozen=True):
-    """Settings of the partition: `names` that the page may be called by, besides its address; transformer ratios."""
+    """Settings of the partition.
+
+    Attributes:
+        names: that the page may be called by, besides its address.
+        listed: identifier prefixes, for each group DI3 one of each owner that answers reads of it.
+        ratios: of the transformers.
+    """
 
     names: tuple[str, ...] = ()
+    listed: tuple[str, ...] = ()
     ratios: Ratios = Ratios()
 
 
 class BusFace:
     """`MeterFace` that asks the same bus as every head-end."""
 
-    def __init__(self, meter: Meter, ratios: Ratios) -> None:
+    def __init__(self, meter: Meter, ratios: Ratios, listed: tuple[str, ...]) -> None:
         self._meter = meter
+        self._listed = listed
         self._ratios = ratios
         self._status = meter.sampled(STATUS_PORT)
         self._display = meter.sampled(DISPLAY_PORT)
@@ -62,10 +69,9 @@ class BusFace:
 
     async def rows(self, prefix: str) -> list[ValueRow]:
         """See `MeterFace.rows`."""
-        groups = [int(prefix[:2], 16)] if len(prefix) >= 2 else [g for g in GROUPS if f"{g:02X}".startswith(prefix)]
         identifiers = [
             di
-            for di in await self._meter.identifiers(groups)
+            for di in await self._meter.identifiers(own for own in self._listed if own[:2].startswith(prefix[:2]))
             if f"{di:08X}".startswith(prefix) and 0xFF not in di.to_bytes(4, "big")[2:]
         ]
         found = await asyncio.gather(*(self._row(di) for di in identifiers))
@@ -163,7 +169,7 @@ def _scaled(number: int | None, divisor: int) -> float | None:
 async def serve(meter: Meter) -> None:
     """Serve the page until the partition is stopped."""
     settings = meter.settings(WebSettings)
-    server = WebServer(BusFace(meter, settings.ratios), settings.names)
+    server = WebServer(BusFace(meter, settings.ratios, settings.listed), settings.names)
     await server.start(socket.socket(fileno=meter.descriptor(SOCKET_DEVICE)))
     try:
         await asyncio.Event().wait()

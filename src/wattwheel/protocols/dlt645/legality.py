@@ -69,7 +69,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         accept_broadcast_reads: 11H and 12H to 99..99 are answered with the real address, as some old meters do.
-        accept_single_address_time_sync: 08H to the meter's own address is executed (silently), as some collectors send.
+        accept_single_address_time_sync: 08H to the meter's own address is obeyed and answered.
         unknown_function: "exception" or "silent".
     """
 
@@ -209,7 +209,7 @@ class Legality:
         if form not in rule.forms:
             return _ADDRESS_FORM
         # A broadcast read, where it is allowed at all, is answered like any read: that is what the option is for.
-        is_silent = function is Function2007.BROADCAST_TIME or (form is Form.BROADCAST and not rule.forms & Form.ANY)
+        is_silent = form is Form.BROADCAST and not rule.forms & Form.ANY
         if len(data) in rule.lengths and (rule.fits is None or rule.fits(data)):
             return Accept(function, is_silent)
         return _DEFECT if is_silent or rule.never_abnormal else abnormal_reply(function, ERR_OTHER)

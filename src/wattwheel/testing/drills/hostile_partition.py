@@ -26,7 +26,7 @@ from wattwheel.apex.messages import HEAD, Control, Kind, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import REQUEST_PORT
 
-OWN_DI = 0x03300000
+OWN_DI = 0x0FFE0000
 ERROR_NO_DATA = 0x02
 GOT_THROUGH = "got through"
 HOG_NS = 200_000_000  # half of what an asker waits for an answer

@@ -16,6 +16,7 @@ from wattwheel.model.errors import UnknownItem
 from wattwheel.protocols.dlt645.frame import Frame
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Silence
+from wattwheel.services.signal_output import Signal
 from wattwheel.testing.drills.mutations import END, OFFSET, START
 
 OVERHEAD_OCTETS = 12
@@ -26,7 +27,7 @@ _WITHOUT_ANSWER = {
     Function2007.BROADCAST_TIME: "broadcast_times",
     Function2007.WRITE_ADDRESS: "silent_write_address",
 }
-"""Functions that are never answered, and their counters."""
+"""Functions that this meter, whose programming key nobody presses, never answers, and their counters."""
 
 
 class Expected(NamedTuple):
@@ -132,9 +133,15 @@ class Oracle:
         if function in _WITHOUT_ANSWER:
             self.counts[_WITHOUT_ANSWER[function]] += 1
             return None
-        self.counts["not_here"] += 1
-        length = 2 if function is Function2007.AUTHENTICATE else 1
-        return None if decision.is_silent else Expected(function | 0xC0, None, length, None, frame)
+        if decision.is_silent:
+            self.counts["broadcast_commands"] += 1
+            return None
+        if function is Function2007.OUTPUT and frame.data[0] in set(Signal):
+            self.counts["changes_done"] += 1
+            return Expected(function | 0x80, frame.data, None, None, frame)
+        is_here = function is not Function2007.AUTHENTICATE
+        self.counts["changes_refused" if is_here else "not_here"] += 1
+        return Expected(function | 0xC0, None, 1 if is_here else 2, None, frame)
 
     def _read(self, frame: Frame) -> Expected:
         di = int.from_bytes(frame.data[:4], "little")
