@@ -169,6 +169,8 @@ class Energy:
         changes, self._unsaved = {**self._unsaved, **self.ledger.history.changes()}, {}
         for each in self.functions:
             changes.update(each.changes())
+            for name, count in each.counted.items():
+                self._meter.counters.set(name, count)
         return changes
 
     # -- commands
@@ -257,6 +259,7 @@ def begin(meter: Meter) -> None:
     own = meter.memory = Energy(meter, ledger)
     for function in own.functions:
         function.begin(meter.saved)
+    meter.saved = {}  # load records are megabytes: whoever needs something has taken it
     for obeyed in OBEYED:
         meter.accept(obeyed, partial(_obey, obeyed))
     meter.look_up(own.look, own.listed)

@@ -12,9 +12,9 @@ MINUTE_OCTETS = 5
 _SIGN = 0x80
 
 
-def unsigned(value: int, octets: int) -> bytes:
-    """`value` as BCD; FF octets, not available, for one that the octets cannot hold."""
-    if not 0 <= value < 100**octets:
+def unsigned(value: int | None, octets: int) -> bytes:
+    """`value` as BCD; FF octets, not available, for None and for what the octets cannot hold."""
+    if value is None or not 0 <= value < 100**octets:
         return b"\xff" * octets
     return bytes.fromhex(f"{value:0{2 * octets}d}")[::-1]
 
