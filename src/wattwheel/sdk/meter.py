@@ -34,7 +34,7 @@ PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both":
 ANSWER_OCTETS_MAX = DATA_OCTETS_MAX
 """An item of more octets cannot be answered."""
 
-LISTED_MAX = DATA_OCTETS_MAX // 4
+LISTED_MAX = 512
 """Identifiers in one answer to LIST; what follows them is asked for with the identifier after the last one."""
 _STALE = 1
 
