@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.apps.turns import MOMENTARY, Clockwork, at, octets_of, shown_time, wire
 
@@ -468,6 +468,7 @@ STEPS_OF_LIFE = st.lists(
 )
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(STEPS_OF_LIFE, st.integers(1, 50))
 def test_whatever_the_clock_and_the_supply_do_no_time_is_frozen_twice(steps, per_push):
     works, now = clockwork({HOURLY_INTERVAL: "50"}), at("2026-02-27 23:00")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.apps import turns
 from tests.apps.turns import CENTI, Clockwork, at, octets_of, wire
@@ -395,6 +395,7 @@ def test_a_small_correction_over_a_minute_leaves_one_record_of_it():
     assert everything(works) == ["2026-03-01 10:00", "2026-03-01 10:01", "2026-03-01 10:02"]
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_a_damaged_record_is_passed_over_and_counted(place, change):
     works = clockwork(every(1, "09"))
@@ -441,6 +442,7 @@ LIFE = st.lists(
 )
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(LIFE)
 def test_whatever_happens_the_ring_is_in_order_and_each_minute_is_there_once(steps):
     works, now = clockwork(every(7, "08")), at("2026-03-01 10:00")
