@@ -28,6 +28,7 @@ from wattwheel.model.freeze_content import (
     chosen,
     frozen_demand,
     frozen_energies,
+    frozen_totals,
     frozen_variables,
 )
 from wattwheel.model.records import Quality
@@ -207,18 +208,19 @@ class Freezing(MeterFunction):
 
     def _items(self, kind: FreezeKind, turn: Turn) -> dict[int, bytes]:
         image = turn.image
+        items = chosen(kind, self._content_word(kind, turn))
+        if kind is FreezeKind.HOURLY:
+            return frozen_totals(image.totals, items)
         if self._energies is None or self._energies[0] is not image:
             self._energies = (image, frozen_energies(image.shares, turn.words, image.tariffs))
         energies = self._energies[1]
         found: dict[int, bytes] = {}
-        for item in chosen(kind, self._content_word(kind, turn)):
+        for item in items:
             if item == VARIABLES:
                 readings = turn.readings
                 found[item] = frozen_variables(readings.momentary if readings.quality is Quality.VALID else None)
             elif item in DEMAND_OF_ITEM:
                 found[item] = frozen_demand(turn.look(DEMAND_OF_ITEM[item]), image.tariffs)
-            elif kind is FreezeKind.HOURLY:
-                found[item] = energies[item][:4]  # the total alone
             else:
                 found[item] = energies[item]
         return found

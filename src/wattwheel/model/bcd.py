@@ -9,22 +9,29 @@ MINUTES_MAX = (datetime(2099, 12, 31, 23, 59, tzinfo=UTC) - EPOCH) // timedelta(
 """The last minute since 2000 that a year of two digits can say."""
 
 MINUTE_OCTETS = 5
+NUMBER_OCTETS_MAX = 8
+
 _SIGN = 0x80
+_DIGITS = [f"%0{2 * octets}d" for octets in range(NUMBER_OCTETS_MAX + 1)]
+_SIGNED_END = [8 * 100**octets // 10 for octets in range(NUMBER_OCTETS_MAX + 1)]
+_fromhex = bytes.fromhex
 
 
 def unsigned(value: int | None, octets: int) -> bytes:
     """`value` as BCD; FF octets, not available, for None and for what the octets cannot hold."""
     if value is None or not 0 <= value < 100**octets:
         return b"\xff" * octets
-    return bytes.fromhex(f"{value:0{2 * octets}d}")[::-1]
+    return _fromhex(_DIGITS[octets] % value)[::-1]
 
 
 def signed(value: int | None, octets: int) -> bytes:
     """`value` as BCD with the sign in the top bit; FF octets for None and for what the octets cannot hold."""
-    if value is None or abs(value) >= 8 * 10 ** (2 * octets - 1):
+    if value is None or not -_SIGNED_END[octets] < value < _SIGNED_END[octets]:
         return b"\xff" * octets
-    found = unsigned(abs(value), octets)
-    return found[:-1] + bytes((found[-1] | _SIGN,)) if value < 0 else found
+    if value >= 0:
+        return _fromhex(_DIGITS[octets] % value)[::-1]
+    found = _fromhex(_DIGITS[octets] % -value)[::-1]
+    return found[:-1] + bytes((found[-1] | _SIGN,))
 
 
 def number(octets: bytes) -> int | None:

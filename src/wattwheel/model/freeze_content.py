@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from wattwheel.model.bcd import signed, unsigned
-from wattwheel.model.energy_items import Words, tariff_items
+from wattwheel.model.energy_items import Words, register_view, tariff_items
 from wattwheel.model.momentary_items import rounded
 from wattwheel.model.records import Momentary
 
@@ -89,6 +89,12 @@ def frozen_energies(shares: Sequence[Sequence[int]], words: Words, tariffs: int)
         encoded = signed if item in _SIGNED_ENERGIES else unsigned
         energies[item] = b"".join(encoded(value, ENERGY_OCTETS) for value in column)
     return energies
+
+
+def frozen_totals(registers: Sequence[int], items: Sequence[int]) -> dict[int, bytes]:
+    """`items` of an hourly entry, from the six registers: forward and reverse active, the total alone."""
+    views = {item: register_view(registers[item - 1]) for item in items}
+    return {item: unsigned(view, ENERGY_OCTETS) for item, view in views.items()}
 
 
 def frozen_demand(block: object, tariffs: int) -> bytes:
