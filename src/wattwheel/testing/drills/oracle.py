@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import UnknownItem
+from wattwheel.model.freeze import freeze_pattern
 from wattwheel.protocols.dlt645.frame import Frame
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Silence
@@ -21,6 +22,9 @@ from wattwheel.testing.drills.mutations import END, OFFSET, START
 OVERHEAD_OCTETS = 12
 NO_DATA, NOT_AUTHORISED = 0x02, 0x04
 INTERNAL_DI3 = 0x0E
+NOT_HERE = (Function2007.AUTHENTICATE, Function2007.CHANGE_RATE)
+"""Functions that this meter refuses whatever they say."""
+
 MADE_IN_TIME = (0x05, 0x06)
 """DI3 of freezes and load records, which come while the drill goes on."""
 
@@ -146,7 +150,10 @@ class Oracle:
         if function in _WITHOUT_ANSWER:
             self.counts[_WITHOUT_ANSWER[function]] += 1
             return None
-        self.counts["not_here"] += 1
+        if function in NOT_HERE:
+            self.counts["not_here"] += 1
+        if function is Function2007.FREEZE and _is_pattern(frame.data):
+            return None if decision.is_silent else Expected(0x96, b"", None, None, frame)
         length = 2 if function is Function2007.AUTHENTICATE else 1
         return None if decision.is_silent else Expected(function | 0xC0, None, length, None, frame)
 
@@ -156,6 +163,15 @@ class Oracle:
             return Expected(0x91, None, None, di, frame)
         or_di = di if di >> 24 in MADE_IN_TIME else None
         return Expected(0xD1, bytes((NOT_AUTHORISED if _is_secret(di) else NO_DATA,)), None, None, frame, or_di)
+
+
+def _is_pattern(data: bytes) -> bool:
+    """Whether `data` says when to freeze."""
+    try:
+        freeze_pattern(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_secret(di: int) -> bool:
