@@ -129,7 +129,7 @@ def test_what_could_not_be_saved_goes_with_the_next_transaction():
     assert not paper.saved
     paper.result = SaveResult.SAVED
     own.keep()
-    assert sorted(paper.saved) == ["books", "phases 1", "settled 1"]
+    assert {"books", "phases 1", "settled 1"} <= set(paper.saved)
     paper.saved = {}
     own.keep()
     assert sorted(paper.saved) == ["books"]

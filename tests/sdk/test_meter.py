@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from tests.bench import Bench, bus_channels
 
-from wattwheel.apex.messages import Control
+from wattwheel.apex.messages import Control, Kind, Message, unpack
 from wattwheel.model.errors import NotAnswered
-from wattwheel.sdk.meter import Meter
+from wattwheel.sdk.meter import ANSWER_OCTETS_MAX, Meter
 
 
 class Asker:
@@ -52,3 +52,20 @@ def test_more_than_may_wait_is_refused_at_once():
 
     with pytest.raises(NotAnswered):
         raise asyncio.run(ask_too_much())
+
+
+def test_an_item_that_no_message_holds_is_no_data_and_counted():
+    asker = Asker()
+    longest, too_long = 0x05060001, 0x05060002
+    values = {longest: bytes(ANSWER_OCTETS_MAX), too_long: bytes(ANSWER_OCTETS_MAX + 1)}
+    asker.meter.show(values)
+    for di in values:
+        asker.meter._answer(Message(Kind.REQUEST, Control.READ, di))
+    asker.meter.show({})
+    asker.meter.look_up(lambda di, _data: values.get(di), tuple)
+    for di in values:
+        asker.meter._answer(Message(Kind.REQUEST, Control.READ, di))
+    asker.meter._bus.flush()
+    replies = [reply for octets in asker.bench.host.queuing["app>bus"].messages for reply in unpack(octets)]
+    assert [None if reply.error else len(reply.data) for reply in replies] == [ANSWER_OCTETS_MAX, None] * 2
+    assert asker.meter.counters["answers_too_long"] == 2

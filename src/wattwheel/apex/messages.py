@@ -13,7 +13,9 @@ HEAD = struct.Struct("<BBBBHHII")
 without making messages of them."""
 
 HEAD_OCTETS = HEAD.size
-DATA_OCTETS_MAX = 2048
+DATA_OCTETS_MAX = 3584
+"""Of one message; the longest items, frozen blocks of 63 tariffs, have 3113."""
+
 PORT_MESSAGE_OCTETS_MAX = 4096
 PORT_DEPTH = 32
 

@@ -185,6 +185,8 @@ class Energy:
         changes, self._unsaved = {**self._unsaved, **self.ledger.history.changes()}, {}
         for each in self.functions:
             changes.update(each.changes())
+            for name, count in each.counted.items():
+                self._meter.counters.set(name, count)
         return changes
 
     # -- commands
@@ -281,6 +283,7 @@ def begin(meter: Meter) -> None:
     for function in own.functions:
         function.begin(meter.saved)
     own.tell_clears()
+    meter.saved = {}  # load records are megabytes: whoever needs something has taken it
     for obeyed in OBEYED:
         meter.accept(obeyed, partial(_obey, obeyed))
     meter.look_up(own.look, own.listed)

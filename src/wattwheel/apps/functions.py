@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 
 from wattwheel.model.energy_items import Words
@@ -25,6 +26,7 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 Changes = Mapping[str, bytes | None]
+_NOTHING_COUNTED: Mapping[str, int] = MappingProxyType({})
 
 
 class Turn(NamedTuple):
@@ -85,6 +87,11 @@ class MeterFunction:
     """Commands that this function carries out; each belongs to one of them."""
     event_clears: EventClears = ()
     """Of the function that carries out event clears: the last of them, for those who follow in other partitions."""
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """Counters of the partition that are this function's, by name."""
+        return _NOTHING_COUNTED
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up what was saved, all functions' keys together. Octets that are not its own format it forgets."""

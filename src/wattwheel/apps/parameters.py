@@ -13,7 +13,7 @@ Not here: the clock (platform), passwords (security), and what the metering core
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -52,12 +52,16 @@ ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02
 
 PERIOD, SLIP = 0x04000103, 0x04000104
 HARMONIC_ORDERS = 0x04000206
+LOAD_START, HOURLY_START, DAILY_TIME = 0x04000A01, 0x04001201, 0x04001203
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
 """Owners, in the register table, of parameters that are not plain."""
 
 _TABLES = (0x0401, 0x0402)
 """DI3 and DI2 of the two sets of zone and day tables."""
+
+_LEAP_YEAR_BEFORE = {LOAD_START: "00", HOURLY_START: "", DAILY_TIME: "000101"}
+"""Times, and what makes YYMMDDhhmm of them."""
 
 
 class Numbers(NamedTuple):
@@ -96,6 +100,17 @@ DEFAULTS = {
     0x04000601: "05",
     0x04000602: "41",
     0x04000603: "14",
+    0x04000901: "3F",  # load record: mode word, start (all 0: from the beginning), interval of each class
+    0x04000A01: "00000000",
+    **{0x04000A02 + number: "0015" for number in range(6)},
+    0x04000902: "FF",  # freezing: content words of timed, instantaneous, agreed, periodic, daily; times
+    0x04000903: "FF",
+    0x04000904: "FF",
+    0x04000905: "03",
+    0x04000906: "FF",
+    HOURLY_START: "0001010000",
+    0x04001202: "60",
+    DAILY_TIME: "0000",
     SETTLEMENT_DAYS[0]: "0100",
     SETTLEMENT_DAYS[1]: NO_SETTLEMENT,
     SETTLEMENT_DAYS[2]: NO_SETTLEMENT,
@@ -132,6 +147,8 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
         return 0 if address_of(octets) else ERROR_OTHER
     if di == LINE_RATE:  # a meter without a line has no such item
         return ERROR_NO_DATA if di not in values else 0 if octets[0] in RATES else ERROR_OTHER
+    if di in _LEAP_YEAR_BEFORE:
+        return 0 if _is_instant(_LEAP_YEAR_BEFORE[di] + octets[::-1].hex()) else ERROR_OTHER
     if di in SETTLEMENT_DAYS:
         return 0 if _is_settlement(octets[::-1].hex()) else ERROR_OTHER
     return 0 if di >> 16 not in _TABLES or _is_table(di, octets) else ERROR_OTHER
@@ -139,6 +156,15 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
 
 def _is_settlement(digits: str) -> bool:
     return digits == NO_SETTLEMENT or (1 <= int(digits[:2]) <= 28 and int(digits[2:]) < 24)
+
+
+def _is_instant(digits: str) -> bool:
+    """Whether YYMMDDhhmm is a time, or MMDDhhmm all 0."""
+    try:
+        datetime.strptime(digits, "%y%m%d%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return digits[2:] == "00000000"
+    return True
 
 
 def _entries(octets: bytes) -> list[tuple[int, int, int]]:

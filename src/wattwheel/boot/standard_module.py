@@ -28,7 +28,7 @@ from wattwheel.protocols.dlt645.legality import Options
 COMMUNICATION_QUOTA = 2048
 """Requests that the communication service may have under way on the bus: it asks for all head-ends together."""
 PARTNERS = ("communication", "metering", "platform", "security", "parameters", "energy", "display", "web", KERNEL)
-STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "parameters": 262_144, "energy": 262_144}
+STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "parameters": 262_144, "energy": 4_194_304}
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
 OBSERVED_OCTETS_MAX = 65_536
 SMALL_OCTETS_MAX = 1024

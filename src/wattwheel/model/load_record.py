@@ -10,9 +10,13 @@ from datetime import UTC, datetime
 
 CLASS_OCTETS = (17, 24, 8, 16, 16, 6)
 CLASSES = range(1, len(CLASS_OCTETS) + 1)
-_START, _CLASS_END, _END = b"\xa0\xa0", b"\xaa", 0xE5
+START = b"\xa0\xa0"
+"""What a record begins with."""
+
+_START, _CLASS_END, _END = START, b"\xaa", 0xE5
 _TIME_OCTETS = 5
-RECORD_OCTETS_MIN = len(_START) + 1 + _TIME_OCTETS + len(CLASS_OCTETS) + 2
+_FRAME_OCTETS = len(_START) + 1 + 2  # start, length, checksum, end
+RECORD_OCTETS_MIN = _FRAME_OCTETS + _TIME_OCTETS + len(CLASS_OCTETS)
 RECORD_OCTETS_MAX = RECORD_OCTETS_MIN + sum(CLASS_OCTETS)
 
 
@@ -39,12 +43,22 @@ def encode_record(time: datetime, classes: Mapping[int, bytes]) -> bytes:
     return record + bytes([sum(record) & 0xFF, _END])
 
 
+def is_intact(record: bytes) -> bool:
+    """Whether `record` has the frame and the checksum of one."""
+    return (
+        RECORD_OCTETS_MIN <= len(record) <= RECORD_OCTETS_MAX
+        and record[:2] == _START
+        and record[2] == len(record) - _FRAME_OCTETS
+        and record[-1] == _END
+        and sum(record[:-2]) & 0xFF == record[-2]
+    )
+
+
 def decode_record(record: bytes) -> tuple[datetime, dict[int, bytes]]:
     """Time and classes of `record`. Raises ValueError for anything that `encode_record` does not make."""
     if not RECORD_OCTETS_MIN <= len(record) <= RECORD_OCTETS_MAX:
         raise ValueError(f"{len(record)} octets; a load record has {RECORD_OCTETS_MIN} to {RECORD_OCTETS_MAX}")
-    is_framed = record[:2] == _START and record[2] == len(record) - 5 and record[-1] == _END
-    if not is_framed or sum(record[:-2]) & 0xFF != record[-2]:
+    if not is_intact(record):
         raise ValueError(f"{record.hex()}: frame or checksum")
     minute, hour, day, month, year = (int(f"{octet:02x}") for octet in record[3:8])
     time = datetime(2000 + year, month, day, hour, minute, tzinfo=UTC)
@@ -53,6 +67,16 @@ def decode_record(record: bytes) -> tuple[datetime, dict[int, bytes]]:
     if found is None:
         raise ValueError(f"{body.hex()}: no six classes")
     return time, found
+
+
+def record_octets(start: bytes) -> int:
+    """How many octets the record has whose first three octets `start` begins with."""
+    return start[2] + _FRAME_OCTETS
+
+
+def time_of(record: bytes) -> bytes:
+    """YYMMDDhhmm of `record`, as on the wire."""
+    return record[3 : 3 + _TIME_OCTETS]
 
 
 def _split(body: bytes, index: int) -> dict[int, bytes] | None:

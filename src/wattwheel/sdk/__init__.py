@@ -4,6 +4,6 @@ from wattwheel.apex.messages import Control as Function
 from wattwheel.apex.store import SaveResult
 from wattwheel.sdk.app import App
 from wattwheel.sdk.commands import Command
-from wattwheel.sdk.meter import Meter, Shown
+from wattwheel.sdk.meter import ANSWER_OCTETS_MAX, Meter, Shown
 
-__all__ = ["App", "Command", "Function", "Meter", "SaveResult", "Shown"]
+__all__ = ["ANSWER_OCTETS_MAX", "App", "Command", "Function", "Meter", "SaveResult", "Shown"]

@@ -31,7 +31,10 @@ READINGS_BIT, BUS_BIT, STORE_BIT = 5, 4, 6
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
 """Private identifiers under which a button's press travels on the bus."""
-LISTED_MAX = DATA_OCTETS_MAX // 4
+ANSWER_OCTETS_MAX = DATA_OCTETS_MAX
+"""An item of more octets cannot be answered."""
+
+LISTED_MAX = 512
 """Identifiers in one answer to LIST; what follows them is asked for with the identifier after the last one."""
 _STALE = 1
 
@@ -184,7 +187,8 @@ class Meter:
     def show(self, values: Mapping[int, Shown], quality: Quality = Quality.VALID) -> None:
         """Answer reads with exactly `values` from now on, by identifier. What is missing is answered ERR 02.
 
-        A value that its picture cannot hold is left out and counted: no answer is better than a wrong one.
+        A value that its picture cannot hold, or no message, is left out and counted: no answer is better than a wrong
+        one.
         """
         table = self._encoded(values)
         self._table = table
@@ -212,9 +216,14 @@ class Meter:
         table: dict[int, bytes] = {}
         for di, value in values.items():
             try:
-                table[di] = _octets(item_2007(di), value)
+                octets = _octets(item_2007(di), value)
             except ItemValueError:
                 self.counters.add("values_beyond_picture")
+                continue
+            if len(octets) > ANSWER_OCTETS_MAX:
+                self.counters.add("answers_too_long")
+            else:
+                table[di] = octets
         return table
 
     def _answer(self, request: Message) -> None:

@@ -23,7 +23,7 @@ from wattwheel.kernel.config import ModuleConfig
 from wattwheel.model.catalogue import find
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import REGISTERS
-from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
+from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Frame, FrameReader, encode
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.items import decode
 from wattwheel.protocols.dlt645.master import REPLY_TIMEOUT_NS, Answer, Ask, ReadDialogue
@@ -171,13 +171,16 @@ class World:
         """A head-end's end of a channel: a new connection, or the serial line."""
         return self.meter.door.connect() if door == TCP else SimChannel(self.meter.line.near, None, "head-end")
 
-    def ask(self, di: int, door: str = TCP, tries: int = 3) -> Answer:
-        """What the meter says to a read of `di`, asked with real frames. Raises NotAnswered."""
+    def ask(self, di: int, door: str = TCP, tries: int = 3, parameters: bytes = b"") -> Answer:
+        """What the meter says to a read of `di`, asked with real frames; `parameters`: octets behind the identifier.
+
+        Raises NotAnswered.
+        """
         channel = self._doors.get(door)
         if channel is None or channel.is_closed:
             channel = self._doors[door] = self.channel(door)
         channel.read()  # a late answer to an earlier question
-        dialogue = ReadDialogue([Ask(di)], self.meter.settings.meter.address, tries=tries)
+        dialogue = ReadDialogue([Ask(di, parameters=parameters)], self.meter.settings.meter.address, tries=tries)
         step = dialogue.start()
         while not step.is_done:
             channel.write(step.octets)
@@ -202,6 +205,13 @@ class World:
             if channel.is_closed:
                 return None
         return None
+
+    def broadcast(self, control: int, data: bytes, door: str = TCP) -> bytes:
+        """Send one frame to everybody. Octets that came back within a second, which is an error."""
+        channel = self.channel(door)
+        channel.write(encode(Frame(ADDRESS_BROADCAST, control, data)))
+        self.advance(1)
+        return channel.read()
 
     def write(self, di: int, octets: bytes, level: int, password: str, operator: int = 0) -> tuple[int, bytes] | None:
         """The meter's reply to 14H; `password`: six digits."""

@@ -563,3 +563,10 @@ def test_vectors_decode_to_their_stated_values(request):
 )
 def test_elements_of_a_long_answer(di, octets, widths):
     assert items.element_widths(di.to_bytes(4, "little"), bytes(octets)) == widths
+
+
+def test_elements_of_blocks_with_separators_hold_their_separators():
+    freeze = bytes(5) + b"\xaa" + bytes(4) + b"\xaa" * 2
+    assert items.element_widths(bytes.fromhex("01ff0405"), freeze) == [6, 5, 1]
+    load = bytes.fromhex("a0a00b3014050324aaaaaaaaaaaab7e5")
+    assert items.element_widths(bytes.fromhex("00000006"), load * 2) == [16, 16]

@@ -76,11 +76,26 @@ def test_every_mutation_happens_and_bursts_are_reproducible(mutator):
         (frame(b"\xaa" * 6, 0x13, b""), 0x93, WIRE),
         (frame(WIRE, 0x14, bytes(13)), 0xD4, None),
         (frame(WIRE, 0x1F, b""), 0xDF, b"\x01"),
+        (frame(WIRE, 0x16, b"\x99" * 4), 0x96, b""),
+        (frame(WIRE, 0x16, bytes.fromhex("00010102")), 0x96, b""),
+        (frame(WIRE, 0x16, bytes(4)), 0xD6, None),
     ],
 )
 def test_what_is_due(oracle, octets, control, data):
     (due,) = oracle.replies(octets)
     assert (due.control, due.data) == (control, data)
+
+
+@pytest.mark.parametrize(("di", "or_di"), [(0x05060001, True), (0x06000000, True), (0x07000000, False)])
+def test_what_time_brings_may_be_there_or_not(oracle, di, or_di):
+    (due,) = oracle.replies(frame(WIRE, 0x11, di.to_bytes(4, "little")))
+    assert (due.control, due.data, due.or_di) == (0xD1, b"\x02", di if or_di else None)
+
+
+def test_only_functions_that_are_not_there_count_as_such(oracle):
+    for control, size in ((0x03, 8), (0x17, 1), (0x14, 13), (0x16, 4), (0x1A, 8)):
+        oracle.replies(frame(WIRE, control, bytes(size)))
+    assert oracle.counts["not_here"] == 2
 
 
 @pytest.mark.parametrize(
@@ -113,6 +128,13 @@ DI = VALUE_DI.to_bytes(4, "little")
         (Expected(0xD4, None, 1, None, QUESTION), Frame(ADDRESS, 0xD4, b"\x04"), True),
         (Expected(0xD4, None, 1, None, QUESTION), Frame(ADDRESS, 0xD4, b"\x00"), False),
         (Expected(0xC3, None, 2, None, QUESTION), Frame(ADDRESS, 0xC3, b"\x01"), False),
+        (Expected(0x96, b"", None, None, QUESTION), Frame(ADDRESS, 0x96, b""), True),
+        (Expected(0xD1, b"\x02", None, None, QUESTION, VALUE_DI), Frame(ADDRESS, 0x91, DI), True),
+        (Expected(0xD1, b"\x02", None, None, QUESTION, VALUE_DI), Frame(ADDRESS, 0xB1, DI + b"\xa0"), True),
+        (Expected(0xD1, b"\x02", None, None, QUESTION, VALUE_DI), Frame(ADDRESS, 0x91, bytes(4)), False),
+        (Expected(0xD1, b"\x02", None, None, QUESTION, VALUE_DI), Frame("202611200002", 0x91, DI), False),
+        (Expected(0xD1, b"\x02", None, None, QUESTION, VALUE_DI), Frame(ADDRESS, 0xD1, b"\x02"), True),
+        (Expected(0xD1, b"\x02", None, None, QUESTION, VALUE_DI), Frame(ADDRESS, 0xD1, b"\x01"), False),
     ],
 )
 def test_objections(expected, reply, is_good):

@@ -157,10 +157,12 @@ def encode_ints(item: Item, numbers: Iterable[int | None]) -> bytes:
 def element_widths(di: bytes, octets: bytes) -> list[int]:
     """Octets of each element of a 2007 answer (`di` as on the wire), so that none is cut in two; [] for one piece."""
     try:
-        parts = decode(catalogue.item_2007(int.from_bytes(di, "little")), octets).parts
+        item = catalogue.item_2007(int.from_bytes(di, "little"))
+        parts = decode(item, octets).parts
     except (UnknownItem, ItemValueError):
         return []
-    return [len(part.raw) for part in parts or ()]
+    separator = 1 if item.parts else 0
+    return [len(part.raw) + separator for part in parts or ()]
 
 
 def decimals(item: Item) -> int:

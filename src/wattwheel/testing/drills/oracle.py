@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import UnknownItem
+from wattwheel.model.freeze import freeze_pattern
 from wattwheel.protocols.dlt645.frame import Frame
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality, Silence
@@ -22,6 +23,12 @@ from wattwheel.testing.drills.mutations import END, OFFSET, START
 OVERHEAD_OCTETS = 12
 NO_DATA, NOT_AUTHORISED = 0x02, 0x04
 INTERNAL_DI3 = 0x0E
+NOT_HERE = (Function2007.AUTHENTICATE, Function2007.CHANGE_RATE)
+"""Functions that this meter refuses whatever they say."""
+
+MADE_IN_TIME = (0x05, 0x06)
+"""DI3 of freezes and load records, which come while the drill goes on."""
+
 _MINUS = bytes((octet - OFFSET) & 0xFF for octet in range(256))
 _WITHOUT_ANSWER = {
     Function2007.BROADCAST_TIME: "broadcast_times",
@@ -39,6 +46,7 @@ class Expected(NamedTuple):
         length: octets of the data field, None when they are not known beforehand.
         di: identifier whose value the reply carries, None for a reply without.
         question: the frame that asked, for the report.
+        or_di: an identifier for which there may as well be a normal reply: what is there is a matter of time.
     """
 
     control: int
@@ -46,9 +54,16 @@ class Expected(NamedTuple):
     length: int | None
     di: int | None
     question: Frame
+    or_di: int | None = None
 
     def objection(self, reply: Frame, address: str) -> str | None:
         """What is wrong with `reply` from a meter of `address`, None when it will do."""
+        if self.or_di is not None and reply.control in (0x91, 0xB1):
+            return (
+                None
+                if reply.address == address and reply.data[:4] == self.or_di.to_bytes(4, "little")
+                else self._told(reply)
+            )
         is_right = (
             reply.address == address
             and reply.control == self.control
@@ -58,6 +73,9 @@ class Expected(NamedTuple):
         )
         if is_right and (self.di is not None or self.data is not None or any(reply.data)):
             return None
+        return self._told(reply)
+
+    def _told(self, reply: Frame) -> str:
         asked = f"{self.question.address} {self.question.control:02X} {self.question.data.hex()}"
         wanted = f"{self.control:02X} {self.data.hex() if self.data is not None else '...'}"
         return f"reply {reply.address} {reply.control:02X} {reply.data.hex()} to {asked}; due {wanted}"
@@ -139,6 +157,9 @@ class Oracle:
         if function is Function2007.OUTPUT and frame.data[0] in set(Signal):
             self.counts["changes_done"] += 1
             return Expected(function | 0x80, frame.data, None, None, frame)
+        if function is Function2007.FREEZE and _is_pattern(frame.data):
+            self.counts["changes_done"] += 1
+            return Expected(function | 0x80, b"", None, None, frame)
         is_here = function is not Function2007.AUTHENTICATE
         self.counts["changes_refused" if is_here else "not_here"] += 1
         return Expected(function | 0xC0, None, 1 if is_here else 2, None, frame)
@@ -147,7 +168,17 @@ class Oracle:
         di = int.from_bytes(frame.data[:4], "little")
         if di in self._answered and len(frame.data) == 4:
             return Expected(0x91, None, None, di, frame)
-        return Expected(0xD1, bytes((NOT_AUTHORISED if _is_secret(di) else NO_DATA,)), None, None, frame)
+        or_di = di if di >> 24 in MADE_IN_TIME else None
+        return Expected(0xD1, bytes((NOT_AUTHORISED if _is_secret(di) else NO_DATA,)), None, None, frame, or_di)
+
+
+def _is_pattern(data: bytes) -> bool:
+    """Whether `data` says when to freeze."""
+    try:
+        freeze_pattern(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_secret(di: int) -> bool:
