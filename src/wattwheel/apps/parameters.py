@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_allowed
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, TARIFFS_MAX, ZONES_MAX
@@ -36,7 +37,6 @@ start = app.start
 PARAMETERS_PORT = "parameters"
 ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
-PERIOD, SLIP = 0x04000103, 0x04000104
 ADDRESS, METER_NUMBER = 0x04000401, 0x04000402
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
@@ -54,8 +54,8 @@ class Numbers(NamedTuple):
 
 
 NUMBERS = {
-    PERIOD: Numbers((5, 10, 15, 30, 60)),
-    SLIP: Numbers((1, 2, 3, 5)),
+    PERIOD: Numbers(PERIODS_MIN),
+    SLIP: Numbers((*SLIPS_MIN, *PERIODS_MIN)),  # of which only the period itself, for blocks
     ZONE_COUNT: Numbers(range(1, ZONES_MAX + 1), ERROR_ZONES),
     DAY_TABLE_COUNT: Numbers(range(1, DAY_TABLES_MAX + 1)),
     SLOT_COUNT: Numbers(range(1, SLOTS_MAX + 1), ERROR_SLOTS),
@@ -112,7 +112,7 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
     if di in (PERIOD, SLIP):
         beside = {**values, di: octets}
         period, slip = (int(beside[each].hex()) for each in (PERIOD, SLIP))
-        return ERROR_OTHER if period % slip else 0
+        return 0 if are_allowed(period, slip) else ERROR_OTHER
     if di in SETTLEMENT_DAYS:
         return 0 if _is_settlement(octets[::-1].hex()) else ERROR_OTHER
     return 0 if di >> 16 not in _TABLES or _is_table(di, octets) else ERROR_OTHER
