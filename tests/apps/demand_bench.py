@@ -12,6 +12,7 @@ from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy import Energy
 from wattwheel.apps.energy_books import Ledger, books_of
 from wattwheel.apps.energy_history import History
+from wattwheel.model.catalogue import item_2007
 from wattwheel.sdk import Function, SaveResult
 
 START = datetime(2026, 6, 10, 8, 0, tzinfo=UTC)
@@ -116,6 +117,13 @@ class Bench:
             self.wait(every_s)
             self.push()
 
+    def run_half(self, kilowatt=0, every_s=60):
+        """Half a minute of constant power, with a push at its end if there is one every second or if it ends one."""
+        self.flow(kilowatt, seconds=30)
+        self.wait(30)
+        if every_s < 60 or self.at.second == 0:
+            self.push()
+
     def command(self, function, data=b""):
         """How a command was answered: octets of a good reply, or the ERR octet."""
         command = Answered(data)
@@ -131,12 +139,13 @@ class Bench:
     def maximum(self, di=0x01010000):
         """Value in 0.1 W and time YYMMDDhhmm of a maximum; None: no requested data."""
         octets = self.energy.look(di)
-        return None if octets is None else maximum(octets)
+        return None if octets is None else maximum(octets, item_2007(di).signed)
 
     def block(self, di):
         """The same of each in a block."""
         octets = self.energy.look(di)
-        return None if octets is None else [maximum(octets[at : at + 8]) for at in range(0, len(octets), 8)]
+        signed = item_2007(di).signed
+        return None if octets is None else [maximum(octets[at : at + 8], signed) for at in range(0, len(octets), 8)]
 
     def now(self):
         """Demand now: active, reactive, apparent."""
@@ -147,14 +156,14 @@ class Bench:
         return f"{self.at - timedelta(minutes=minutes):%y%m%d%H%M}"
 
 
-def maximum(octets):
+def maximum(octets, signed=False):
     """Eight octets in words: the value with its sign, the time; "ff" for what is not available."""
     if octets == b"\xff" * 8:
         return "ff"
-    value, time = octets[2::-1].hex(), octets[:2:-1].hex()
-    sign = -1 if int(value[0], 16) >= 8 else 1
-    digits = f"{int(value[0], 16) & 7}{value[1:]}" if sign < 0 else value
-    return (sign * int(digits), time)
+    value, time = int(octets[2::-1].hex(), 16), octets[:2:-1].hex()
+    is_negative = signed and value >> 23
+    magnitude = int(f"{value & 0x7FFFFF if is_negative else value:06x}")
+    return (-magnitude if is_negative else magnitude, time)
 
 
 NONE = (0, "0000000000")
