@@ -1,7 +1,7 @@
-"""Demand windows: worked examples, restarts, rounding, and the plain mean as the reference."""
+"""Demand: pairs of period and slip, rounding, and which register a demand belongs to."""
 
 import json
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
@@ -10,30 +10,20 @@ from hypothesis import strategies as st
 
 from wattwheel.model.demand import (
     MICROJOULE_A_MINUTE_A_MILLIWATT,
+    PERIOD,
     PERIODS_MIN,
-    SLIPS_MIN,
-    Demand,
-    DemandWindow,
+    SLIP,
+    STANDARD_METHOD,
+    Method,
     are_allowed,
+    by_register,
     demand_view,
-    is_new_maximum,
-    minute_passed,
-    restarted,
+    mean_milliwatt,
+    method_of,
+    signed_view,
 )
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())
-TEN_KW = 10_000_000 * MICROJOULE_A_MINUTE_A_MILLIWATT
-PROFILE = [0] * 7 + [TEN_KW] * 15 + [0] * 38
-
-
-@pytest.mark.parametrize("case", VECTORS["demand"], ids=lambda case: f"{case['period']}-{case['slip']}")
-def test_the_worked_examples(case):
-    window = DemandWindow(case["period"], case["slip"])
-    ends = [(minute, minute_passed(window, minute, energy)) for minute, energy in enumerate(PROFILE, 1)]
-    found = [(demand.milliwatt, minute) for minute, demand in ends if demand is not None and demand.is_whole]
-    highest = max(milliwatt for milliwatt, _ in found)
-    assert highest == int(Decimal(str(case["max_kw"])) * 1_000_000)
-    assert next(minute for milliwatt, minute in found if milliwatt == highest) == case["first_reached_at_minute"]
 
 
 @pytest.mark.parametrize("case", VECTORS["demand_rounding"], ids=lambda case: case["kw_6dec"])
@@ -42,23 +32,16 @@ def test_rounding(case):
     assert demand_view(milliwatt) == int(Decimal(case["stored_4dec"]) * 10_000)
 
 
-def test_a_restart_off_the_minute_takes_one_minute_more():
-    for second, first in ((0, 15), (1, 15), (2, 16), (30, 16)):
-        window = restarted(DemandWindow(), second)
-        whole = [minute for minute in range(1, 40) if (d := minute_passed(window, minute, 1)) and d.is_whole]
-        assert whole[0] == first
+@given(st.integers(0, 10**14), st.sampled_from(PERIODS_MIN))
+def test_a_mean_has_six_decimals_and_halves_go_up(microjoule, period):
+    kilowatt = Decimal(microjoule) / (MICROJOULE_A_MINUTE_A_MILLIWATT * period * 10**6)
+    assert mean_milliwatt(microjoule, period) == int(kilowatt.quantize(Decimal("1e-6"), ROUND_HALF_UP) * 10**6)
 
 
-def test_a_block_that_is_not_whole_is_none():
-    window = restarted(DemandWindow(15, 15), 0)
-    demands = {minute: minute_passed(window, minute, TEN_KW) for minute in range(8, 46)}
-    assert {minute: d.is_whole for minute, d in demands.items() if d is not None} == {15: False, 30: True, 45: True}
-
-
-def test_only_a_greater_one_replaces_a_maximum():
-    assert not is_new_maximum(Demand(1_234_550, True), 12_346)
-    assert is_new_maximum(Demand(1_234_650, True), 12_346)
-    assert not is_new_maximum(Demand(9_000_000, False), 0)
+def test_what_the_picture_does_not_hold_is_shown_as_the_highest_it_holds():
+    assert demand_view(99_999_949) == demand_view(99_999_950) == demand_view(36_000_000_000) == 999_999
+    assert [signed_view(view, True) for view in (0, 5, 799_999, 800_000)] == [0, -5, -799_999, -799_999]
+    assert signed_view(999_999, False) == 799_999
 
 
 @pytest.mark.parametrize(
@@ -69,17 +52,35 @@ def test_pairs_of_period_and_slip(period, slip, allowed):
     assert are_allowed(period, slip) is allowed
 
 
-_pairs = [(period, slip) for period in PERIODS_MIN for slip in (*SLIPS_MIN, period) if are_allowed(period, slip)]
+@pytest.mark.parametrize(
+    ("written", "method"),
+    [
+        ({}, STANDARD_METHOD),
+        ({PERIOD: b"\x30", SLIP: b"\x05"}, Method(30, 5)),
+        ({PERIOD: b"\x60", SLIP: b"\x60"}, Method(60, 60)),
+        ({PERIOD: b"\x60"}, STANDARD_METHOD),
+        ({PERIOD: b"\x15", SLIP: b"\x02"}, STANDARD_METHOD),
+        ({PERIOD: b"\x1a", SLIP: b"\x01"}, STANDARD_METHOD),
+    ],
+)
+def test_the_method_is_that_of_the_parameters_if_it_is_one(written, method):
+    assert method_of(written) == method
 
 
-@given(st.sampled_from(_pairs), st.integers(0, 1439), st.lists(st.integers(0, 10**13), max_size=150))
-def test_a_demand_is_the_mean_of_its_period(pair, start, energies):
-    period, slip = pair
-    window = DemandWindow(period, slip)
-    for count, energy in enumerate(energies, 1):
-        demand = minute_passed(window, (start + count) % 1440, energy)
-        assert (demand is not None) == ((start + count) % 1440 % slip == 0)
-        if demand is not None and demand.is_whole:
-            mean = sum(energies[count - period : count]) / period / MICROJOULE_A_MINUTE_A_MILLIWATT
-            assert demand.milliwatt == pytest.approx(mean, abs=1.01)
-        assert demand is None or demand.is_whole == (count >= period)
+def test_only_equal_period_and_slip_are_blocks():
+    assert Method(15, 15).is_block
+    assert not Method(15, 5).is_block
+
+
+@pytest.mark.parametrize(
+    ("active", "reactive", "own"),
+    [
+        (7, 3, (7, 0, 3, 0, 0, 0)),
+        (-7, 3, (0, 7, 0, 3, 0, 0)),
+        (-7, -3, (0, 7, 0, 0, 3, 0)),
+        (7, -3, (7, 0, 0, 0, 0, 3)),
+        (0, 0, (0, 0, 0, 0, 0, 0)),
+    ],
+)
+def test_a_demand_belongs_to_one_direction_and_one_quadrant(active, reactive, own):
+    assert by_register(active, reactive) == own

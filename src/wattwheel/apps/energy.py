@@ -70,7 +70,13 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Energy:
-    """The ledger, the functions beside it, and the command under way."""
+    """The ledger, the functions beside it, and the command under way.
+
+    Attributes:
+        is_power_up: this partition starts because the whole meter does.
+    """
+
+    is_power_up = False
 
     def __init__(self, meter: Meter, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -137,6 +143,7 @@ class Energy:
             copies,
             is_first,
             self.look,
+            is_first and self.is_power_up,
         )
 
     def _show(self, readings: Readings) -> None:
@@ -280,6 +287,7 @@ def begin(meter: Meter) -> None:
     if meter.has_port(PARAMETERS_PORT):
         ledger.parameters = meter.sampled(PARAMETERS_PORT)
     own = meter.memory = Energy(meter, ledger)
+    own.is_power_up = meter.is_power_up
     for function in own.functions:
         function.begin(meter.saved)
     own.tell_clears()

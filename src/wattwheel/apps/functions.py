@@ -43,6 +43,8 @@ class Turn(NamedTuple):
         is_first: nothing was taken since the start: whatever lies between was not seen.
         look: what a read of an identifier gives that a function of this partition owns; those that come before in the
             order of `apps.energy.FUNCTIONS` have seen this turn already.
+        is_power_up: it is the first one since the whole meter started, as after a loss of the supply, and not only
+            this partition.
     """
 
     readings: Readings
@@ -54,6 +56,7 @@ class Turn(NamedTuple):
     copies: Mapping[int, list[list[int]]]
     is_first: bool
     look: Callable[[int], Shown | None]
+    is_power_up: bool = False
 
     @property
     def local(self) -> datetime:

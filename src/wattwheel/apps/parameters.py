@@ -29,6 +29,7 @@ from wattwheel.model.communication_parameters import (
     address_octets,
     address_of,
 )
+from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_allowed
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
@@ -50,7 +51,6 @@ start = app.start
 PARAMETERS_PORT, PANEL_PORT, CLEARS_PORT = "parameters", "panel", "clears"
 ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
-PERIOD, SLIP = 0x04000103, 0x04000104
 HARMONIC_ORDERS = 0x04000206
 LOAD_START, HOURLY_START, DAILY_TIME = 0x04000A01, 0x04001201, 0x04001203
 NO_SETTLEMENT = "9999"
@@ -72,8 +72,8 @@ class Numbers(NamedTuple):
 
 
 NUMBERS = {
-    PERIOD: Numbers((5, 10, 15, 30, 60)),
-    SLIP: Numbers((1, 2, 3, 5)),
+    PERIOD: Numbers(PERIODS_MIN),
+    SLIP: Numbers((*SLIPS_MIN, *PERIODS_MIN)),  # of which only the period itself, for blocks
     ZONE_COUNT: Numbers(range(1, ZONES_MAX + 1), ERROR_ZONES),
     DAY_TABLE_COUNT: Numbers(range(1, DAY_TABLES_MAX + 1)),
     SLOT_COUNT: Numbers(range(1, SLOTS_MAX + 1), ERROR_SLOTS),
@@ -142,7 +142,7 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
     if di in (PERIOD, SLIP):
         beside = {**values, di: octets}
         period, slip = (int(beside[each].hex()) for each in (PERIOD, SLIP))
-        return ERROR_OTHER if period % slip else 0
+        return 0 if are_allowed(period, slip) else ERROR_OTHER
     if di == ADDRESS:
         return 0 if address_of(octets) else ERROR_OTHER
     if di == LINE_RATE:  # a meter without a line has no such item

@@ -1,45 +1,42 @@
-"""Demand: the mean power of the last period, by whole minutes, and its maximum.
+"""Demand: the mean power of the last period, by whole minutes, and how it is rounded and compared.
 
-Pure. What goes in is the energy of each whole minute of the meter's clock, as a magnitude: the direction of the total
-power decides whose maximum the result is compared with. Sliding and block windows are one rule: every `slip` minutes of
-the clock the last `period` minutes count, once there are so many since the last restart.
+Pure. Sliding and block windows are one rule: every `slip` minutes of the clock the last `period` minutes count, once
+there are so many since the last restart. The windows themselves are in `model.demand_windows`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
-
-import msgspec
 
 PERIODS_MIN = (5, 10, 15, 30, 60)
 SLIPS_MIN = (1, 2, 3, 5)
+PERIOD, SLIP = 0x04000103, 0x04000104
+"""Identifiers of the two parameters."""
+
 MICROJOULE_A_MINUTE_A_MILLIWATT = 60_000
 MILLIWATT_A_DIGIT = 100
 """The last digit of XX.XXXX kW is 0.1 W."""
 
-DIGITS_MODULUS = 1_000_000
+VIEW_MAX, SIGNED_VIEW_MAX = 999_999, 799_999
+"""The highest that XX.XXXX holds, and with a sign. A higher demand is shown as that."""
+
+QUADRANTS = 4
 
 
-class Demand(NamedTuple):
-    """A mean power in mW, and whether it may become a maximum."""
-
-    milliwatt: int
-    is_whole: bool
-
-
-class DemandWindow(msgspec.Struct, array_like=True):
-    """The minutes since the last restart.
-
-    Attributes:
-        period_minutes, slip_minutes: see 04000103 and 04000104; a block window has both equal.
-        skipped: minutes still to be left out, because the restart did not fall on a minute.
-        minutes: energy of the minutes that count, in microjoule, the newest last; at most `period_minutes`.
-    """
+class Method(NamedTuple):
+    """Period and slip in minutes, 04000103 and 04000104; a block window has both equal (status word 1, bit 1)."""
 
     period_minutes: int = 15
     slip_minutes: int = 1
-    skipped: int = 0
-    minutes: list[int] = []
+
+    @property
+    def is_block(self) -> bool:
+        """Whether windows lie side by side, in step with the clock."""
+        return self.period_minutes == self.slip_minutes
+
+
+STANDARD_METHOD = Method()
 
 
 def are_allowed(period_minutes: int, slip_minutes: int) -> bool:
@@ -49,33 +46,40 @@ def are_allowed(period_minutes: int, slip_minutes: int) -> bool:
     return slip_minutes == period_minutes or (slip_minutes in SLIPS_MIN and not period_minutes % slip_minutes)
 
 
-def restarted(window: DemandWindow, second: int) -> DemandWindow:
-    """The window after a restart at `second` of a minute: no maximum before a whole period of whole minutes."""
-    return DemandWindow(window.period_minutes, window.slip_minutes, 1 if second > 1 else 0, [])
+def method_of(parameters: Mapping[int, bytes]) -> Method:
+    """The method among the parameters; the standard one where they have none that is allowed."""
+    try:
+        method = Method(*(int(parameters[di].hex()) for di in (PERIOD, SLIP)))
+    except (KeyError, ValueError):
+        return STANDARD_METHOD
+    return method if are_allowed(*method) else STANDARD_METHOD
 
 
-def minute_passed(window: DemandWindow, minute_of_day: int, microjoule: int) -> Demand | None:
-    """Book the minute that ended at `minute_of_day` (0 for midnight); the demand, where the window ends with it.
-
-    `microjoule`: magnitude of the minute's energy. Changes `window`.
-    """
-    assert microjoule >= 0
-    if window.skipped:
-        window.skipped -= 1
-        return None
-    window.minutes = [*window.minutes, microjoule][-window.period_minutes :]
-    if minute_of_day % window.slip_minutes:
-        return None
-    unit = MICROJOULE_A_MINUTE_A_MILLIWATT * window.period_minutes
-    milliwatt = (sum(window.minutes) + unit // 2) // unit
-    return Demand(milliwatt, len(window.minutes) == window.period_minutes)
+def mean_milliwatt(microjoule: int, period_minutes: int) -> int:
+    """The mean power over a period in mW (six decimals of a kW), halves up. `microjoule` is a magnitude."""
+    unit = MICROJOULE_A_MINUTE_A_MILLIWATT * period_minutes
+    return (microjoule + unit // 2) // unit
 
 
 def demand_view(milliwatt: int) -> int:
-    """A demand in units of the last digit of XX.XXXX kW, halves up."""
-    return (milliwatt + MILLIWATT_A_DIGIT // 2) // MILLIWATT_A_DIGIT % DIGITS_MODULUS
+    """A demand in units of the last digit of XX.XXXX kW, halves up, at most what that holds."""
+    return min((milliwatt + MILLIWATT_A_DIGIT // 2) // MILLIWATT_A_DIGIT, VIEW_MAX)
 
 
-def is_new_maximum(demand: Demand, maximum_view: int) -> bool:
-    """Whether `demand` replaces a maximum of `maximum_view`: only one that is strictly greater as it is shown."""
-    return demand.is_whole and demand_view(demand.milliwatt) > maximum_view
+def signed_view(view: int, is_negative: bool) -> int:
+    """`view` with a sign, at most what XX.XXXX holds beside one."""
+    magnitude = min(view, SIGNED_VIEW_MAX)
+    return -magnitude if is_negative else magnitude
+
+
+def quadrant(is_reverse: bool, is_negative: bool) -> int:
+    """The quadrant, 0 for I to 3 for IV, by the directions of active and reactive power."""
+    return (2 if is_negative else 1) if is_reverse else 3 if is_negative else 0
+
+
+def by_register(active: int, reactive: int) -> tuple[int, ...]:
+    """Of a demand now (02800004 and 02800005): what forward, reverse, and the quadrants I to IV have of it."""
+    own = [0] * (2 + QUADRANTS)
+    own[active < 0] = abs(active)
+    own[2 + quadrant(active < 0, reactive < 0)] = abs(reactive)
+    return tuple(own)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
-from wattwheel.apex.codes import Validity
+from wattwheel.apex.codes import StartCondition, Validity
 from wattwheel.apex.messages import DATA_OCTETS_MAX, WITH_OPERATOR, Control, Kind, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
@@ -86,6 +86,11 @@ class Meter:
     def on_stop(self, action: Callable[[], None]) -> None:
         """Call `action` when the APP is asked to end."""
         self._context.on_stop(action)
+
+    @property
+    def is_power_up(self) -> bool:
+        """Whether this partition starts because the whole meter does, as after a loss of the supply."""
+        return self._context.condition in (StartCondition.NORMAL_START, StartCondition.HM_MODULE_RESTART)
 
     @property
     def processes(self) -> Processes:

@@ -23,7 +23,6 @@ from wattwheel.testing.drills.mutations import END, OFFSET, START
 OVERHEAD_OCTETS = 12
 NO_DATA, NOT_AUTHORISED = 0x02, 0x04
 INTERNAL_DI3 = 0x0E
-NOT_HERE = (Function2007.AUTHENTICATE, Function2007.CHANGE_RATE)
 """Functions that this meter refuses whatever they say."""
 
 MADE_IN_TIME = (0x05, 0x06)

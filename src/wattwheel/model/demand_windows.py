@@ -1,0 +1,221 @@
+"""The windows in which demand is found: what the last minutes had of energy, and which of them count for whom.
+
+Pure. All windows look at the same minutes and differ only in how many of them have passed since their last restart:
+active (with apparent) and reactive power of the total and of each phase, and those of the tariff in force. A window
+restarts at a change of direction, so all that it holds has one direction, and magnitudes can be added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isqrt
+
+import msgspec
+
+from wattwheel.model.demand import Method, are_allowed, demand_view, mean_milliwatt, signed_view
+from wattwheel.model.records import ELEMENTS, REGISTERS
+from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.tariff import TARIFFS_MAX
+
+LATE_S_MAX = 5
+"""A turn of a minute that was seen by so much earlier or later than a minute after the one before is still its turn;
+otherwise a minute was missed. It bounds the error of a window of 15 minutes to 0.6 %."""
+
+PUNCTUAL_S_MAX = 1
+"""What restarts later in a minute leaves that minute out."""
+
+ACTIVE, REACTIVE, APPARENT = 0, len(ELEMENTS), 2 * len(ELEMENTS)
+"""Where the columns of each begin: total, a, b, c."""
+
+COLUMNS = 3 * len(ELEMENTS)
+_NS_A_S = 1_000_000_000
+
+
+class TurnSeen(msgspec.Struct, frozen=True, array_like=True):
+    """What was seen at the last turn of a minute, or at a restart: an image without what is of no use here."""
+
+    second: int
+    elements: tuple[int, ...]
+    tariff: int
+    clock_changes: int
+    meter_clears: int
+    at_ns: int
+
+    def is_sound(self) -> bool:
+        """Whether what was saved can be gone on with."""
+        return len(self.elements) == len(ELEMENTS) * len(REGISTERS) and 1 <= self.tariff <= TARIFFS_MAX
+
+    def is_followed_by(self, image: RegisterImage) -> bool:
+        """Whether `image` is that of the next turn of a minute: none was missed, and no clock was moved in between."""
+        seconds = image.second - self.second
+        if image.minute != self.second // 60 + 1 or abs(seconds - 60) > LATE_S_MAX:
+            return False
+        if image.meter_clears != self.meter_clears:
+            return False
+        if not (image.at_ns and self.at_ns):
+            return True
+        return abs(image.at_ns - self.at_ns - seconds * _NS_A_S) <= LATE_S_MAX * _NS_A_S
+
+
+def turn_seen(image: RegisterImage) -> TurnSeen:
+    """What of `image` counts."""
+    return TurnSeen(image.second, image.elements, image.tariff, image.clock_changes, image.meter_clears, image.at_ns)
+
+
+class Windows(msgspec.Struct, array_like=True):
+    """What is kept of the windows.
+
+    Attributes:
+        period_minutes, slip_minutes: the method.
+        seen: the last turn; None: there was none.
+        minutes: the newest last, at most `period_minutes`: magnitudes of active, then of reactive energy of each
+            element, in microjoule.
+        active, reactive: by element, whole minutes since the last restart; -1: one still has to begin.
+        tariff: the same of the tariff in force.
+        is_reverse, is_negative: by element, the direction of active and of reactive power.
+        demand: what is shown as the demand now, active, reactive, apparent, in units of 0.1 W with sign.
+    """
+
+    period_minutes: int = 15
+    slip_minutes: int = 1
+    seen: TurnSeen | None = None
+    minutes: list[tuple[int, ...]] = []
+    active: list[int] = msgspec.field(default_factory=lambda: [-1] * len(ELEMENTS))
+    reactive: list[int] = msgspec.field(default_factory=lambda: [-1] * len(ELEMENTS))
+    tariff: int = -1
+    is_reverse: list[bool] = msgspec.field(default_factory=lambda: [False] * len(ELEMENTS))
+    is_negative: list[bool] = msgspec.field(default_factory=lambda: [False] * len(ELEMENTS))
+    demand: list[int] = msgspec.field(default_factory=lambda: [0] * 3)
+
+    @property
+    def method(self) -> Method:
+        """Period and slip."""
+        return Method(self.period_minutes, self.slip_minutes)
+
+    def is_sound(self) -> bool:
+        """Whether what was saved can be gone on with."""
+        lists = (self.active, self.reactive, self.is_reverse, self.is_negative)
+        longest = max(*self.active, *self.reactive, self.tariff, 0)
+        return (
+            all(len(each) == len(ELEMENTS) for each in lists)
+            and all(len(minute) == REACTIVE + len(ELEMENTS) for minute in self.minutes)
+            and min(longest, self.period_minutes) <= len(self.minutes) <= self.period_minutes
+            and len(self.demand) == 3
+            and are_allowed(*self.method)
+            and (self.seen is None or self.seen.is_sound())
+        )
+
+
+def restarted(method: Method, image: RegisterImage, before: Windows) -> Windows:
+    """All windows after a restart at `image`: no demand before a whole period of whole minutes."""
+    count = _count(image)
+    return Windows(
+        *method,
+        turn_seen(image),
+        [],
+        [count] * len(ELEMENTS),
+        [count] * len(ELEMENTS),
+        count,
+        before.is_reverse,
+        before.is_negative,
+    )
+
+
+def _count(image: RegisterImage) -> int:
+    return -1 if image.second % 60 > PUNCTUAL_S_MAX else 0
+
+
+class DemandWindows:
+    """The windows at work.
+
+    Attributes:
+        kept: see there; changed by each call.
+        views: mean of the last period, in units of 0.1 W, by column; of use only to windows that are whole.
+    """
+
+    def __init__(self, kept: Windows) -> None:
+        self.kept = kept
+        self.views: list[int] = [0] * COLUMNS
+        self._columns = [_with_apparent(minute) for minute in kept.minutes]
+        self._sums = [sum(column) for column in zip(*self._columns, strict=True)] or [0] * COLUMNS
+
+    def restart_tariff(self, image: RegisterImage) -> None:
+        """Restart those of the tariff: another one is in force from `image` on."""
+        self.kept.tariff = _count(image)
+
+    def pass_minute(self, image: RegisterImage) -> bool:
+        """Book the minute that ends with `image`, which follows the turn seen last. True: demands are due."""
+        kept, seen = self.kept, self.kept.seen
+        assert seen is not None
+        kept.seen = turn_seen(image)
+        if kept.active[0] < 0:  # what ends here did not begin with a turn
+            kept.active, kept.reactive, kept.tariff = [0] * len(ELEMENTS), [0] * len(ELEMENTS), 0
+            return False
+        self._book([now - then for now, then in zip(image.elements, seen.elements, strict=True)])
+        if image.minute % kept.slip_minutes:
+            return False
+        self._find_demand()
+        return True
+
+    def _book(self, energies: Sequence[int]) -> None:
+        kept = self.kept
+        active: list[int] = []
+        reactive: list[int] = []
+        for element in range(len(ELEMENTS)):
+            at = element * len(REGISTERS)
+            forward, reverse, q1, q2, q3, q4 = energies[at : at + len(REGISTERS)]
+            positive, negative = q1 + q2, q3 + q4
+            net, net_reactive = forward - reverse, positive - negative
+            active.append(abs(net))
+            reactive.append(abs(net_reactive))
+            longest = longest_reactive = kept.period_minutes
+            if net and (net < 0) != kept.is_reverse[element]:
+                kept.is_reverse[element] = net < 0
+                longest = longest_reactive = 0 if forward and reverse else 1
+            if net_reactive and (net_reactive < 0) != kept.is_negative[element]:
+                kept.is_negative[element] = net_reactive < 0
+                longest_reactive = min(longest, 0 if positive and negative else 1)
+            kept.active[element] = min(kept.active[element] + 1, longest)
+            kept.reactive[element] = min(kept.reactive[element] + 1, longest_reactive)
+        kept.tariff = min(kept.tariff + 1, kept.period_minutes)
+        if kept.active[0] <= 1:
+            kept.demand = [0, 0, 0]
+        elif kept.reactive[0] <= 1:
+            kept.demand = [kept.demand[0], 0, kept.demand[2]]
+        self._append((*active, *reactive))
+
+    def _append(self, minute: tuple[int, ...]) -> None:
+        kept, columns = self.kept, _with_apparent(minute)
+        kept.minutes.append(minute)
+        self._columns.append(columns)
+        if len(kept.minutes) > kept.period_minutes:
+            del kept.minutes[0]
+            gone = self._columns.pop(0)
+            self._sums = [total + new - old for total, new, old in zip(self._sums, columns, gone, strict=True)]
+        else:
+            self._sums = [total + new for total, new in zip(self._sums, columns, strict=True)]
+
+    def _find_demand(self) -> None:
+        kept = self.kept
+        period = kept.period_minutes
+        self.views = [demand_view(mean_milliwatt(total, period)) for total in self._sums]
+        counts = (kept.active[0], kept.reactive[0], kept.active[0])
+        signs = (kept.is_reverse[0], kept.is_negative[0], kept.is_reverse[0])
+        kept.demand = [
+            signed_view(self.views[column] if count >= period else self._partial(column, count), is_negative)
+            for column, count, is_negative in zip((ACTIVE, REACTIVE, APPARENT), counts, signs, strict=True)
+        ]
+
+    def _partial(self, column: int, count: int) -> int:
+        """The demand so far of a window that is not whole: energy of its `count` minutes, over the whole period."""
+        minutes = self._columns[-count:] if count > 0 else []
+        return demand_view(mean_milliwatt(sum(minute[column] for minute in minutes), self.kept.period_minutes))
+
+
+def _with_apparent(minute: Sequence[int]) -> tuple[int, ...]:
+    """Active and reactive energy of each element, and the apparent one: of the total the sum of the phases'."""
+    total, *phases = (
+        isqrt(active * active + reactive * reactive)
+        for active, reactive in zip(minute[:REACTIVE], minute[REACTIVE:], strict=True)
+    )
+    return (*minute, max(total, sum(phases)), *phases)
