@@ -17,6 +17,8 @@ import msgspec
 
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import UnknownItem
+from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, TARIFFS_MAX, ZONES_MAX
 from wattwheel.model.tariff_parameters import (
@@ -88,9 +90,16 @@ DEFAULTS = {
 """Digits as the picture prints them, the highest first."""
 
 
-def default_items() -> dict[int, bytes]:
+class Settings(msgspec.Struct, frozen=True):
+    """Settings of the partition. `ratings`: what the meter is made for; default thresholds depend on it."""
+
+    ratings: Ratings = Ratings()
+
+
+def default_items(ratings: Ratings | None = None) -> dict[int, bytes]:
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    return {di: bytes.fromhex(digits)[::-1] for di, digits in DEFAULTS.items()}
+    digits = DEFAULTS | default_thresholds(ratings or Ratings())
+    return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()}
 
 
 def is_plain(di: int) -> bool:
@@ -142,7 +151,7 @@ def _is_table(di: int, octets: bytes) -> bool:
 @app.on_start
 def begin(meter: Meter) -> None:
     """Take up what was written, show it, and let it be written."""
-    values = meter.memory = default_items() | written_items(meter.saved)
+    values = meter.memory = default_items(meter.settings(Settings).ratings) | written_items(meter.saved)
     publish = meter.publish(PARAMETERS_PORT)
 
     def tell() -> None:

@@ -22,6 +22,7 @@ from wattwheel.kernel.config import (
     QueuingChannelConfig,
     SamplingChannelConfig,
 )
+from wattwheel.model.ratings import Ratings
 from wattwheel.protocols.dlt645.legality import Options
 
 COMMUNICATION_QUOTA = 2048
@@ -42,10 +43,13 @@ ENERGY_COMMANDS = (
     Control.RELAY,
 )
 
+STATUS_WORDS_PREFIX = "040005"
+
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
     (Control.READ, "02", "energy"),
     (Control.READ, "04", "parameters"),
+    (Control.READ, STATUS_WORDS_PREFIX, "energy"),
     *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
@@ -128,10 +132,22 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "platform": _platform_settings(settings),
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
-        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes},
+        "parameters": {"ratings": _ratings(settings)},
+        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes, "ratings": _ratings(settings)},
         "display": _display_settings(settings),
     }
     return told | ({"web": _web_settings(settings)} if settings.web.enabled else {})
+
+
+def _ratings(settings: Settings) -> Ratings:
+    meter = settings.meter
+    return Ratings(
+        meter.wiring,
+        round(1000 * meter.nominal_voltage_v),
+        round(1e6 * meter.nominal_current_a),
+        round(1e6 * meter.maximum_current_a),
+        round(1000 * settings.metering.push_seconds),
+    )
 
 
 def _partners(settings: Settings) -> list[str]:
