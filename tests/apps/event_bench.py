@@ -88,13 +88,12 @@ class Bench:
         self.parameters = self.parameters | digits(**items)
 
     def run(self, seconds: int, flow: Flow = STEADY) -> None:
-        """`flow` for so long, from the push now on: what flows up to the next push is what this one tells."""
-        self.push(flow)
+        """`flow` for so long from now on. A push tells what flows from then on; that at the end is the next run's."""
         for _ in range(seconds):
+            if self.turn is None or self.second % self.cadence_s == 0:
+                self.push(flow)
             self._flow(flow)
             self.pass_s(1)
-            if self.second % self.cadence_s == 0:
-                self.push(flow)
 
     def _flow(self, flow: Flow) -> None:
         for element, (p, q) in enumerate(

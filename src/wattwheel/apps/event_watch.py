@@ -26,6 +26,7 @@ class Watch(msgspec.Struct, array_like=True):
         sequence: its number.
         meter_clears: how often the meter had been cleared.
         counted: what had been counted then.
+        currents: magnitudes in microampere of the phases.
         differing: by slot, for how many seconds its condition had said otherwise.
         down_s: seconds since the loss of the supply, where the power is down.
         voltage: the running month of the voltage statistics.
@@ -35,6 +36,7 @@ class Watch(msgspec.Struct, array_like=True):
     sequence: int
     meter_clears: int
     counted: Snapshot
+    currents: tuple[int, int, int]
     differing: list[int]
     down_s: int | None
     voltage: RunningMonth
@@ -53,7 +55,7 @@ class Seen(NamedTuple):
 
     image: RegisterImage
     situation: Situation
-    currents: tuple[int, ...]
+    currents: tuple[int, int, int]
     counted: Snapshot
     held: int | None = None
 
@@ -66,16 +68,15 @@ def decoded(saved: bytes | None, kind: type[_T]) -> _T | None:
         return None
 
 
-def currents_of(momentary: Momentary) -> tuple[int, ...]:
+def currents_of(momentary: Momentary) -> tuple[int, int, int]:
     """Magnitudes in microampere of the phases; 0 for one that is not there."""
-    return tuple(abs(element.current_microampere or 0) for element in momentary.elements[1:])
+    _, a, b, c = momentary.elements
+    return abs(a.current_microampere or 0), abs(b.current_microampere or 0), abs(c.current_microampere or 0)
 
 
-def charge_after(
-    before: tuple[int, int, int], then: tuple[int, ...], now: tuple[int, ...], seconds: int
-) -> tuple[int, int, int]:
-    """Microampere-seconds after `seconds`, all but the last of them with the currents of `then`."""
-    a, b, c = (charge + old * (seconds - 1) + new for charge, old, new in zip(before, then, now, strict=True))
+def charge_after(before: tuple[int, int, int], currents: tuple[int, int, int], seconds: int) -> tuple[int, int, int]:
+    """Microampere-seconds after `seconds` with `currents`."""
+    a, b, c = (charge + current * seconds for charge, current in zip(before, currents, strict=True))
     return a, b, c
 
 
@@ -101,5 +102,5 @@ def counted_between(before: Seen, now: Snapshot, seconds: int, look: int) -> Sna
         now.second - seconds + look,
         max(0, then.watched_s + look),
         tuple(old + (new - old) * at // seconds for old, new in zip(then.elements, now.elements, strict=True)),
-        charge_after(then.charge, before.currents, before.currents, at) if at else then.charge,
+        charge_after(then.charge, before.currents, at),
     )

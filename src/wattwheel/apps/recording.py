@@ -157,7 +157,7 @@ class Recording(MeterFunction):
         momentary = situation.momentary
         currents = currents_of(momentary)
         before = last or Seen(image, situation, currents, Snapshot(image.second, 0, image.elements, (0, 0, 0)))
-        charge = charge_after(before.counted.charge, before.currents, currents, seconds)
+        charge = charge_after(before.counted.charge, before.currents, seconds)
         now = Snapshot(image.second, before.counted.watched_s + seconds, image.elements, charge)
         judged = 1 if seconds > UNSEEN_S_MAX else seconds
         has_turned = False
@@ -217,7 +217,7 @@ class Recording(MeterFunction):
         held = (
             self.judge.active ^ self.judge.pending
         )  # a condition that was pending goes on until something else is seen
-        return Seen(before, situation, currents_of(situation.momentary), counted, held)
+        return Seen(before, situation, watch.currents, counted, held)
 
     def _supply_was_lost(self, lost: Snapshot, image: RegisterImage) -> None:
         """End all events with the moment of the loss, and record the power-down.
@@ -248,6 +248,7 @@ class Recording(MeterFunction):
             self._sequence,
             last.image.meter_clears,
             last.counted,
+            last.currents,
             differing,
             judge.down_s,
             self.statistics.running,
