@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import timedelta
-from functools import partial
+from functools import partial, reduce
 from itertools import chain
+from operator import or_
 
 import msgspec
 
+from wattwheel.apps import status_words
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, cleared, settled_items
@@ -28,10 +30,12 @@ from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction,
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
+from wattwheel.apps.status_words import STATUS_DIS
 from wattwheel.model.energy_items import energy_items, register_view
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.event_ring import count_octets, time_octets
 from wattwheel.model.momentary_items import momentary_items
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import ELEMENTS, REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import App, Command, Function, Meter, SaveResult, Shown
@@ -67,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
 
     utc_offset_minutes: int = 0
+    ratings: Ratings = Ratings()
 
 
 class Energy:
@@ -105,15 +110,17 @@ class Energy:
         before = self._minute_before
         is_first, is_turn = self._turn is None, self._is_turn(image.minute) or before is None
         turn = self._turn = self._turn_of(readings, is_first)
+        is_due = is_turn
         for function in self.functions:
             if is_turn:
                 function.minute(turn)
             function.push(turn)
             is_urgent = is_urgent or function.needs_saving_now
+            is_due = is_due or function.needs_saving
         if is_turn:
             self._minute_before = image
         self._show(readings)
-        if is_urgent or is_turn:
+        if is_urgent or is_due:
             self.keep(at_once=is_urgent)
 
     def _is_turn(self, minute: int) -> bool:
@@ -164,9 +171,14 @@ class Energy:
     # -- reads of what the functions own
 
     def look(self, di: int, data: bytes = b"") -> Shown | None:
-        """What the first function that knows `di` says of it."""
+        """What the first function that knows `di` says of it; of a status word, what all of them say."""
+        if di in STATUS_DIS:
+            return None if self._turn is None else status_words.shown(di, self._status_word)
         found = (function.look(di, data) for function in self.functions)
         return next((value for value in found if value is not None), None)
+
+    def _status_word(self, number: int) -> int:
+        return reduce(or_, (function.status_bits(number) for function in self.functions))
 
     def listed(self) -> list[int]:
         """What the functions answer."""
@@ -283,12 +295,14 @@ def begin(meter: Meter) -> None:
     if books is not None:
         books.settled = history.known(books.settled)
     ledger = Ledger(books, history)
-    ledger.running = RunningTariff(meter.settings(Settings).utc_offset_minutes)
+    settings = meter.settings(Settings)
+    ledger.running = RunningTariff(settings.utc_offset_minutes)
     if meter.has_port(PARAMETERS_PORT):
         ledger.parameters = meter.sampled(PARAMETERS_PORT)
     own = meter.memory = Energy(meter, ledger)
     own.is_power_up = meter.is_power_up
     for function in own.functions:
+        function.rate(settings.ratings)
         function.begin(meter.saved)
     own.tell_clears()
     meter.saved = {}  # load records are megabytes: whoever needs something has taken it

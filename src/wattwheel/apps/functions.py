@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from wattwheel.model.energy_items import Words
 from wattwheel.model.event_clears import EventClears
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import Entry
@@ -83,9 +84,11 @@ class MeterFunction:
 
     Attributes:
         needs_saving_now: the last call of `push` or `minute` has decided what must not be lost.
+        needs_saving: it has changed what a restart of the partition has to find; the medium may get it later.
     """
 
     needs_saving_now = False
+    needs_saving = False
     obeys: frozenset[Function] = frozenset()
     """Commands that this function carries out; each belongs to one of them."""
     event_clears: EventClears = ()
@@ -95,6 +98,9 @@ class MeterFunction:
     def counted(self) -> Mapping[str, int]:
         """Counters of the partition that are this function's, by name."""
         return _NOTHING_COUNTED
+
+    def rate(self, ratings: Ratings) -> None:
+        """Take what the meter is made for. It comes before `begin`."""
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up what was saved, all functions' keys together. Octets that are not its own format it forgets."""
@@ -112,6 +118,13 @@ class MeterFunction:
     def look(self, di: int, data: bytes) -> Shown | None:
         """What a read of `di` gives; `data`: octets that followed the identifier. None: not mine, or no data."""
         return None
+
+    def status_bits(self, number: int) -> int:
+        """The bits of status word `number` (1 to 7, 0400050n) that this function sets; all functions' are put together.
+
+        Bit 0 is the least significant.
+        """
+        return 0
 
     def listed(self) -> Iterable[int]:
         """Identifiers that `look` answers without data."""

@@ -32,6 +32,8 @@ from wattwheel.model.communication_parameters import (
 from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_allowed
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
+from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, TARIFFS_MAX, ZONES_MAX
 from wattwheel.model.tariff_parameters import (
@@ -118,9 +120,10 @@ DEFAULTS = {
 """Digits as the picture prints them, the highest first."""
 
 
-def default_items() -> dict[int, bytes]:
+def default_items(ratings: Ratings | None = None) -> dict[int, bytes]:
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    return {di: bytes.fromhex(digits)[::-1] for di, digits in DEFAULTS.items()}
+    digits = DEFAULTS | default_thresholds(ratings or Ratings())
+    return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()}
 
 
 def is_plain(di: int) -> bool:
@@ -191,12 +194,14 @@ class Settings(msgspec.Struct, frozen=True):
         address: the meter's address and number, 12 digits, until others are written.
         line_rate: bits a second of the serial line, until another is set; 0: there is no line.
         name_plate: octets as on the wire, in hex digits, by identifier.
+        ratings: what the meter is made for; default thresholds depend on it.
         utc_offset_minutes: meter standard time minus UTC.
     """
 
     address: str = ""
     line_rate: int = 0
     name_plate: dict[int, str] = {}
+    ratings: Ratings = Ratings()
     utc_offset_minutes: int = 0
 
     def items(self) -> dict[int, bytes]:
@@ -212,7 +217,7 @@ class Parameters:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._settings = meter.settings(Settings)
-        self._values = default_items() | self._settings.items() | written_items(meter.saved)
+        self._values = default_items(self._settings.ratings) | self._settings.items() | written_items(meter.saved)
         self._records = self._next = saved_state(meter.saved)
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()

@@ -50,6 +50,23 @@ def quadrant_register(active: int, reactive: int) -> str:
     return "reactive_q2" if reactive >= 0 else "reactive_q3"
 
 
+class Shown(NamedTuple):
+    """What a core measures beside the powers.
+
+    Attributes:
+        millivolt: of the phases.
+        microampere: of the phases; None: as the powers need.
+        is_reversed: the voltages turn a-c-b.
+    """
+
+    millivolt: Sequence[int] = (VOLTAGE_MILLIVOLT,) * PHASES
+    microampere: Sequence[int] | None = None
+    is_reversed: bool = False
+
+
+NOMINAL = Shown()
+
+
 class Load:
     """What flows through the meter: constant powers, changed at any instant. Exact in microjoule at each millisecond.
 
@@ -65,10 +82,18 @@ class Load:
         """Milliseconds on the world's clock."""
         return self._clock.now_ns() // MILLISECOND_NS
 
-    def set(self, active_milliwatt: Sequence[int], reactive_millivar: Sequence[int] = (0,) * PHASES) -> None:
-        """Let these powers flow through the phases a, b, c from now on; negative active power is exported."""
+    def set(
+        self,
+        active_milliwatt: Sequence[int],
+        reactive_millivar: Sequence[int] = (0,) * PHASES,
+        shown: Shown = NOMINAL,
+    ) -> None:
+        """Let these powers flow through the phases a, b, c from now on; negative active power is exported.
+
+        `shown`: the other quantities; they do not change what flows.
+        """
         now = self.now_ms()
-        span = _span_of(now, self.registers(now), active_milliwatt, reactive_millivar)
+        span = _span_of(now, self.registers(now), active_milliwatt, reactive_millivar, shown)
         if self._from_ms[-1] == now:
             self._spans[-1] = span
         else:
@@ -95,7 +120,9 @@ def _shape(active: int, reactive: int) -> dict[str, int]:
     return {"phase_angle_millidegree": angle, "thd_voltage_millipercent": 0, "thd_current_millipercent": 0}
 
 
-def _span_of(at_ms: int, before: tuple[int, ...], active: Sequence[int], reactive: Sequence[int]) -> _Span:
+def _span_of(
+    at_ms: int, before: tuple[int, ...], active: Sequence[int], reactive: Sequence[int], shown: Shown = NOMINAL
+) -> _Span:
     assert len(active) == len(reactive) == PHASES
     rates: list[int] = []
     elements: list[ElementReading] = []
@@ -113,11 +140,15 @@ def _span_of(at_ms: int, before: tuple[int, ...], active: Sequence[int], reactiv
             "power_factor_millionth": p * 1_000_000 // apparent if apparent else 1_000_000,
         }
         if number:
-            current = apparent * 1_000_000 // VOLTAGE_MILLIVOLT
-            elements.append(ElementReading(VOLTAGE_MILLIVOLT, current, **powers))
+            voltage = shown.millivolt[number - 1]
+            current = apparent * 1_000_000 // voltage if voltage else 0
+            if shown.microampere is not None:
+                current = shown.microampere[number - 1]
+            elements.append(ElementReading(voltage, current, **powers))
         else:
             elements.append(ElementReading(**powers))
-    momentary = Momentary((elements[0], elements[1], elements[2], elements[3]), FREQUENCY_MILLIHERTZ, 0)
+    a, b, c = elements[1:]
+    momentary = Momentary((elements[0], a, b, c), FREQUENCY_MILLIHERTZ, 0, shown.is_reversed)
     return _Span(at_ms, before, tuple(rates), momentary)
 
 

@@ -23,6 +23,7 @@ from wattwheel.kernel.config import (
     QueuingChannelConfig,
     SamplingChannelConfig,
 )
+from wattwheel.model.ratings import Ratings
 from wattwheel.protocols.dlt645.legality import Options
 
 COMMUNICATION_QUOTA = 2048
@@ -45,6 +46,8 @@ ENERGY_COMMANDS = (
     *(Control.RELAY, Control.CONTACT),
 )
 
+STATUS_WORDS_PREFIX = "040005"
+
 READS: tuple[tuple[str, str], ...] = (
     ("00", "energy"),
     ("02", "energy"),
@@ -52,6 +55,7 @@ READS: tuple[tuple[str, str], ...] = (
     *((prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
     (CLOCK_RECORDS, "platform"),
     ("04", "parameters"),
+    (STATUS_WORDS_PREFIX, "energy"),
     *((di, "platform") for di in PLATFORM_ITEMS),
 )
 """Who answers reads of which identifiers, and lists them."""
@@ -153,10 +157,21 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
         "parameters": _parameters_settings(settings, lines),
-        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes},
+        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes, "ratings": _ratings(settings)},
         "display": _display_settings(settings),
     }
     return told | ({"web": _web_settings(settings)} if settings.web.enabled else {})
+
+
+def _ratings(settings: Settings) -> Ratings:
+    meter = settings.meter
+    return Ratings(
+        meter.wiring,
+        round(1000 * meter.nominal_voltage_v),
+        round(1e6 * meter.nominal_current_a),
+        round(1e6 * meter.maximum_current_a),
+        round(1000 * settings.metering.push_seconds),
+    )
 
 
 def _partners(settings: Settings) -> list[str]:
@@ -222,6 +237,7 @@ def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, 
     return {
         "address": settings.meter.address,
         "line_rate": settings.serial.baud if lines else 0,
+        "ratings": _ratings(settings),
         "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
     }

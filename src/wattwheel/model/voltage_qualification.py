@@ -5,6 +5,7 @@ Pure. Voltages in 0.1 V, one look a minute.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -57,3 +58,25 @@ def minute_looked(state: Qualification, voltage: int, limits: VoltageLimits, at_
         state.highest = (voltage, at_minute)
     if state.lowest is None or voltage < state.lowest[0]:
         state.lowest = (voltage, at_minute)
+
+
+def combined_minute_looked(
+    state: Qualification, voltages: Sequence[int], limits: VoltageLimits, at_minute: int
+) -> None:
+    """Count a minute of all phases together: once, when any of `voltages` counts; changes `state`.
+
+    It is over a limit when any phase is, else under one when any is. The extremes are those of all phases.
+    """
+    counted = [voltage for voltage in voltages if limits.check_lower < voltage < limits.check_upper]
+    if not limits.are_valid or not counted:
+        return
+    highest, lowest = max(counted), min(counted)
+    state.monitored_minutes += 1
+    if highest > limits.upper:
+        state.over_minutes += 1
+    elif lowest < limits.lower:
+        state.under_minutes += 1
+    if state.highest is None or highest > state.highest[0]:
+        state.highest = (highest, at_minute)
+    if state.lowest is None or lowest < state.lowest[0]:
+        state.lowest = (lowest, at_minute)

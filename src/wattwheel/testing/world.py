@@ -15,6 +15,7 @@ import msgspec
 
 from wattwheel.boot.body import Entry
 from wattwheel.boot.settings import Settings
+from wattwheel.boot.sim_core import NOMINAL, VOLTAGE_MILLIVOLT, Shown
 from wattwheel.boot.sim_meter import SimMeter
 from wattwheel.drivers.sim.clock import POWER_UP, SimClock
 from wattwheel.drivers.sim.octets import QUIET, SimChannel, WireFaults
@@ -50,9 +51,13 @@ ROUGH = Faults(ROUGH_LINK, ROUGH_LINE)
 
 
 def simulated_settings() -> Settings:
-    """Defaults of a meter without a page, which lives in a loop of its own kind."""
+    """Defaults of a meter without a page, in a loop of its own kind, for the voltage of the world's load."""
     settings = Settings()
-    return msgspec.structs.replace(settings, web=msgspec.structs.replace(settings.web, enabled=False))
+    return msgspec.structs.replace(
+        settings,
+        web=msgspec.structs.replace(settings.web, enabled=False),
+        meter=msgspec.structs.replace(settings.meter, nominal_voltage_v=VOLTAGE_MILLIVOLT / 1000),
+    )
 
 
 class World:
@@ -149,11 +154,27 @@ class World:
         """Cut the supply in the middle of a write to the disk: of the one after `writes` others."""
         self.meter.disk.cut_at_write = self.meter.disk.writes + 1 + writes
 
-    def set_power(self, *active_w: float, reactive_var: Sequence[float] = ()) -> None:
-        """Let these powers flow from now on: one number shared by all phases, or one a phase."""
+    def set_power(
+        self,
+        *active_w: float,
+        reactive_var: Sequence[float] = (),
+        voltage_v: Sequence[float] = (),
+        current_a: Sequence[float] = (),
+        is_reversed: bool = False,
+    ) -> None:
+        """Let these powers flow from now on: one number shared by all phases, or one a phase.
+
+        `voltage_v`, `current_a`: of the phases, where they shall not be those that go with the powers at 220 V.
+        `is_reversed`: the voltages turn a-c-b.
+        """
         phases = active_w if len(active_w) == 3 else tuple(active_w[0] / 3 for _ in range(3))
         reactive = reactive_var or (0.0, 0.0, 0.0)
-        self.meter.load.set([round(p * 1000) for p in phases], [round(q * 1000) for q in reactive])
+        shown = Shown(
+            [round(1000 * each) for each in voltage_v] or NOMINAL.millivolt,
+            [round(1e6 * each) for each in current_a] or None,
+            is_reversed,
+        )
+        self.meter.load.set([round(p * 1000) for p in phases], [round(q * 1000) for q in reactive], shown)
 
     def quiet(self) -> None:
         """No more faults on any wire for what is sent from now on, and no more deaths that were planned."""

@@ -23,7 +23,6 @@ from wattwheel.testing.drills.mutations import END, OFFSET, START
 OVERHEAD_OCTETS = 12
 NO_DATA, NOT_AUTHORISED = 0x02, 0x04
 INTERNAL_DI3 = 0x0E
-"""Functions that this meter refuses whatever they say."""
 
 MADE_IN_TIME = (0x05, 0x06)
 """DI3 of freezes and load records, which come while the drill goes on."""
