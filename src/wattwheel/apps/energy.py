@@ -12,9 +12,11 @@ The other functions (`FUNCTIONS`) are told of each push and each turn of a minut
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import msgspec
 
@@ -42,8 +44,9 @@ PARAMETERS_PORT = "parameters"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
-    *(Function.FREEZE, Function.RELAY),
+    *(Function.FREEZE, Function.RELAY, Function.FEE),
 )
+PRESSES_WAITING_MAX = 16
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
@@ -52,17 +55,31 @@ FUNCTIONS: tuple[type[MeterFunction], ...] = (MeanPower, Demand, FeeControl, Rec
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
+    """Settings of the partition.
+
+    Attributes:
+        utc_offset_minutes: meter standard time minus UTC.
+        functions: settings of functions by their names, which their constructors get.
+    """
 
     utc_offset_minutes: int = 0
+    functions: dict[str, dict[str, Any]] = {}
 
 
 class Energy:
     """The ledger, the functions beside it, and the command under way."""
 
-    def __init__(self, meter: Meter, ledger: Ledger) -> None:
+    def __init__(self, meter: Meter, ledger: Ledger, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """`settings`: of functions, by their names."""
         self.ledger = ledger
-        self.functions = [make() for make in FUNCTIONS]
+        own: Mapping[str, Any] = settings or {}
+        making: list[Any] = list(FUNCTIONS)
+        self.functions: list[MeterFunction] = [make(own[make.name]) if make.name in own else make() for make in making]
+        self._publishing = [
+            (each, meter.publish(each.port)) for each in self.functions if each.port and meter.has_port(each.port)
+        ]
+        self._published: list[bytes] = [b""] * len(self._publishing)
+        self._pressed: deque[tuple[str, bool]] = deque(maxlen=PRESSES_WAITING_MAX)
         self._meter = meter
         self._minute_before: RegisterImage | None = None
         self._turn: Turn | None = None
@@ -84,6 +101,10 @@ class Energy:
         assert image is not None
         before = self._minute_before
         is_first, is_turn = self._turn is None, before is None or before.minute != image.minute
+        while self._pressed and self._turn is not None:
+            button = self._pressed.popleft()
+            for function in self.functions:
+                function.press(*button, self._turn)
         turn = self._turn = self._turn_of(readings, is_first)
         for function in self.functions:
             if is_turn:
@@ -93,8 +114,20 @@ class Energy:
         if is_turn:
             self._minute_before = image
         self._show(readings)
+        self._publish()
         if is_urgent or is_turn:
             self.keep(at_once=is_urgent)
+
+    def _publish(self) -> None:
+        for at, (function, publish) in enumerate(self._publishing):
+            message = function.published()
+            if message is not self._published[at]:
+                self._published[at] = message
+                publish(message)
+
+    def press(self, button: str, is_long: bool) -> None:
+        """A button was pressed: the functions learn it with the next push."""
+        self._pressed.append((button, is_long))
 
     def _turn_of(self, readings: Readings, is_first: bool) -> Turn:
         ledger = self.ledger
@@ -205,6 +238,7 @@ class Energy:
                 part.apply()
             assert self._turn is not None
             self._show(self._turn.readings)
+            self._publish()
             command.done(parts[0].data)
         else:
             self._unsaved = {**before, **self._unsaved}
@@ -242,10 +276,11 @@ def begin(meter: Meter) -> None:
     if books is not None:
         books.settled = history.known(books.settled)
     ledger = Ledger(books, history)
-    ledger.running = RunningTariff(meter.settings(Settings).utc_offset_minutes)
+    settings = meter.settings(Settings)
+    ledger.running = RunningTariff(settings.utc_offset_minutes)
     if meter.has_port(PARAMETERS_PORT):
         ledger.parameters = meter.sampled(PARAMETERS_PORT)
-    own = meter.memory = Energy(meter, ledger)
+    own = meter.memory = Energy(meter, ledger, settings.functions)
     for function in own.functions:
         function.begin(meter.saved)
     for obeyed in OBEYED:
@@ -256,6 +291,12 @@ def begin(meter: Meter) -> None:
 
 def _obey(function: Function, meter: Meter, command: Command) -> None:
     meter.memory.obey(function, command)
+
+
+@app.on_press
+def press(meter: Meter, button: str, is_long: bool) -> None:
+    """Pass a button on."""
+    meter.memory.press(button, is_long)
 
 
 @app.on_readings

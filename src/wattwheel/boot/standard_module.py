@@ -41,6 +41,7 @@ ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
     Control.RELAY,
+    Control.FEE,
 )
 
 ROUTES: tuple[tuple[int, str, str], ...] = (
@@ -63,6 +64,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.CHANGE_PASSWORD, "", "security"),
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
+    (Control.PRESS, "0E2001", "energy"),
 )
 """(control, identifier prefix, owner); the longest prefix wins."""
 
@@ -73,9 +75,9 @@ RIGHTS: dict[str, tuple[int, ...]] = {
         *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
         *(Control.RELAY, Control.OUTPUT),
     ),
-    "display": (Control.READ,),
+    "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.FEE),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -132,7 +134,7 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
         "parameters": {"name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()}},
-        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes},
+        "energy": _energy_settings(settings),
         "display": _display_settings(settings),
     }
     return told | ({"web": _web_settings(settings)} if settings.web.enabled else {})
@@ -174,6 +176,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     )
     yield cell("parameters", "parameters", ("energy",), PARAMETERS_OCTETS_MAX)
     yield cell("panel", "security", ("display",), SMALL_OCTETS_MAX)
+    yield cell("relay", "energy", ("display", KERNEL, *web), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
@@ -190,6 +193,16 @@ def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
         "rights": {name: RIGHTS.get(name, ()) for name in partners},
         "quotas": {"communication": COMMUNICATION_QUOTA},
     }
+
+
+def _energy_settings(settings: Settings) -> dict[str, Any]:
+    fee_control = {
+        "mode": settings.fee_control.mode,
+        "switch": settings.fee_control.switch,
+        "zero_deadline": settings.dlt645.zero_deadline,
+        "nominal_millivolt": round(1000 * settings.meter.nominal_voltage_v),
+    }
+    return {"utc_offset_minutes": settings.clock.utc_offset_minutes, "functions": {"fee_control": fee_control}}
 
 
 def _metering_settings(settings: Settings) -> dict[str, Any]:
