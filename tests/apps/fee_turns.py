@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 
 from wattwheel.apps.fee_control import FeeControl
@@ -17,6 +18,14 @@ NOON = datetime(2026, 6, 10, 12, 0, 30, tzinfo=UTC)
 FAR = "991230000000"
 OPERATOR = bytes.fromhex("78563412")
 MILLION = 1_000_000
+
+ALARM_1, ALARM_2, OVERDRAFT, HOARDING, CLOSE_ALLOWED = range(0x04001001, 0x04001006)
+TRIP_DELAY, TRIP_CURRENT, GUARD_MINUTES = 0x04001401, 0x04001402, 0x04001403
+PRICE = 0x04050101
+TRIP, PERMIT, CLOSE, AUTO_CLOSE, AUTO_PERMIT = range(0x1A, 0x1F)
+ALARM_ON, ALARM_OFF, PRESERVE, RELEASE = 0x2A, 0x2B, 0x3A, 0x3B
+ONE_A_QUANTUM = {PRICE: "01000000"}
+"""100.0000 a kWh: a quantum of 0.01 kWh costs 1."""
 
 
 def wire(digits: str) -> bytes:
@@ -119,3 +128,22 @@ class Meter:
         """Trips and closings so far."""
         records = self.function.control.books.records
         return records.trips.count, records.closes.count
+
+
+def prepaid(balance: int = 200, **written: str) -> Meter:
+    limits = {ALARM_1: "00010000", ALARM_2: "00005000", OVERDRAFT: "00001000"}
+    meter = Meter("local", {**ONE_A_QUANTUM, **limits, **{int(di, 16): digits for di, digits in written.items()}})
+    meter.push()
+    assert meter.pay(f"open-wallet {balance}") == 0
+    meter.push()
+    return meter
+
+
+def money(text: str) -> int:
+    return int(Decimal(text) * MILLION)
+
+
+def remote(**written: str) -> Meter:
+    meter = Meter("remote", {int(di, 16): digits for di, digits in written.items()})
+    meter.push()
+    return meter

@@ -206,7 +206,7 @@ class FeeControl(MeterFunction):
     def prepare(self, function: Function, data: bytes, operator: bytes, turn: Turn) -> Prepared | int:
         """1CH, and the operator's own: `recharge AMOUNT COUNT`, `refund AMOUNT`, `open-wallet AMOUNT`,
         `relay-contact open|closed|follow`."""
-        if self.mode == "none":
+        if self.mode == "none" or not turn.parameters:  # before they were heard nobody knows limits and delays
             return ERROR_OTHER
         if function is Function.RELAY:
             books = self.control.ordered(data, operator, turn)
