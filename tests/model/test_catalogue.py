@@ -23,14 +23,14 @@ ALL_1997 = list(catalogue.items_1997())
 
 
 def test_all_rows_are_there():
-    assert len(catalogue.ITEMS_2007) == 628
+    assert len(catalogue.ITEMS_2007) == 644
     assert len(catalogue.ITEMS_1997) == 305
     assert Counter(item.category for item in catalogue.ITEMS_2007) == {
         "energy": 95,
         "demand": 60,
-        "variable": 63,
-        "event record": 127,
-        "parameter": 167,
+        "variable": 65,
+        "event record": 137,
+        "parameter": 171,
         "freeze": 95,
         "load record": 21,
     }
@@ -46,7 +46,7 @@ def test_how_many_concrete_items_there_are():
     # 109 quantities and 21 x 63 tariffs over 13 periods and their block, 21 tariff blocks over 13 periods
     energies_and_demands = [item for item in ALL_2007 if item.di >> 24 in (0, 1)]
     assert len(energies_and_demands) == 109 * 14 + 21 * 63 * 14 + 21 * 13 + 4  # and four prepaid values
-    assert len([item for item in ALL_2007 if item.di >> 24 == 2]) == 63 - 6 + 6 * 21  # harmonics of six quantities
+    assert len([item for item in ALL_2007 if item.di >> 24 == 2]) == 65 - 6 + 6 * 21  # harmonics of six quantities
     assert len([item for item in ALL_1997 if item.parts]) == len(sets_1997.identifiers())
 
 
@@ -215,7 +215,7 @@ def test_passwords_are_not_readable_and_readings_not_writable():
     assert not any(item.read for item in ALL_2007 if item.di >> 8 == 0x04000C)
     assert not item_1997(0xC212).read
     assert not any(item.write for item in ALL_2007 if item.di >> 24 != 4)
-    assert sum(item.write for item in catalogue.ITEMS_2007) == 155
+    assert sum(item.write for item in catalogue.ITEMS_2007) == 159
     assert all(item.read or item.write for item in (*ALL_2007, *ALL_1997))
 
 
@@ -225,9 +225,12 @@ def test_owners():
         *("energy", "demand", "tariff", "clock", "freezing", "recording", "load_record", "fee_control", "display"),
         *("platform", "communication", "metering", "security"),
     }
+    prices = {0x0280000B, 0x02800020, 0x02800021}
     for item in ALL_2007:
         if item.di >> 24 in (0, 2):
-            assert item.owner == ("demand" if 0x02800004 <= item.di <= 0x02800006 else "energy")
+            is_money = item.di >> 16 == 0x0090 or item.di in prices
+            is_demand = 0x02800004 <= item.di <= 0x02800006
+            assert item.owner == ("fee_control" if is_money else "demand" if is_demand else "energy")
 
 
 def test_members_of_blocks_exist_and_share_the_owner_and_access():
@@ -264,7 +267,7 @@ def test_listing_has_the_keys_that_outside_programs_read():
         "owner",
     }
     assert all(keys <= row.keys() for row in listed)
-    assert [row["di"] for row in listed[:628]] == [item.di_text for item in catalogue.ITEMS_2007]
+    assert [row["di"] for row in listed[: len(catalogue.ITEMS_2007)]] == [item.di_text for item in catalogue.ITEMS_2007]
     by_name = {row["name"]: row for row in listed}
     assert len(by_name) == len(listed)
     assert by_name["import_active_energy"]["di_1997"] == "9010"

@@ -8,6 +8,7 @@ from wattwheel.model.catalogue import item_2007
 from wattwheel.model.display import LCD_DIGITS, LCD_SYMBOLS, Lcd
 from wattwheel.model.records import Quality, Readings
 from wattwheel.sdk import App, Meter
+from wattwheel.sdk.meter import HELD_DI
 
 app = App("display", version="0.1.0")
 start = app.start
@@ -119,6 +120,8 @@ def press(meter: Meter, button: str, is_long: bool) -> None:
     if meter.memory is not None:
         meter.memory.cycle.press(button, is_long)
         meter.memory.draw()
+        if is_long:  # it may close the relay
+            meter.pass_press(HELD_DI, button, is_long)
 
 
 @app.every(seconds=1)

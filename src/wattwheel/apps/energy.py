@@ -12,10 +12,12 @@ The other functions (`FUNCTIONS`) are told of each push and each turn of a minut
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial, reduce
 from itertools import chain
 from operator import or_
+from typing import Any
 
 import msgspec
 
@@ -48,10 +50,11 @@ PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
-    *(Function.FREEZE, Function.RELAY, Function.CONTACT),
+    *(Function.FREEZE, Function.RELAY, Function.CONTACT, Function.FEE),
 )
 STEP_BACK_MINUTES = 1
 """A clock that is set back so far has not left its time; what is further back it lives through once more."""
+PRESSES_WAITING_MAX = 16
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
@@ -68,10 +71,17 @@ FUNCTIONS: tuple[type[MeterFunction], ...] = (
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
+    """Settings of the partition.
+
+    Attributes:
+        utc_offset_minutes: meter standard time minus UTC.
+        ratings: what the meter is made for.
+        functions: settings of functions by their names, which their constructors get.
+    """
 
     utc_offset_minutes: int = 0
     ratings: Ratings = Ratings()
+    functions: dict[str, dict[str, Any]] = {}
 
 
 class Energy:
@@ -83,9 +93,17 @@ class Energy:
 
     is_power_up = False
 
-    def __init__(self, meter: Meter, ledger: Ledger) -> None:
+    def __init__(self, meter: Meter, ledger: Ledger, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        """`settings`: of functions, by their names."""
         self.ledger = ledger
-        self.functions = [make() for make in FUNCTIONS]
+        own: Mapping[str, Any] = settings or {}
+        making: list[Any] = list(FUNCTIONS)
+        self.functions: list[MeterFunction] = [make(own[make.name]) if make.name in own else make() for make in making]
+        self._publishing = [
+            (each, meter.publish(each.port)) for each in self.functions if each.port and meter.has_port(each.port)
+        ]
+        self._published: list[bytes] = [b""] * len(self._publishing)
+        self._pressed: deque[tuple[str, bool]] = deque(maxlen=PRESSES_WAITING_MAX)
         self._meter = meter
         self._minute_before: RegisterImage | None = None
         self._last_minute: int | None = None
@@ -94,7 +112,7 @@ class Energy:
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
-        self._publish = meter.publish(CLEARS_PORT) if meter.has_port(CLEARS_PORT) else None
+        self._publish_clears = meter.publish(CLEARS_PORT) if meter.has_port(CLEARS_PORT) else None
 
     # -- pushes
 
@@ -109,6 +127,10 @@ class Energy:
         assert image is not None
         before = self._minute_before
         is_first, is_turn = self._turn is None, self._is_turn(image.minute) or before is None
+        while self._pressed and self._turn is not None:
+            button = self._pressed.popleft()
+            for function in self.functions:
+                function.press(*button, self._turn)
         turn = self._turn = self._turn_of(readings, is_first)
         is_due = is_turn
         for function in self.functions:
@@ -120,6 +142,7 @@ class Energy:
         if is_turn:
             self._minute_before = image
         self._show(readings)
+        self._publish()
         if is_urgent or is_due:
             self.keep(at_once=is_urgent)
 
@@ -133,6 +156,17 @@ class Energy:
         if minute < last - STEP_BACK_MINUTES:
             self._last_minute = minute
         return False
+
+    def _publish(self) -> None:
+        for at, (function, publish) in enumerate(self._publishing):
+            message = function.published()
+            if message is not self._published[at]:
+                self._published[at] = message
+                publish(message)
+
+    def press(self, button: str, is_long: bool) -> None:
+        """A button was pressed: the functions learn it with the next push."""
+        self._pressed.append((button, is_long))
 
     def _turn_of(self, readings: Readings, is_first: bool) -> Turn:
         ledger = self.ledger
@@ -212,9 +246,9 @@ class Energy:
 
     def tell_clears(self) -> None:
         """Publish the clears that are on the medium, for whoever keeps event records in another partition."""
-        if self._publish is not None and self.ledger.books is not None:
+        if self._publish_clears is not None and self.ledger.books is not None:
             events = next((each.event_clears for each in self.functions if each.event_clears), ())
-            self._publish(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
+            self._publish_clears(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
 
     def obey(self, function: Function, command: Command) -> None:
         """Carry out a command, now or when those before it are done."""
@@ -258,6 +292,7 @@ class Energy:
             assert self._turn is not None
             self._show(self._turn.readings)
             self.tell_clears()
+            self._publish()
             command.done(parts[0].data)
         else:
             self._unsaved = {**before, **self._unsaved}
@@ -299,7 +334,7 @@ def begin(meter: Meter) -> None:
     ledger.running = RunningTariff(settings.utc_offset_minutes)
     if meter.has_port(PARAMETERS_PORT):
         ledger.parameters = meter.sampled(PARAMETERS_PORT)
-    own = meter.memory = Energy(meter, ledger)
+    own = meter.memory = Energy(meter, ledger, settings.functions)
     own.is_power_up = meter.is_power_up
     for function in own.functions:
         function.rate(settings.ratings)
@@ -314,6 +349,12 @@ def begin(meter: Meter) -> None:
 
 def _obey(function: Function, meter: Meter, command: Command) -> None:
     meter.memory.obey(function, command)
+
+
+@app.on_press
+def press(meter: Meter, button: str, is_long: bool) -> None:
+    """Pass a button on."""
+    meter.memory.press(button, is_long)
 
 
 @app.on_readings

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from wattwheel.model.energy_items import Words
 from wattwheel.model.event_clears import EventClears
@@ -83,10 +83,15 @@ class MeterFunction:
     """A function of the meter. What it does not override it does not do.
 
     Attributes:
+        name: under which the partition's settings hold those of the function; "": it has none. Where they are told,
+            they are the constructor's argument.
+        port: sampling port that `published` is written to; "": none.
         needs_saving_now: the last call of `push` or `minute` has decided what must not be lost.
         needs_saving: it has changed what a restart of the partition has to find; the medium may get it later.
     """
 
+    name: ClassVar[str] = ""
+    port: ClassVar[str] = ""
     needs_saving_now = False
     needs_saving = False
     obeys: frozenset[Function] = frozenset()
@@ -110,6 +115,13 @@ class MeterFunction:
 
     def minute(self, turn: Turn) -> None:
         """Take the turn of a minute; it comes before the `push` of the same `turn`."""
+
+    def press(self, button: str, is_long: bool, turn: Turn) -> None:
+        """Take a press of a button; it comes before the next `push`, `turn` being the one before."""
+
+    def published(self) -> bytes:
+        """The newest message for `port`: the same object as long as nothing has changed."""
+        return b""
 
     def changes(self) -> Changes:
         """What has changed since the last call and has to be saved. Keys begin with the function's name."""

@@ -33,9 +33,26 @@ from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_all
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.prices import (
+    PRICES_SWITCH,
+    STEP_COUNT,
+    STEP_LIMITS,
+    STEP_PRICES,
+    STEP_PRICES_MAX,
+    STEP_SETTLEMENTS,
+    STEPS_SWITCH,
+    TARIFF_PRICES,
+)
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
-from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, TARIFFS_MAX, ZONES_MAX
+from wattwheel.model.tariff import (
+    DAY_TABLES_MAX,
+    HOLIDAYS_MAX,
+    SLOTS_MAX,
+    STEP_LIMITS_MAX,
+    TARIFFS_MAX,
+    ZONES_MAX,
+)
 from wattwheel.model.tariff_parameters import (
     DAY_TABLE_COUNT,
     HOLIDAY_COUNT,
@@ -88,6 +105,7 @@ NUMBERS = {
     0x04000304: Numbers(range(5)),
     0x04000305: Numbers(range(1, 100)),
     REST_TABLE: Numbers(range(1, DAY_TABLES_MAX + 1)),
+    STEP_COUNT: Numbers(range(STEP_LIMITS_MAX + 1)),
 }
 
 DEFAULTS = {
@@ -116,6 +134,22 @@ DEFAULTS = {
     SETTLEMENT_DAYS[0]: "0100",
     SETTLEMENT_DAYS[1]: NO_SETTLEMENT,
     SETTLEMENT_DAYS[2]: NO_SETTLEMENT,
+    PRICES_SWITCH: "0000000000",
+    STEPS_SWITCH: "0000000000",
+    STEP_COUNT: f"{STEP_LIMITS_MAX:02d}",
+    **dict.fromkeys(range(0x04000F01, 0x04000F05), "00000000"),
+    0x04001001: "00010000",
+    0x04001002: "00005000",
+    0x04001003: "00000000",
+    0x04001004: "99999999",
+    0x04001005: "00000000",
+    0x04001401: "0000",
+    0x04001402: "030000",
+    0x04001403: "1440",
+    **{base + tariff: "00000000" for base in TARIFF_PRICES for tariff in range(1, TARIFFS_MAX + 1)},
+    **{base + step: "00000000" for base in STEP_LIMITS for step in range(1, STEP_LIMITS_MAX + 1)},
+    **{base + step: "00000000" for base in STEP_PRICES for step in range(1, STEP_PRICES_MAX + 1)},
+    **{base + at: "990100" if at == 1 else "999999" for base in STEP_SETTLEMENTS for at in range(1, 5)},
 }
 """Digits as the picture prints them, the highest first."""
 

@@ -127,7 +127,7 @@ class Dlt645Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         password_level_4: six digits with which parameters are written, until 18H changes them; empty: nobody can.
         unknown_function: what a control code that no meter knows gets.
         unknown_write_di_error: ERR octet for a write of an unknown identifier.
-        zero_deadline: what a deadline of all zeros in a control command means. No effect while writing is refused.
+        zero_deadline: what a deadline of all zeros in a control command (1CH) means.
         max_reply_data: longest data field of a reply in octets; the rest follows in further frames.
         follow_timeout_s: how long the rest of a reply is kept for 12H.
         password_tries: wrong passwords in a row that lock their level.
@@ -241,6 +241,19 @@ class TariffSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: Annotated[int, Meta(ge=1, le=63)] = 1
 
 
+class FeeControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Fee control: what the meter's relay obeys.
+
+    Attributes:
+        mode: "local": energy is charged to a wallet in the meter, which opens the relay when it is used up; "remote":
+            only orders of the head-end (1CH) do; "none": there is no relay.
+        switch: the relay is in the meter, or a switch outside it.
+    """
+
+    mode: Literal["none", "local", "remote"] = "none"
+    switch: Literal["built-in", "external"] = "built-in"
+
+
 class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The module configuration: partitions, ports, channels.
 
@@ -272,6 +285,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: StateSettings = StateSettings()
     clock: ClockSettings = ClockSettings()
     tariffs: TariffSettings = TariffSettings()
+    fee_control: FeeControlSettings = FeeControlSettings()
     module: ModuleSettings = ModuleSettings()
 
     @property

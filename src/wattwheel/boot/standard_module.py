@@ -43,7 +43,7 @@ CLOCK_RECORDS = "033004"
 ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-    *(Control.RELAY, Control.CONTACT),
+    *(Control.RELAY, Control.CONTACT, Control.FEE),
 )
 
 STATUS_WORDS_PREFIX = "040005"
@@ -78,6 +78,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.CHANGE_PASSWORD, "", "security"),
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
+    (Control.PRESS, "0E2001", "energy"),
 )
 """(control, identifier prefix, owner); the longest prefix wins."""
 
@@ -94,9 +95,9 @@ RIGHTS: dict[str, tuple[int, ...]] = {
         *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
         *(Control.RELAY, Control.OUTPUT, Control.WRITE_ADDRESS, Control.CHANGE_RATE),
     ),
-    "display": (Control.READ,),
+    "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.FEE),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -157,7 +158,7 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
         "parameters": _parameters_settings(settings, lines),
-        "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes, "ratings": _ratings(settings)},
+        "energy": _energy_settings(settings),
         "display": _display_settings(settings),
     }
     return told | ({"web": _web_settings(settings)} if settings.web.enabled else {})
@@ -211,6 +212,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, ("communication",))
     yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
+    yield cell("relay", "energy", ("display", KERNEL, *web), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
@@ -226,6 +228,20 @@ def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
         "routes": routes,
         "rights": {name: RIGHTS.get(name, ()) for name in partners},
         "quotas": {"communication": COMMUNICATION_QUOTA},
+    }
+
+
+def _energy_settings(settings: Settings) -> dict[str, Any]:
+    fee_control = {
+        "mode": settings.fee_control.mode,
+        "switch": settings.fee_control.switch,
+        "zero_deadline": settings.dlt645.zero_deadline,
+        "nominal_millivolt": round(1000 * settings.meter.nominal_voltage_v),
+    }
+    return {
+        "utc_offset_minutes": settings.clock.utc_offset_minutes,
+        "ratings": _ratings(settings),
+        "functions": {"fee_control": fee_control},
     }
 
 

@@ -54,14 +54,14 @@ def switched(sets: RunningSets, parameters: Mapping[int, bytes], local: datetime
     An instant that was executed is not executed again before another one has been written, whatever the clock does.
     """
     zones, tables = parameters.get(ZONES_SWITCH, b""), parameters.get(DAY_TABLES_SWITCH, b"")
-    if zones != sets.zones_switched and _has_come(zones, local):
+    if zones != sets.zones_switched and has_come(zones, local):
         sets = msgspec.structs.replace(sets, zones=1 - sets.zones, zones_switched=zones)
-    if tables != sets.day_tables_switched and _has_come(tables, local):
+    if tables != sets.day_tables_switched and has_come(tables, local):
         sets = msgspec.structs.replace(sets, day_tables=1 - sets.day_tables, day_tables_switched=tables)
     return sets
 
 
-def _has_come(instant: bytes, local: datetime) -> bool:
+def has_come(instant: bytes, local: datetime) -> bool:
     """Whether YYMMDDhhmm is a time, which all 0, all 9 and all F are not, and `local` is not before it."""
     if len(instant) != INSTANT_OCTETS:
         return False

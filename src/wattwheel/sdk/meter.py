@@ -29,6 +29,8 @@ READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
 READINGS_BIT, BUS_BIT, STORE_BIT = 5, 4, 6
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
+HELD_DI = 0x0E200100
+"""Private identifier under which the display tells the partition `energy` of a button that was held long."""
 PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
 """Private identifiers under which a button's press travels on the bus."""
 ANSWER_OCTETS_MAX = DATA_OCTETS_MAX
@@ -286,6 +288,11 @@ class Meter:
             self._on_press(self, name.removesuffix("+"), name.endswith("+"))
         elif message.kind == Kind.NOTICE and message.control in self._commands:
             self._obey(message)
+
+    def pass_press(self, di: int, button: str, is_long: bool) -> None:
+        """Tell the owner of `di`, too, of a pressed button. Needs a bus."""
+        assert self._bus is not None, "this APP was granted no bus"
+        self._bus.tell(Control.PRESS, di, f"{button}{'+' * is_long}".encode())
 
     # -- state -------------------------------------------------------------------------------------------------
 
