@@ -23,7 +23,7 @@ ALL_1997 = list(catalogue.items_1997())
 
 
 def test_all_rows_are_there():
-    assert len(catalogue.ITEMS_2007) == 624
+    assert len(catalogue.ITEMS_2007) == 625
     assert len(catalogue.ITEMS_1997) == 305
     assert Counter(item.category for item in catalogue.ITEMS_2007) == {
         "energy": 95,
@@ -215,7 +215,7 @@ def test_passwords_are_not_readable_and_readings_not_writable():
     assert not any(item.read for item in ALL_2007 if item.di >> 8 == 0x04000C)
     assert not item_1997(0xC212).read
     assert not any(item.write for item in ALL_2007 if item.di >> 24 != 4)
-    assert sum(item.write for item in catalogue.ITEMS_2007) == 155
+    assert sum(item.write for item in catalogue.ITEMS_2007) == 156
     assert all(item.read or item.write for item in (*ALL_2007, *ALL_1997))
 
 
@@ -264,7 +264,7 @@ def test_listing_has_the_keys_that_outside_programs_read():
         "owner",
     }
     assert all(keys <= row.keys() for row in listed)
-    assert [row["di"] for row in listed[:624]] == [item.di_text for item in catalogue.ITEMS_2007]
+    assert [row["di"] for row in listed[:625]] == [item.di_text for item in catalogue.ITEMS_2007]
     by_name = {row["name"]: row for row in listed}
     assert len(by_name) == len(listed)
     assert by_name["import_active_energy"]["di_1997"] == "9010"

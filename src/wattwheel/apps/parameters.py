@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.model import display_lists
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
@@ -67,6 +68,7 @@ NUMBERS = {
     0x04000303: Numbers(range(5)),
     0x04000304: Numbers(range(5)),
     0x04000305: Numbers(range(1, 100)),
+    display_lists.TEST_SECONDS: Numbers(range(31)),
     REST_TABLE: Numbers(range(1, DAY_TABLES_MAX + 1)),
 }
 
@@ -84,6 +86,7 @@ DEFAULTS = {
     SETTLEMENT_DAYS[0]: "0100",
     SETTLEMENT_DAYS[1]: NO_SETTLEMENT,
     SETTLEMENT_DAYS[2]: NO_SETTLEMENT,
+    **display_lists.DEFAULTS,
 }
 """Digits as the picture prints them, the highest first."""
 
@@ -115,6 +118,8 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
         return ERROR_OTHER if period % slip else 0
     if di in SETTLEMENT_DAYS:
         return 0 if _is_settlement(octets[::-1].hex()) else ERROR_OTHER
+    if display_lists.is_entry(di):
+        return 0 if display_lists.entry_of(octets) is not None else ERROR_OTHER
     return 0 if di >> 16 not in _TABLES or _is_table(di, octets) else ERROR_OTHER
 
 

@@ -41,7 +41,7 @@ from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.model.core_records import CoreFault
 from wattwheel.model.records import REGISTERS, Quality, Readings
-from wattwheel.sdk.meter import PRESS_DI
+from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
 
 STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
@@ -50,7 +50,7 @@ HEALTH_ENTRIES_SHOWN_MAX = 20
 KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = (
-    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"tap": CHANNEL}, {"press": BUTTON} '
+    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"ask": "display"}, {"tap": CHANNEL}, {"press": BUTTON} '
     'or {"partition": NAME, "mode": MODE}'
 )
 STORE_FOLDER = "management"  # in the state folder
@@ -145,6 +145,9 @@ class Operator:
         self._readings = context.sampling_destination("readings")
         has_table = context.has_port(VIRTUAL_PORTS_PORT)
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
+        self._faults = context.sampling_source("faults") if context.has_port("faults") else None
+        self._told_faults: list[str] | None = None
+        self._display = context.sampling_destination("display") if context.has_port("display") else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._observed = context.sampling_source("observed") if context.has_port("observed") else None
         self._observer = Observed(module, channels, context.clock.now_ns)
@@ -197,10 +200,20 @@ class Operator:
 
     def _look(self) -> None:
         self.check_ready()
+        self._tell_faults()
         if self._status is not None:
             self._status.write(bounded(self.document(), self._status.max_message_size))
         if self._observed is not None:
             self._observed.write(self._observer.document(self._observed.max_message_size))
+
+    def _tell_faults(self) -> None:
+        """Let the display know of faults, when they have changed."""
+        if self._faults is None:
+            return
+        faults = faults_in(self._module.counters())
+        if faults != self._told_faults:
+            self._told_faults = faults
+            self._faults.write(msgspec.json.encode(faults))
 
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""
@@ -246,6 +259,9 @@ class Operator:
             reply(self.document())
         elif request.get("ask") == "ps":
             reply({"partitions": partition_table(self._module)})
+        elif request.get("ask") == "display":
+            shown = self._display.read()[0] if self._display is not None else None
+            reply({"display": None if shown is None else msgspec.json.decode(shown)})
         elif request.get("ask") == "bus":
             reply({"channels": self._channels()})
         elif isinstance(request.get("tap"), str):
@@ -257,8 +273,9 @@ class Operator:
                 good = message is not None and not message.error
                 reply({"pressed": button} if good else {"refused": f"button {button}: nobody took it"})
 
-            data = f"{button}{'+' if request.get('long') else ''}".encode()
-            if not self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied):
+            seconds = request.get("seconds")
+            held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
+            if not self._bus.ask(Control.PRESS, PRESS_DI[button], press_data(button, held_s), replied):
                 replied(None)
         elif isinstance(request.get("partition"), str):
             reply(self._set_mode(request["partition"], request.get("mode")))

@@ -19,6 +19,7 @@ from wattwheel.model.errors import ItemValueError, NotAnswered, Refused
 from wattwheel.model.item import Item
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
+from wattwheel.sdk.buttons import pressed
 from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
 from wattwheel.sdk.writing import Check, Writes, Written
@@ -27,8 +28,6 @@ READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
 READINGS_BIT, BUS_BIT, STORE_BIT = 5, 4, 6
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
-PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
-"""Private identifiers under which a button's press travels on the bus."""
 LISTED_MAX = DATA_OCTETS_MAX // 4
 """Identifiers in one answer to LIST; what follows them is asked for with the identifier after the last one."""
 _STALE = 1
@@ -65,7 +64,7 @@ class Meter:
         self._beside: dict[int, bytes] = {}
         self._stale = self._has_shown = False
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
-        self._on_press: Callable[[Meter, str, bool], None] | None = None
+        self._on_press: Callable[[Meter, str, float], None] | None = None
         self._processes: Processes | None = None
         self._is_flush_due = False
         self._writes: Writes | None = None
@@ -257,14 +256,13 @@ class Meter:
 
     # -- buttons -----------------------------------------------------------------------------------------------
 
-    def watch_buttons(self, action: Callable[[Meter, str, bool], None]) -> None:
-        """Call `action` with the name of each pressed button and whether it was held long."""
+    def watch_buttons(self, action: Callable[[Meter, str, float], None]) -> None:
+        """Call `action` with the name of each pressed button and how many seconds it was held."""
         self._on_press = action
 
     def _hear(self, message: Message) -> None:
         if message.control == Control.PRESS and self._on_press is not None:
-            name = message.data.decode("ascii", "replace")
-            self._on_press(self, name.removesuffix("+"), name.endswith("+"))
+            self._on_press(self, *pressed(message.data))
         elif message.kind == Kind.NOTICE and message.control in self._commands:
             self._obey(message)
 
@@ -294,13 +292,17 @@ class Meter:
 
     # -- asking others ------------------------------------------------------------------------------------------
 
-    def ask_text(self, di: int, action: Callable[[str | None], None]) -> None:
-        """Call `action` with the value of `di` as its picture prints it, None when its owner has none now."""
+    def ask_value(self, di: int, action: Callable[[items.Decoded | None], None]) -> None:
+        """Call `action` with what the owner of `di` answers, decoded by its picture; None when it has nothing now."""
         assert self._bus is not None, "this APP was granted no bus"
 
         def replied(reply: Message | None) -> None:
-            good = reply is not None and not reply.error
-            action(items.decode(item_2007(di), reply.data).text if good and reply is not None else None)
+            try:
+                good = reply is not None and not reply.error
+                value = items.decode(item_2007(di), reply.data) if good and reply is not None else None
+            except ItemValueError:
+                value = None
+            action(value)
 
         if not self._bus.ask(Control.READ, di, b"", replied):
             action(None)

@@ -36,7 +36,7 @@ class FakeFace:
         self.silent = False
         self.broken = False
         self.quality = Quality.VALID
-        self.pressed: list[tuple[str, bool]] = []
+        self.pressed: list[tuple[str, float]] = []
         self.asked = 0
         self.screen = 0
         self._told = 0
@@ -135,9 +135,9 @@ class FakeFace:
         }  # fmt: skip
         return [*queues, cell]
 
-    async def press(self, button: str, long: bool = False) -> None:
+    async def press(self, button: str, held_s: float = 0.0) -> None:
         self._answer()
-        self.pressed.append((button, long))
+        self.pressed.append((button, held_s))
         self.screen += -1 if button == "up" else 1
 
     # The building
