@@ -30,7 +30,7 @@ def test_all_rows_are_there():
         "demand": 60,
         "variable": 63,
         "event record": 123,
-        "parameter": 167,
+        "parameter": 168,
         "freeze": 95,
         "load record": 21,
     }
