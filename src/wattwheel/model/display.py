@@ -53,7 +53,7 @@ class Lcd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERY_SEGMENT = Lcd(
-    digits="8." * LCD_DIGITS, di="8" * 8, index="88", symbols=LCD_SYMBOLS, tariff="88", step="88", lit=True,
+    digits="8:" * LCD_DIGITS, di="8" * 8, index="88", symbols=LCD_SYMBOLS, tariff="88", step="88", lit=True,
     title="every segment",
 )  # fmt: skip
 """The full-screen test."""
