@@ -10,13 +10,36 @@ NO_VALUE = "-" * LCD_DIGITS
 UNKNOWN = "_"
 """A place behind the point of which the register knows nothing: a low bar, never a 0 that was not measured."""
 
-LETTERS = frozenset("0123456789 -_AbCcdEFGHhIiJLnoPqrStUuy")
-"""What seven segments can draw."""
+SEGMENTS = {
+    " ": "", "-": "g", "_": "d", "0": "abcdef", "1": "bc", "2": "abdeg", "3": "abcdg", "4": "bcfg", "5": "acdfg",
+    "6": "acdefg", "7": "abc", "8": "abcdefg", "9": "abcdfg", "A": "abcefg", "b": "cdefg", "C": "adef", "c": "deg",
+    "d": "bcdeg", "E": "adefg", "F": "aefg", "G": "acdef", "H": "bcefg", "h": "cefg", "I": "ef", "i": "c", "J": "bcde",
+    "L": "def", "n": "ceg", "o": "cdeg", "P": "abefg", "q": "abcfg", "r": "eg", "S": "acdfg", "t": "defg",
+    "U": "bcdef", "u": "cde", "y": "bcdfg",
+}  # fmt: skip
+"""What seven segments can draw: a at the top, then clockwise to f, g in the middle."""
+
+LETTERS = frozenset(SEGMENTS)
+"""The characters of it."""
+
+POINTS = ".:"
+"""Marks that belong to the place before them."""
 
 
 def places(text: str) -> int:
     """Places that `text` takes; a point or colon takes none of its own."""
     return len(text) - text.count(".") - text.count(":")
+
+
+def cells(text: str, count: int = LCD_DIGITS) -> list[tuple[str, str]]:
+    """The last `count` places of `text` with the mark behind each: `12.3` is ("1", ""), ("2", "."), ("3", "")."""
+    found: list[tuple[str, str]] = []
+    for character in text:
+        if character in POINTS and found and not found[-1][1]:
+            found[-1] = found[-1][0], character
+        else:
+            found.append((character, ""))
+    return [(" ", "")] * (count - len(found)) + found[-count:]
 
 
 def right_aligned(text: str) -> str:
