@@ -211,14 +211,32 @@ def test_a_silent_metering_core_is_an_error_that_holds_while_keys_still_work(wor
     assert not glass(world).digits.startswith("Err")
 
 
+def tell(world: World, **condition: object) -> Lcd:
+    """What stands on the glass when the kernel has told this."""
+    world.meter.host.sampling_source("condition").write(msgspec.json.encode(condition))
+    world.advance(1.1)
+    return glass(world)
+
+
 def test_what_the_kernel_tells_of_the_memory_is_an_error(world):
     world.advance(UP_S)
-    world.meter.host.sampling_source("faults").write(b'["samples_lost"]')
+    assert not tell(world, faults=["samples_lost"], frames=0).digits.startswith("Err")
+    assert tell(world, faults=["samples_lost", "store_write"], frames=0).digits == "Err-06"
+    assert not tell(world, faults=[], frames=0).digits.startswith("Err")
+
+
+def test_frames_turn_the_light_on_for_a_minute(world):
+    world.advance(UP_S)
+    shown = tell(world, faults=[], frames=7)
+    assert (shown.lit, "traffic" in shown.symbols) == (False, False)  # those of a time before this display's
+    shown = tell(world, faults=[], frames=8)
+    assert (shown.lit, "traffic" in shown.symbols) == (True, True)
     world.advance(2)
-    assert not glass(world).digits.startswith("Err")
-    world.meter.host.sampling_source("faults").write(b'["samples_lost","store_write"]')
-    world.advance(2)
-    assert glass(world).digits == "Err-06"
+    assert "traffic" not in glass(world).symbols
+    world.advance(55)
+    assert glass(world).lit
+    world.advance(5)
+    assert not glass(world).lit
 
 
 def test_it_comes_back_after_a_kill(world):

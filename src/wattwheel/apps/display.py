@@ -37,7 +37,7 @@ from wattwheel.sdk import App, Decoded, Meter
 app = App("display", version="0.2.0")
 start = app.start
 
-DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT, FAULTS_PORT = "display", "panel", "parameters", "faults"
+DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT, CONDITION_PORT = "display", "panel", "parameters", "condition"
 STATUS_WORDS_DI = 0x040005FF
 
 LOOK_AGAIN_S = 5.0
@@ -88,6 +88,13 @@ class PanelState(msgspec.Struct, frozen=True):
     suspended: bool = False
 
 
+class Condition(msgspec.Struct, frozen=True):
+    """What the kernel tells: names of the faults that stand, and how many frames have come over the meter's doors."""
+
+    faults: frozenset[str] = frozenset()
+    frames: int = 0
+
+
 @app.on_start
 def begin(meter: Meter) -> None:
     """Take the ports."""
@@ -115,7 +122,10 @@ class _Panel:
         self._publish = meter.publish(DISPLAY_PORT)
         self._panel = meter.sampled(PANEL_PORT)
         self._told_parameters = meter.sampled(PARAMETERS_PORT)
-        self._told_faults = meter.sampled(FAULTS_PORT)
+        self._told_condition = meter.sampled(CONDITION_PORT)
+        self._condition_heard: bytes | None = None
+        self._condition = Condition()
+        self._has_traffic = False
         self._newest_readings = meter.readings()
         self._parameters_heard: bytes | None = None
         self._parameters: Mapping[int, bytes] = {}
@@ -144,6 +154,7 @@ class _Panel:
     def tick(self) -> None:
         """A second has passed: take what is new, and draw."""
         self._hear_parameters()
+        self._hear_condition()
         self._readings = self._newest_readings()
         if self._readings is not None and self._readings.quality is Quality.VALID:
             self._valid_at = self._now()
@@ -160,6 +171,17 @@ class _Panel:
             self._display = parameters_of(self._parameters)
             self._tariff = _Tariff()
             self._face = self._asked = None
+
+    def _hear_condition(self) -> None:
+        """Frames that have come since the last second turn the light on."""
+        message = self._told_condition()
+        self._has_traffic = False
+        if message is not None and message != self._condition_heard:
+            condition = msgspec.json.decode(message, type=Condition)
+            self._has_traffic = self._condition_heard is not None and condition.frames > self._condition.frames
+            self._condition_heard, self._condition = message, condition
+        if self._has_traffic:
+            self._walk.traffic(self._now())
 
     def _hear_words(self, value: Decoded | None) -> None:
         self._words = None if value is None else words_of(value.raw)
@@ -199,10 +221,11 @@ class _Panel:
         """Everything but the value, as far as somebody tells it."""
         panel = self._panel()
         told = PanelState() if panel is None else msgspec.json.decode(panel, type=PanelState)
-        names = frozenset(msgspec.json.decode(self._told_faults() or b"[]", type=tuple[str, ...]))
+        names = self._condition.faults
         is_silent = now - self._valid_at >= METERING_PATIENCE_S
         state = DisplayState(
             programming=told.programming_key,
+            traffic=self._has_traffic,
             suspended=told.suspended,
             faults=Faults(memory=bool(names & MEMORY_FAULTS), metering=is_silent or bool(names & METERING_FAULTS)),
         )

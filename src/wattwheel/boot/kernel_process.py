@@ -19,6 +19,7 @@ from wattwheel.apex.codes import OperatingMode, ReturnCode, Validity
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.boot.body import run_body
+from wattwheel.boot.condition import condition_of, faults_in
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
@@ -39,7 +40,6 @@ from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
-from wattwheel.model.core_records import CoreFault
 from wattwheel.model.records import REGISTERS, Quality, Readings
 from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
 
@@ -103,14 +103,6 @@ class KernelPorts:
         raise KeyError(name)
 
 
-def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
-    """Names of the faults that stand now, from what metering and store publish. Explained in docs/reference/json.md."""
-    metering, store = counters.get("metering", {}), counters.get("store", {})
-    faults = [str(fault.name).lower() for fault in CoreFault if fault & metering.get("core_faults", 0)]
-    faults += ["registers_behind"] if metering.get("behind_microjoule") else []
-    return faults + (["store_write"] if store.get("store_failing") else [])
-
-
 def bounded(document: dict[str, Any], octets_max: int) -> bytes:
     """The status document as JSON of at most `octets_max`: what partitions themselves have said is left out first."""
     octets = msgspec.json.encode(document)
@@ -145,8 +137,8 @@ class Operator:
         self._readings = context.sampling_destination("readings")
         has_table = context.has_port(VIRTUAL_PORTS_PORT)
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
-        self._faults = context.sampling_source("faults") if context.has_port("faults") else None
-        self._told_faults: list[str] | None = None
+        self._condition = context.sampling_source("condition") if context.has_port("condition") else None
+        self._told = b""
         self._display = context.sampling_destination("display") if context.has_port("display") else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._observed = context.sampling_source("observed") if context.has_port("observed") else None
@@ -200,20 +192,20 @@ class Operator:
 
     def _look(self) -> None:
         self.check_ready()
-        self._tell_faults()
+        self._tell_condition()
         if self._status is not None:
             self._status.write(bounded(self.document(), self._status.max_message_size))
         if self._observed is not None:
             self._observed.write(self._observer.document(self._observed.max_message_size))
 
-    def _tell_faults(self) -> None:
-        """Let the display know of faults, when they have changed."""
-        if self._faults is None:
+    def _tell_condition(self) -> None:
+        """Let the display know which faults stand and how many frames have come, when that has changed."""
+        if self._condition is None:
             return
-        faults = faults_in(self._module.counters())
-        if faults != self._told_faults:
-            self._told_faults = faults
-            self._faults.write(msgspec.json.encode(faults))
+        told = msgspec.json.encode(condition_of(self._module.counters()))
+        if told != self._told:
+            self._told = told
+            self._condition.write(told)
 
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""

@@ -173,7 +173,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("parameters", "parameters", ("energy", "display"), PARAMETERS_OCTETS_MAX)
     yield cell("panel", "security", ("display",), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
-    yield cell("faults", KERNEL, ("display",), SMALL_OCTETS_MAX)
+    yield cell("condition", KERNEL, ("display",), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
         yield cell("observed", KERNEL, web, OBSERVED_OCTETS_MAX)
