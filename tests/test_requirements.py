@@ -40,6 +40,8 @@ def wanted(groups):
             key = (package["name"], package["version"])
             if package["name"] != edge["name"] or edge.get("version", package["version"]) != package["version"]:
                 continue
+            for extra in edge.get("extra", ()):
+                edges += package["optional-dependencies"][extra]
             if key not in reached:
                 files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
                 reached[key] = {file["hash"] for file in files}
@@ -53,9 +55,12 @@ def test_a_list_is_what_the_lock_says(file, groups):
 
 
 def test_the_lock_is_what_the_project_asks_for():
-    asked = {"run": PYPROJECT["project"]["dependencies"], **PYPROJECT["dependency-groups"]}
-    about = ROOT["metadata"]
-    stated = {"run": about["requires-dist"], **about["requires-dev"]}
+    project, about = PYPROJECT["project"], ROOT["metadata"]
+    asked = {"run": project["dependencies"], **PYPROJECT["dependency-groups"]}
+    stated = {"run": [entry for entry in about["requires-dist"] if "marker" not in entry], **about["requires-dev"]}
+    for extra, requirements in project["optional-dependencies"].items():
+        asked[extra] = requirements
+        stated[extra] = [entry for entry in about["requires-dist"] if entry.get("marker") == f"extra == '{extra}'"]
     assert set(asked) == set(stated)
     for group, requirements in asked.items():
         said = {(entry["name"], entry.get("specifier", "")) for entry in stated[group]}

@@ -48,6 +48,8 @@ def locked() -> dict[str, str]:
             purposes[edge["name"]] = purpose
             for package in by_name[edge["name"]]:
                 waiting += package.get("dependencies", [])
+                for extra in edge.get("extra", ()):
+                    waiting += package["optional-dependencies"][extra]
     return dict(sorted(purposes.items()))
 
 

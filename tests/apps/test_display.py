@@ -1,218 +1,263 @@
-"""The display: which screen is on, what stands on eight digits, and how the buttons work."""
+"""The display in a whole simulated meter: it shows what a head-end reads, follows its keys, its lists and faults."""
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from wattwheel.apps.display import (
-    HOLD_S,
-    LAMP_TEST_S,
-    SCREENS,
-    SHOW_S,
-    Cycle,
-    DisplaySettings,
-    clock_text,
-    digits_of,
-    live_symbols,
+from wattwheel import __version__
+from wattwheel.apps.display import METERING_PATIENCE_S, DisplaySettings
+from wattwheel.model.display import EVERY_SEGMENT, LCD_DIGITS, Lcd
+from wattwheel.model.display_lists import (
+    AUTO_COUNT,
+    AUTO_LIST,
+    DEFAULT_AUTO_LIST,
+    DEFAULT_KEY_LIST,
+    ENERGY_DECIMALS,
+    KEY_COUNT,
+    KEY_LIST,
+    SCREEN_SECONDS,
+    TEST_SECONDS,
+    Entry,
 )
-from wattwheel.model.catalogue import item_2007
-from wattwheel.model.display import LCD_DIGITS, LCD_SYMBOLS, Lcd
-from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
-from wattwheel.testing.world import World
+from wattwheel.model.display_state import Limits
+from wattwheel.testing.world import World, simulated_settings
+
+DONE, OTHER = (0x94, b""), (0xD4, b"\x01")
+LEVEL_4 = "440044"
+UP_S = 11  # full-screen test, version, and the second in which the first screen comes up
 
 
-def ticked(cycle: Cycle, seconds: int) -> Cycle:
-    for _ in range(seconds):
-        cycle.tick()
-    return cycle
-
-
-def test_it_walks_through_all_screens_and_begins_again():
-    cycle, seen = Cycle(4), []
-    for _ in range(5 * SHOW_S):
-        seen.append(cycle.at)
-        cycle.tick()
-    assert seen == [0] * SHOW_S + [1] * SHOW_S + [2] * SHOW_S + [3] * SHOW_S + [0] * SHOW_S
-
-
-@pytest.mark.parametrize(
-    ("button", "is_long", "expected"), [("up", False, 1), ("up", True, 0), ("down", False, 3), ("down", True, 3)]
-)
-def test_buttons_step_and_held_long_go_to_the_ends(button, is_long, expected):
-    cycle = Cycle(4)
-    cycle.press(button, is_long)
-    assert cycle.at == expected
-    assert cycle.is_lit
-
-
-def test_a_pressed_screen_stays_a_minute_and_the_light_goes_off():
-    cycle = Cycle(4)
-    cycle.press("up", False)
-    ticked(cycle, HOLD_S - 1)
-    assert (cycle.at, cycle.is_lit) == (1, True)
-    ticked(cycle, SHOW_S)
-    assert (cycle.at, cycle.is_lit) == (2, False)
-
-
-def test_both_buttons_light_every_segment_for_some_seconds():
-    cycle = Cycle(4)
-    cycle.press("both", False)
-    assert cycle.is_lamp_test
-    assert cycle.at == 0
-    assert not ticked(cycle, LAMP_TEST_S).is_lamp_test
-
-
-@given(st.lists(st.tuples(st.sampled_from(["up", "down", "both", "program", ""]), st.booleans()), max_size=50))
-def test_no_sequence_of_presses_leaves_the_screens(presses):
-    cycle = Cycle(len(SCREENS))
-    for button, is_long in presses:
-        cycle.press(button, is_long)
-        cycle.tick()
-        assert 0 <= cycle.at < cycle.length
-
-
-@pytest.mark.parametrize(
-    ("text", "digits"),
-    [
-        ("0.00", "     0.00"),
-        ("123456.78", "123456.78"),
-        ("-12.34", "   -12.34"),
-        ("1234567.89", "-" * 8),
-        ("", " " * 8),
-    ],
-)
-def test_a_text_stands_on_the_right(text, digits):
-    assert digits_of(text) == digits
-
-
-@given(st.text("0123456789.:-", max_size=12))
-def test_never_more_than_eight_places(text):
-    shown = digits_of(text)
-    assert len(shown.replace(".", "").replace(":", "")) == LCD_DIGITS
-
-
-def test_dates_and_times_as_the_glass_shows_them():
-    assert clock_text(0x04000101, "26112005") == "26.11.20"
-    assert clock_text(0x04000102, "123456") == "12:34:56"
-    assert clock_text(0x00010000, "123456") == "123456"
-
-
-def test_every_screen_is_an_item_that_can_be_read():
-    for di in SCREENS:
-        assert item_2007(di).read
-
-
-def readings(total=(0, 0), a=(0, 0, 0), b=(0, 0, 0), c=(0, 0, 0), quality=Quality.VALID, is_reversed=False):
-    """Total (mW, mvar), phases (mV, uA, mW)."""
-    elements = (
-        ElementReading(active_power_milliwatt=total[0], reactive_power_millivar=total[1]),
-        *(ElementReading(*phase) for phase in (a, b, c)),
-    )
-    return Readings(0, 0.0, quality, EnergyTotals(1, (0,) * 24), Momentary(elements, sequence_reversed=is_reversed))
-
-
-LIVE = (220_000, 5_000_000, 1_100_000)
-LIMITS = DisplaySettings(interrupted_millivolt=11_000, starting_microampere=20_000)
-SYMBOLS = {
-    "all phases, import, lagging": (
-        readings((3, 1), LIVE, LIVE, LIVE), {"ua", "ub", "uc", "ia", "ib", "ic", "quadrant_1"},
-    ),
-    "phase b broken": (readings((3, -1), LIVE, (10_999, 0, 0), LIVE), {"ua", "uc", "ia", "ic", "quadrant_4"}),
-    "no load": (readings((0, 0), *[(220_000, 19_999, 0)] * 3), {"ua", "ub", "uc"}),
-    "c backwards": (
-        readings((1, 0), LIVE, LIVE, (220_000, 20_000, -1)),
-        {"ua", "ub", "uc", "ia", "ib", "ic", "ic_reverse", "quadrant_1"},
-    ),
-    "export, lagging": (readings((-1, 1)), {"quadrant_2"}),
-    "export, leading": (readings((-1, -1)), {"quadrant_3"}),
-    "turned round": (readings(is_reversed=True), {"phase_sequence"}),
-    "stale": (readings((3, 1), LIVE, LIVE, LIVE, Quality.STALE, True), set()),
-    "nothing yet": (None, set()),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("found", "symbols"), SYMBOLS.values(), ids=SYMBOLS)
-def test_symbols_say_what_is_true_now(found, symbols):
-    assert set(live_symbols(found, LIMITS)) == symbols <= set(LCD_SYMBOLS)
-
-
-# -- in a meter
-
-
-@pytest.fixture
-def world():
-    world = World(4)
+def meter() -> World:
+    own = simulated_settings()
+    dlt645 = msgspec.structs.replace(own.dlt645, password_level_4=LEVEL_4, programming_key=False)
+    name_plate = msgspec.structs.replace(own.meter, nominal_voltage_v=220.0)
+    world = World(4, settings=msgspec.structs.replace(own, dlt645=dlt645, meter=name_plate))
     world.set_power(36e3)
     world.await_ready()
     return world
 
 
-def face(world: World) -> Lcd:
+@pytest.fixture
+def world() -> World:
+    return meter()
+
+
+def glass(world: World) -> Lcd:
     return msgspec.json.decode(world.published("display"), type=Lcd)
 
 
-def test_it_shows_what_a_head_end_reads(world):
-    seen = {}
-    for _ in range(len(SCREENS) * SHOW_S):
+def write(world: World, di: int, octets: bytes) -> tuple[int, bytes] | None:
+    return world.write(di, octets, 4, LEVEL_4)
+
+
+def walked(world: World, seconds: int) -> list[Lcd]:
+    """What stood on the glass, without repetitions."""
+    seen: list[Lcd] = []
+    for _ in range(seconds):
         world.advance(1)
-        shown = face(world)
-        seen[int(shown.di, 16)] = shown
-    assert set(seen) == set(SCREENS)
-    assert seen[0x02010100].digits.strip() == "220.0"
-    assert seen[0x02010100].unit == "V"
-    assert seen[0x02800002].digits.strip() == "50.00"
-    assert all(shown.digits.strip("-") for shown in seen.values())
-    energy = seen[0x00010000]
-    assert energy.title.startswith("current total forward active energy: ")
-    assert energy.index == "01"
-    assert {"ua", "ub", "uc", "ia", "ib", "ic", "tariff_1"} <= set(energy.symbols)
+        if not seen or glass(world) != seen[-1]:
+            seen.append(glass(world))
+    return seen
 
 
-def test_buttons_reach_it_over_the_bus(world):
-    world.advance(1.5)
-    before = face(world)
-    assert world.press("up")
+def pressed(world: World, button: str, held_s: float = 0.0) -> Lcd:
+    assert world.press(button, held_s)
     world.advance(0.1)
-    assert face(world).index == f"{int(before.index) + 1:02d}"
-    assert face(world).lit
-    assert world.press("both")
-    world.advance(0.1)
-    assert face(world).digits == "8.8.8.8.8.8.8.8."
-    assert face(world).symbols == LCD_SYMBOLS
-    world.advance(LAMP_TEST_S + 1)
-    assert face(world).digits != "8.8.8.8.8.8.8.8."
-    assert world.press("down", is_long=True)
-    world.advance(0.1)
-    assert face(world).index == f"{len(SCREENS):02d}"
+    return glass(world)
+
+
+def test_power_up_lights_every_segment_and_tells_the_version():
+    world = World(4)
+    world.advance_until(lambda: world.published("display") is not None, 10)
+    assert glass(world) == EVERY_SEGMENT
+    assert any(shown.title == f"software version {__version__}" for shown in walked(world, 9))
+
+
+def test_it_walks_through_its_list_by_itself(world):
+    world.advance(UP_S)
+    seen = walked(world, 4 * 5)
+    screens = list(dict.fromkeys((int(shown.di, 16), shown.index) for shown in seen))
+    expected = [(entry.di, f"{at:02d}") for at, entry in enumerate(DEFAULT_AUTO_LIST, 1)]
+    assert sorted(screens) == sorted(expected)
+    energy = next(shown for shown in seen if shown.di == "00010000")
+    assert energy.unit == "kWh"
+    assert energy.title == f"current total forward active energy: {energy.digits.strip()} kWh"
+    assert {"ua", "ub", "uc", "ia", "ib", "ic", "tariff", "quadrant_1"} <= set(energy.symbols)
+    assert (energy.tariff, energy.blinking, energy.lit) == ("1", (), False)
+    assert len({shown.digits for shown in seen if shown.di == "04000102"}) >= 4  # the time goes on while it is shown
+
+
+def test_the_time_on_the_glass_is_the_meter_s(world):
+    pressed(world, "down")
+    assert pressed(world, "down").di == "04000102"
+    for _ in range(3):
+        world.advance(0.9)
+        second = int(world.read("04000102"))
+        assert int(glass(world).digits.replace(":", "")) in (second, second - 1)
+
+
+def test_keys_walk_through_the_key_list_and_show_what_a_head_end_reads(world):
+    world.advance(UP_S)
+    seen = [pressed(world, "down") for _ in DEFAULT_KEY_LIST]
+    assert [int(shown.di, 16) for shown in seen] == [entry.di for entry in DEFAULT_KEY_LIST]
+    assert all(shown.lit for shown in seen)
+    values = {(entry.di, entry.part): shown for entry, shown in zip(DEFAULT_KEY_LIST, seen, strict=True)}
+    assert values[0x02010100, 0].digits.strip() == f"{world.read(0x02010100) / 10:.1f}" == "220.0"
+    assert values[0x02800002, 0].digits.strip() == "50.00"
+    assert values[0x04000401, 0].digits == "11200001"
+    assert values[0x04000401, 1].digits == "    2026"
+    assert pressed(world, "down").index == "01"
+    assert pressed(world, "up").index == f"{len(DEFAULT_KEY_LIST):02d}"
+
+
+def test_a_minute_after_the_last_key_it_goes_back_and_the_light_off(world):
+    world.advance(UP_S)
+    assert pressed(world, "down").lit
+    world.advance(58)
+    assert (glass(world).di, glass(world).lit) == ("04000101", True)
+    world.advance(3)
+    assert (glass(world).di, glass(world).lit) == ("00000000", False)
+
+
+def test_both_keys_check_every_segment(world):
+    world.advance(UP_S)
+    assert pressed(world, "both") == EVERY_SEGMENT
+    world.advance(UP_S)
+    assert glass(world).di
+
+
+def test_long_presses_are_told_apart(world):
+    world.advance(UP_S)
+    before = glass(world)
+    assert pressed(world, "down", held_s=3).di == before.di
+    pressed(world, "down", held_s=5)
+    world.advance(2)
+    counters = world.counters()["display"]
+    assert (counters["relay_closings_wanted"], counters["output_steps_wanted"]) == (1, 1)
 
 
 def test_the_programming_button_shows_for_240_minutes(world):
     assert world.press("program")
-    world.advance(2)
-    assert "program" in face(world).symbols
+    world.advance(UP_S)
+    assert "program" in glass(world).symbols
     assert world.press("program")
     world.advance(2)
-    assert "program" not in face(world).symbols
+    assert "program" not in glass(world).symbols
 
 
-def test_a_value_that_nobody_has_is_dashes(world):
+def test_lists_can_be_written_and_outlive_a_kill(world):
+    assert write(world, AUTO_COUNT, b"\x02") == DONE
+    assert write(world, AUTO_LIST + 1, Entry(0x02010200).octets) == DONE
+    assert write(world, AUTO_LIST + 2, Entry(0x04000401, 1).octets) == DONE
+    assert write(world, SCREEN_SECONDS, b"\x07") == DONE
+    assert write(world, TEST_SECONDS, b"\x00") == DONE
+    world.advance(UP_S)
+    for victim in ("display", "parameters", "kernel"):
+        world.kill(victim)
+        world.advance(10)
+        seen = walked(world, 28)
+        assert [shown.di for shown in seen][:4] in (["02010200", "04000401"] * 2, ["04000401", "02010200"] * 2)
+        assert {shown.digits.strip() for shown in seen} == {"220.0", "2026"}
+    assert world.read(AUTO_LIST + 2) == "0400040101"
+    assert world.read(AUTO_LIST + 1) == "02010200"
+    assert world.meter.crashes == []
+
+
+@pytest.mark.parametrize(
+    ("di", "octets"),
+    [
+        (AUTO_LIST + 1, bytes.fromhex("0000FF09")),  # no such item
+        (KEY_LIST + 99, bytes.fromhex("FFFFFFFF")),
+        (AUTO_LIST + 1, bytes.fromhex("000001000A")),  # a part that is no number
+        (AUTO_LIST + 1, bytes.fromhex("000001")),
+        (AUTO_LIST + 1, bytes.fromhex("000001000000")),
+        (KEY_COUNT, b"\x00"),
+        (SCREEN_SECONDS, b"\x04"),
+        (TEST_SECONDS, b"\x31"),
+        (ENERGY_DECIMALS, b"\x05"),
+    ],
+)
+def test_what_is_no_screen_is_refused(world, di, octets):
+    before = world.read(AUTO_LIST + 1)
+    assert write(world, di, octets) == OTHER
+    assert world.read(AUTO_LIST + 1) == before == "00000000"
+
+
+@pytest.mark.parametrize(("decimals", "digits"), [(0, r"\d+"), (1, r"\d+\.\d"), (3, r"\d+\.\d\d_")])
+def test_energies_have_the_decimals_that_are_set(world, decimals, digits):
+    assert write(world, ENERGY_DECIMALS, bytes((decimals,))) == DONE
+    world.advance(UP_S)
+    energy = next(shown for shown in walked(world, 20) if shown.di == "00010000")
+    assert re.fullmatch(digits, energy.digits.strip())
+
+
+def test_a_silent_metering_core_is_an_error_that_holds_while_keys_still_work(world):
+    world.advance(UP_S)
     world.meter.core.is_held_down = True
     world.kill("metering_core")
-    world.advance(20)
-    for _ in range(len(SCREENS) * SHOW_S):
-        world.advance(1)
-        if face(world).di == "02010100":
-            break
-    assert face(world).digits == "-" * LCD_DIGITS
-    assert face(world).title.endswith(": no value")
+    world.advance(METERING_PATIENCE_S + 6)
+    assert (glass(world).digits, glass(world).lit) == ("Err-07", True)
+    assert glass(world).title == "error 07: metering fault"
+    assert not {"ua", "ia", "quadrant_1"} & set(glass(world).symbols)
+    assert pressed(world, "up").di == "02800002"
+    assert glass(world).digits == "-" * LCD_DIGITS
+    assert glass(world).title.endswith(": no value")
+    world.meter.core.is_held_down = False
+    world.meter.core.start()
+    world.advance(70)
+    assert not glass(world).digits.startswith("Err")
+
+
+def tell(world: World, **condition: object) -> Lcd:
+    """What stands on the glass when the kernel has told this."""
+    world.meter.host.sampling_source("condition").write(msgspec.json.encode(condition))
+    world.advance(1.1)
+    return glass(world)
+
+
+def test_what_the_kernel_tells_of_the_memory_is_an_error(world):
+    world.advance(UP_S)
+    assert not tell(world, faults=["samples_lost"], frames=0).digits.startswith("Err")
+    assert tell(world, faults=["samples_lost", "store_write"], frames=0).digits == "Err-06"
+    assert not tell(world, faults=[], frames=0).digits.startswith("Err")
+
+
+def test_frames_turn_the_light_on_for_a_minute(world):
+    world.advance(UP_S)
+    shown = tell(world, faults=[], frames=7)
+    assert (shown.lit, "traffic" in shown.symbols) == (False, False)  # those of a time before this display's
+    shown = tell(world, faults=[], frames=8)
+    assert (shown.lit, "traffic" in shown.symbols) == (True, True)
+    world.advance(2)
+    assert "traffic" not in glass(world).symbols
+    world.advance(55)
+    assert glass(world).lit
+    world.advance(5)
+    assert not glass(world).lit
 
 
 def test_it_comes_back_after_a_kill(world):
     world.advance(30)
     world.kill("display")
     world.advance(1.5)
-    assert face(world).index == "01"
+    assert glass(world) == EVERY_SEGMENT
+    assert pressed(world, "down").index == "01"
     assert world.meter.crashes == []
+
+
+def test_thresholds_are_shares_of_the_nominal_voltage():
+    settings = DisplaySettings(interrupted_millivolt=11_000, starting_microampere=5000, nominal_millivolt=220_000)
+    assert settings.limits == Limits(11_000, 5000, 171_600, 132_000)
+
+
+def test_an_idle_display_asks_for_little(world):
+    """Its screens, the time each second while it is on the glass, and the run status words once a minute."""
+    world.advance(UP_S)
+    channel = world.meter.host.queuing["display>bus"]
+    before = channel.sent
+    world.advance(60)
+    screens, seconds_of_time, words = 3 * 3, 3 * 5, 1
+    assert channel.sent - before <= screens + seconds_of_time + words + 2

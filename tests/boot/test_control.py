@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from wattwheel.boot import control
+from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
 
 
@@ -49,14 +50,14 @@ def test_status(serve):
 
 def test_press(serve):
     folder, heard = serve(b"{}\n")
-    control.press_button(folder, "up", True)
-    assert heard == [{"press": "up", "long": True}]
+    control.press_button(folder, "up", 3.0)
+    assert heard == [{"press": "up", "seconds": 3.0}]
 
 
 def test_the_meter_says_no(serve):
     folder, _ = serve(b'{"refused": "no such button"}\n')
     with pytest.raises(Refused, match="no such button"):
-        control.press_button(folder, "up", False)
+        control.press_button(folder, "up", 0.0)
 
 
 def test_a_kernel_that_ended_has_a_successor(serve):
@@ -68,7 +69,7 @@ def test_a_kernel_that_ended_has_a_successor(serve):
 def test_a_button_is_not_pressed_twice(serve):
     folder, heard = serve(b"")
     with pytest.raises(NotAnswered, match="ended before"):
-        control.press_button(folder, "up", False)
+        control.press_button(folder, "up", 0.0)
     assert len(heard) == 1
 
 
@@ -110,3 +111,15 @@ def test_a_file_for_a_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="folder"):
         control.ask_status(str(tmp_path / "file"))
+
+
+def test_the_display(serve):
+    folder, heard = serve(b'{"display": {"digits": "  12.34", "unit": "kWh", "symbols": ["ua"], "later": 1}}\n')
+    assert control.ask_display(folder) == Lcd(digits="  12.34", unit="kWh", symbols=("ua",))
+    assert heard == [{"ask": "display"}]
+
+
+def test_a_display_that_shows_nothing_yet(serve):
+    folder, _ = serve(b'{"display": null}\n')
+    with pytest.raises(NotAnswered, match="nothing yet"):
+        control.ask_display(folder)

@@ -118,21 +118,25 @@ def press(meter, *words):
 
 
 def test_buttons_turn_the_display(meter, page):
-    press(meter, "up", "--long")
-    first = shown_when(page, lambda display: display["index"] == "01")
-    assert first["di"] == "00010000"
-    assert first["lit"] is True
     press(meter, "down")
-    assert shown_when(page, lambda display: display["index"] == "16")["di"] == "04000102"
+    first = shown_when(page, lambda display: display["index"] == "01")
+    assert first["di"] == "04000101"
+    assert first["lit"] is True
     press(meter, "up")
-    press(meter, "up")
-    assert shown_when(page, lambda display: display["index"] == "02")["di"] == "00020000"
+    assert shown_when(page, lambda display: display["di"] == "02800002")["unit"] == "Hz"
+    press(meter, "down")
+    press(meter, "down", "--long")
+    press(meter, "down", "--seconds", "5")
+    press(meter, "down")
+    assert shown_when(page, lambda display: display["index"] == "02")["di"] == "04000102"
     press(meter, "both")
-    assert shown_when(page, lambda display: display["digits"].startswith("8.8."))
+    assert shown_when(page, lambda display: display["digits"].startswith("8:8:"))
+    assert wattwheel("lcd", "--once", "--json", "--state", str(meter.state)).stdout.startswith("{")
 
 
 def test_the_programming_button_opens_and_closes(meter, page):
-    shown_when(page, lambda display: "program" not in display["symbols"])  # every segment may still be lit
+    press(meter, "down")  # every segment may still be lit; a key ends that
+    shown_when(page, lambda display: "program" not in display["symbols"])
     press(meter, "program")
     shown_when(page, lambda display: "program" in display["symbols"])
     press(meter, "program")

@@ -10,7 +10,7 @@ import time
 import pytest
 from tests.head_end import HeadEnd
 
-from wattwheel.boot.kernel_process import faults_in
+from wattwheel.boot.condition import faults_in
 from wattwheel.model.errors import NotAnswered
 from wattwheel.testing.living import LivingMeter
 

@@ -33,13 +33,13 @@ guest = App("guest", version="1.0.0")
 @guest.on_start
 def begin(meter):
     meter.memory = heard = []
-    meter.ask_text(VOLTAGE, heard.append)
+    meter.ask_value(VOLTAGE, heard.append)
 
 
 @guest.every(1.0)
 def ask(meter):
-    meter.ask_text(VOLTAGE, meter.memory.append)
-    meter.counters.set("heard", sum(text is not None for text in meter.memory))
+    meter.ask_value(VOLTAGE, meter.memory.append)
+    meter.counters.set("heard", sum(value is not None for value in meter.memory))
 
 
 @pytest.mark.parametrize(("grants", "hears"), [((), False), ((("guests", "meter"),), True)])

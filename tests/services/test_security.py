@@ -76,7 +76,7 @@ def test_a_password_of_the_level_or_a_higher_one_is_needed(world):
 def test_nothing_goes_without_the_key_unless_the_settings_say_so():
     world = meter()
     assert attempt(world) == REFUSED
-    assert world.press("program", is_long=True)
+    assert world.press("program", held_s=3)
     assert attempt(world) == UNKNOWN
     assert world.press("program")
     assert attempt(world) == REFUSED

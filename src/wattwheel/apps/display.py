@@ -1,111 +1,99 @@
-"""The display: eight digits that walk through the meter's values, by themselves or by the buttons."""
+"""The display: eight digits and the symbols around them, which walk through the meter's values or follow its keys.
+
+The rules are those of `model.display_walk`; this APP feeds them: parameters, readings, run status words, programming
+key and faults come in, and what stands on the glass goes out as one value. An item is asked of its owner when its
+screen comes up, and again only while somebody looks at it or the time is on the glass.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 import msgspec
 
+from wattwheel.apps.display_face import Face, face_of
 from wattwheel.model.catalogue import item_2007
-from wattwheel.model.display import LCD_DIGITS, LCD_SYMBOLS, Lcd
+from wattwheel.model.display import BLANK, EVERY_SEGMENT, Lcd
+from wattwheel.model.display_digits import error_text, version_text
+from wattwheel.model.display_errors import ERROR_TITLES, errors_of
+from wattwheel.model.display_lists import DEFAULT_AUTO_LIST, PREPAID_AUTO_LIST, TIME, Entry, parameters_of
+from wattwheel.model.display_state import (
+    DisplayState,
+    Faults,
+    Limits,
+    is_any_voltage_there,
+    with_readings,
+    with_words,
+    words_of,
+)
+from wattwheel.model.display_symbols import symbols_of
+from wattwheel.model.display_walk import Action, Kind, Screen, Walk
 from wattwheel.model.records import Quality, Readings
-from wattwheel.sdk import App, Meter
-from wattwheel.sdk.meter import HELD_DI
+from wattwheel.model.tariff import TariffPlan, resolve
+from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched
+from wattwheel.sdk import App, Decoded, Meter
+from wattwheel.sdk.buttons import HELD_DI, HELD_S
 
-app = App("display", version="0.1.0")
+app = App("display", version="0.2.0")
 start = app.start
 
-DISPLAY_PORT, PANEL_PORT = "display", "panel"
-SHOW_S, HOLD_S, LAMP_TEST_S = 5, 60, 3
+DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT, CONDITION_PORT = "display", "panel", "parameters", "condition"
+STATUS_WORDS_DI = 0x040005FF
 
-SCREENS = (
-    0x00010000, 0x00020000, 0x00050000, 0x00080000,
-    0x02010100, 0x02010200, 0x02010300, 0x02020100, 0x02020200, 0x02020300,
-    0x02030000, 0x02040000, 0x02060000, 0x02800002, 0x04000101, 0x04000102,
-)  # fmt: skip
-"""Identifiers in the order in which they are shown."""
+LOOK_AGAIN_S = 5.0
+"""A screen that stays is asked for again."""
+
+WORDS_S, WORDS_REFUSED_S = 5.0, 60.0
+"""How often the run status words are asked for, and how often after nobody had any."""
+
+METERING_PATIENCE_S = 10.0
+"""So long without valid readings is a fault of the metering."""
+
+MEMORY_FAULTS = frozenset({"memory_write", "registers_lost", "store_write"})
+METERING_FAULTS = frozenset({"source_error"})
+"""Names of standing faults, as the status document has them."""
+
+LOSS_PERCENT, CRITICAL_PERCENT = 78, 60
+"""Of the nominal voltage."""
 
 
 class DisplaySettings(msgspec.Struct, frozen=True):
-    """From where on a phase shows: an interrupted voltage in millivolt, the starting current in microampere."""
+    """What the display knows of its meter.
+
+    Attributes:
+        interrupted_millivolt: no voltage below it.
+        starting_microampere: no current below it.
+        nominal_millivolt: of a phase.
+        utc_offset_minutes: meter standard time minus UTC.
+        version: of the software, for the screen behind the full-screen test.
+    """
 
     interrupted_millivolt: int = 0
     starting_microampere: int = 0
-
-
-class Cycle:
-    """Which screen is on. Pure: seconds come in, an index comes out."""
-
-    def __init__(self, length: int) -> None:
-        self.length = length
-        self.at = 0
-        self.second = 0
-        self.held_until = 0
-        self.lamp_test_until = 0
-
-    def tick(self) -> None:
-        """One second has passed."""
-        self.second += 1
-        if self.second >= self.held_until and self.second % SHOW_S == 0:
-            self.at = (self.at + 1) % self.length
-
-    def press(self, button: str, is_long: bool) -> None:
-        """up and down step (held long: to the first and last screen), both together light every segment."""
-        self.held_until = self.second + HOLD_S
-        if button == "both":
-            self.lamp_test_until = self.second + LAMP_TEST_S
-        elif button == "up":
-            self.at = 0 if is_long else (self.at + 1) % self.length
-        elif button == "down":
-            self.at = self.length - 1 if is_long else (self.at - 1) % self.length
+    nominal_millivolt: int = 0
+    utc_offset_minutes: int = 0
+    version: str = ""
 
     @property
-    def is_lit(self) -> bool:
-        """The back light burns while somebody uses the buttons."""
-        return self.second < self.held_until
-
-    @property
-    def is_lamp_test(self) -> bool:
-        """Every segment is on."""
-        return self.second < self.lamp_test_until
+    def limits(self) -> Limits:
+        """From where on a phase counts."""
+        loss, critical = (self.nominal_millivolt * percent // 100 for percent in (LOSS_PERCENT, CRITICAL_PERCENT))
+        return Limits(self.interrupted_millivolt, self.starting_microampere, loss, critical)
 
 
-def digits_of(text: str) -> str:
-    """`text` on eight places, right-aligned; a point takes no place of its own; what does not fit shows as dashes."""
-    places = len(text.replace(".", "").replace(":", ""))
-    return "-" * LCD_DIGITS if places > LCD_DIGITS else " " * (LCD_DIGITS - places) + text
+class PanelState(msgspec.Struct, frozen=True):
+    """What the security service tells; others may tell more, which is passed over."""
+
+    programming_key: bool = False
+    suspended: bool = False
 
 
-def clock_text(di: int, text: str) -> str:
-    """Dates and times as the glass shows them: `26.11.20`, `12:34:56`."""
-    if di == 0x04000101:
-        return ".".join((text[0:2], text[2:4], text[4:6]))
-    return ":".join((text[0:2], text[2:4], text[4:6])) if di == 0x04000102 else text
+class Condition(msgspec.Struct, frozen=True):
+    """What the kernel tells: names of the faults that stand, and how many frames have come over the meter's doors."""
 
-
-def live_symbols(readings: Readings | None, settings: DisplaySettings) -> list[str]:
-    """Which voltages and currents are there, which currents run backwards, the quadrant, a reversed phase sequence.
-
-    Nothing without valid readings: a symbol that is on must be true now.
-    """
-    if readings is None or readings.quality is not Quality.VALID or readings.momentary is None:
-        return []
-    total, *phases = readings.momentary.elements
-    found = []
-    for letter, phase in zip("abc", phases, strict=True):
-        if (phase.voltage_millivolt or 0) > settings.interrupted_millivolt:
-            found.append(f"u{letter}")
-        if (phase.current_microampere or 0) >= max(1, settings.starting_microampere):
-            found.append(f"i{letter}")
-            if (phase.active_power_milliwatt or 0) < 0:
-                found.append(f"i{letter}_reverse")
-    if total.active_power_milliwatt or total.reactive_power_millivar:
-        found.append(f"quadrant_{_quadrant(total.active_power_milliwatt or 0, total.reactive_power_millivar or 0)}")
-    return [*found, "phase_sequence"] if readings.momentary.sequence_reversed else found
-
-
-def _quadrant(active: int, reactive: int) -> int:
-    if reactive >= 0:
-        return 1 if active >= 0 else 2
-    return 3 if active < 0 else 4
+    faults: frozenset[str] = frozenset()
+    frames: int = 0
 
 
 @app.on_start
@@ -115,65 +103,204 @@ def begin(meter: Meter) -> None:
 
 
 @app.on_press
-def press(meter: Meter, button: str, is_long: bool) -> None:
+def press(meter: Meter, button: str, held_s: float) -> None:
     """Follow a button."""
     if meter.memory is not None:
-        meter.memory.cycle.press(button, is_long)
-        meter.memory.draw()
-        if is_long:  # it may close the relay
-            meter.pass_press(HELD_DI, button, is_long)
+        meter.memory.press(button, held_s)
 
 
 @app.every(seconds=1)
 def tick(meter: Meter) -> None:
     """Walk on and draw."""
-    meter.memory.cycle.tick()
-    meter.memory.draw()
+    meter.memory.tick()
 
 
 class _Panel:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self.cycle = Cycle(len(SCREENS))
+        self._settings = meter.settings(DisplaySettings)
+        self._limits = self._settings.limits
         self._publish = meter.publish(DISPLAY_PORT)
         self._panel = meter.sampled(PANEL_PORT)
-        self._readings = meter.readings()
-        self._settings = meter.settings(DisplaySettings)
+        self._told_parameters = meter.sampled(PARAMETERS_PORT)
+        self._told_condition = meter.sampled(CONDITION_PORT)
+        self._condition_heard: bytes | None = None
+        self._condition = Condition()
+        self._has_traffic = False
+        self._newest_readings = meter.readings()
+        self._parameters_heard: bytes | None = None
+        self._parameters: Mapping[int, bytes] = {}
+        self._display = parameters_of(self._parameters)
+        self._readings: Readings | None = None
+        self._valid_at = self._now()
+        self._words: tuple[int, ...] | None = None
+        self._words_due = self._now()
+        self._tariff = _Tariff()
+        self._walk = Walk(self._now(), self._display)
+        self._asked: Entry | None = None
+        self._asked_at = 0.0
+        self._face: tuple[Entry, Face] | None = None
         self._last = b""
 
-    def draw(self) -> None:
-        """Ask the owner of the screen's item; what comes back is drawn."""
-        if self.cycle.is_lamp_test:
-            self._show(Lcd(digits="8." * LCD_DIGITS, symbols=LCD_SYMBOLS, title="Every segment", lit=True))
-            return
-        di = SCREENS[self.cycle.at]
-        self._meter.ask_text(di, lambda text: self._drawn(di, text))
+    def _now(self) -> float:
+        return self._meter.clock.now_ns() / 1e9
 
-    def _drawn(self, di: int, text: str | None) -> None:
-        item = item_2007(di)
-        shown = "-" * LCD_DIGITS if text is None else digits_of(clock_text(di, text))
-        title = f"{item.title}: {text} {item.unit}".strip() if text is not None else f"{item.title}: no value"
-        self._show(
-            Lcd(
-                digits=shown,
-                di=f"{di:08X}",
-                index=f"{self.cycle.at + 1:02d}",
-                unit=item.unit,
-                symbols=tuple(self._symbols()),
-                lit=self.cycle.is_lit,
-                title=title,
-            )
+    def press(self, button: str, held_s: float) -> None:
+        """Follow a button."""
+        action = self._walk.press(self._now(), button, held_s)
+        if action is not None:
+            self._meter.counters.add("relay_closings_wanted" if action is Action.CLOSE_RELAY else "output_steps_wanted")
+        if held_s >= HELD_S[1]:
+            self._meter.pass_press(HELD_DI, button, held_s)
+        self.draw()
+
+    def tick(self) -> None:
+        """A second has passed: take what is new, and draw."""
+        self._hear_parameters()
+        self._hear_condition()
+        self._readings = self._newest_readings()
+        if self._readings is not None and self._readings.quality is Quality.VALID:
+            self._valid_at = self._now()
+        if self._now() >= self._words_due:
+            self._words_due = self._now() + WORDS_REFUSED_S
+            self._meter.ask_value(STATUS_WORDS_DI, self._hear_words)
+        self.draw()
+
+    def _hear_parameters(self) -> None:
+        message = self._told_parameters()
+        if message is not None and message != self._parameters_heard:
+            self._parameters_heard = message
+            self._parameters = msgspec.msgpack.decode(message, type=dict[int, bytes])
+            self._display = parameters_of(self._parameters)
+            self._tariff = _Tariff()
+            self._face = self._asked = None
+
+    def _hear_condition(self) -> None:
+        """Frames that have come since the last second turn the light on."""
+        message = self._told_condition()
+        self._has_traffic = False
+        if message is not None and message != self._condition_heard:
+            condition = msgspec.json.decode(message, type=Condition)
+            self._has_traffic = self._condition_heard is not None and condition.frames > self._condition.frames
+            self._condition_heard, self._condition = message, condition
+        if self._has_traffic:
+            self._walk.traffic(self._now())
+
+    def _hear_words(self, value: Decoded | None) -> None:
+        self._words = None if value is None else words_of(value.raw)
+        if self._words is not None:
+            self._words_due = self._now() + WORDS_S
+
+    def draw(self) -> None:
+        """Put on the glass what belongs there now; a screen that has come up is asked of its owner first."""
+        now = self._now()
+        state = self._state(now)
+        self._walk.take_supply(now, state.supply)
+        self._walk.take_errors(now, errors_of(state))
+        is_prepaid = state.is_prepaid and self._display.auto == DEFAULT_AUTO_LIST
+        self._walk.take_parameters(now, self._display._replace(auto=PREPAID_AUTO_LIST) if is_prepaid else self._display)
+        screen = self._walk.screen(now)
+        if screen.entry is not None and self._is_due(screen, screen.entry, now):
+            self._asked, self._asked_at = screen.entry, now
+            self._ask(screen.entry)
+        if screen.entry is None or (self._face is not None and self._face[0] == screen.entry):
+            self._show(self._glass(screen, state, now))
+
+    def _is_due(self, screen: Screen, entry: Entry, now: float) -> bool:
+        is_watched = screen.is_key or entry.di == TIME
+        return entry != self._asked or is_watched or now - self._asked_at >= LOOK_AGAIN_S
+
+    def _ask(self, entry: Entry) -> None:
+        def answered(value: Decoded | None) -> None:
+            self._face = entry, face_of(item_2007(entry.di), entry, value, self._display)
+            now = self._now()
+            screen = self._walk.screen(now)
+            if screen.entry == entry:
+                self._show(self._glass(screen, self._state(now), now))
+
+        self._meter.ask_value(entry.di, answered)
+
+    def _state(self, now: float) -> DisplayState:
+        """Everything but the value, as far as somebody tells it."""
+        panel = self._panel()
+        told = PanelState() if panel is None else msgspec.json.decode(panel, type=PanelState)
+        names = self._condition.faults
+        is_silent = now - self._valid_at >= METERING_PATIENCE_S
+        state = DisplayState(
+            programming=told.programming_key,
+            traffic=self._has_traffic,
+            suspended=told.suspended,
+            faults=Faults(memory=bool(names & MEMORY_FAULTS), metering=is_silent or bool(names & METERING_FAULTS)),
+        )
+        state = with_readings(state, self._readings, self._limits)
+        if self._words is not None:
+            state = with_words(state, self._words)
+        return state._replace(tariff=self._tariff.at(self._meter, self._settings, self._parameters, self._words))
+
+    def _glass(self, screen: Screen, state: DisplayState, now: float) -> Lcd:
+        if screen.kind is Kind.DARK:
+            return BLANK
+        is_lit = self._walk.is_lit(now, is_any_voltage_there(self._readings, self._limits))
+        if screen.kind is Kind.TEST:
+            return msgspec.structs.replace(EVERY_SEGMENT, lit=is_lit)
+        symbols = symbols_of(state)
+        digits, di, index, unit, title = self._line(screen)
+        return Lcd(
+            digits=digits,
+            di=di,
+            index=index,
+            unit=unit,
+            symbols=symbols.on,
+            blinking=symbols.blinking,
+            tariff=symbols.tariff,
+            step=symbols.step,
+            lit=is_lit,
+            title=title,
         )
 
-    def _symbols(self) -> list[str]:
-        panel = self._panel()
-        found = ["tariff_1", *live_symbols(self._readings(), self._settings)]
-        if panel is not None and msgspec.json.decode(panel, type=dict[str, bool]).get("programming_key"):
-            found.append("program")
-        return found
+    def _line(self, screen: Screen) -> tuple[str, str, str, str, str]:
+        """Value line, identifier, index, unit and words."""
+        if screen.error is not None:
+            return error_text(screen.error), "", "", "", f"error {screen.error:02d}: {ERROR_TITLES[screen.error]}"
+        if screen.kind is Kind.VERSION or screen.entry is None or self._face is None:
+            return version_text(self._settings.version), "", "", "", f"software version {self._settings.version}"
+        face = self._face[1]
+        item = item_2007(screen.entry.di)
+        return face.digits, item.di_text, f"{screen.place:02d}", face.unit, f"{item.title}: {face.words}"
 
-    def _show(self, face: Lcd) -> None:
-        drawn = msgspec.json.encode(face)
+    def _show(self, glass: Lcd) -> None:
+        drawn = msgspec.json.encode(glass)
         if drawn != self._last:
             self._last = drawn
             self._publish(drawn)
+
+
+class _Tariff:
+    """The tariff in force, found anew at each minute."""
+
+    def __init__(self) -> None:
+        self._minute: tuple[object, ...] = ()
+        self._number = 0
+        self._sets: RunningSets | None = None
+        self._plan: TariffPlan | None = None
+
+    def at(
+        self,
+        meter: Meter,
+        settings: DisplaySettings,
+        parameters: Mapping[int, bytes],
+        words: tuple[int, ...] | None,
+    ) -> int:
+        """Its number now; 0 before the parameters were heard. Run status word 3 says which sets are running."""
+        if not parameters:
+            return 0
+        local = meter.now() + timedelta(minutes=settings.utc_offset_minutes)
+        minute = (local.date(), local.hour, local.minute, words and words[2])
+        if minute != self._minute:
+            self._minute = minute
+            told = None if words is None else RunningSets(words[2] >> 5 & 1, words[2] & 1)
+            sets = switched(FIRST_SETS, parameters, local) if told is None else told
+            if self._plan is None or sets != self._sets:
+                self._sets, self._plan = sets, plan_of(parameters, sets)
+            self._number = resolve(self._plan, local).tariff
+        return self._number

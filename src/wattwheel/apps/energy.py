@@ -41,6 +41,7 @@ from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import ELEMENTS, REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import App, Command, Function, Meter, SaveResult, Shown
+from wattwheel.sdk.buttons import HELD_S
 
 app = App("energy", version="0.1.0")
 start = app.start
@@ -352,9 +353,9 @@ def _obey(function: Function, meter: Meter, command: Command) -> None:
 
 
 @app.on_press
-def press(meter: Meter, button: str, is_long: bool) -> None:
+def press(meter: Meter, button: str, held_s: float) -> None:
     """Pass a button on."""
-    meter.memory.press(button, is_long)
+    meter.memory.press(button, held_s >= HELD_S[1])
 
 
 @app.on_readings

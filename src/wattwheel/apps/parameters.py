@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from wattwheel.apps.programming_records import State, Wrote, following, key_released, recorded, saved_state
+from wattwheel.model import display_lists
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import (
     ADDRESS,
@@ -104,6 +105,7 @@ NUMBERS = {
     0x04000303: Numbers(range(5)),
     0x04000304: Numbers(range(5)),
     0x04000305: Numbers(range(1, 100)),
+    display_lists.TEST_SECONDS: Numbers(range(31)),
     REST_TABLE: Numbers(range(1, DAY_TABLES_MAX + 1)),
     STEP_COUNT: Numbers(range(STEP_LIMITS_MAX + 1)),
 }
@@ -150,6 +152,7 @@ DEFAULTS = {
     **{base + step: "00000000" for base in STEP_LIMITS for step in range(1, STEP_LIMITS_MAX + 1)},
     **{base + step: "00000000" for base in STEP_PRICES for step in range(1, STEP_PRICES_MAX + 1)},
     **{base + at: "990100" if at == 1 else "999999" for base in STEP_SETTLEMENTS for at in range(1, 5)},
+    **display_lists.DEFAULTS,
 }
 """Digits as the picture prints them, the highest first."""
 
@@ -188,6 +191,8 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
         return 0 if _is_instant(_LEAP_YEAR_BEFORE[di] + octets[::-1].hex()) else ERROR_OTHER
     if di in SETTLEMENT_DAYS:
         return 0 if _is_settlement(octets[::-1].hex()) else ERROR_OTHER
+    if display_lists.is_entry(di):
+        return 0 if display_lists.entry_of(octets) is not None else ERROR_OTHER
     return 0 if di >> 16 not in _TABLES or _is_table(di, octets) else ERROR_OTHER
 
 

@@ -1,8 +1,8 @@
 """Talking to a running meter through the control socket in its state folder.
 
-One request and one reply, each one line of JSON: `{"ask": "status"}`, `{"press": "up", "long": false}`,
-`{"partition": "display", "mode": "COLD_START"}`. The kernel serves the socket; only the owner of the folder can reach
-it. A reply with the key `refused` says why not.
+One request and one reply, each one line of JSON: `{"ask": "status"}`, `{"ask": "display"}`,
+`{"press": "up", "seconds": 0}`, `{"partition": "display", "mode": "COLD_START"}`. The kernel serves the socket; only
+the owner of the folder can reach it. A reply with the key `refused` says why not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from wattwheel.boot.settings import default_state_folder
+from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
 
 SOCKET_NAME = "control.sock"
@@ -27,9 +28,18 @@ def ask_status(state: str | None = None) -> dict[str, Any]:
     return ask(state_folder(state), {"ask": "status"})
 
 
-def press_button(state: str | None, button: str, is_long: bool) -> None:
-    """Press `button` (program, up, down, both) of the meter on `state`. Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"press": button, "long": is_long})
+def press_button(state: str | None, button: str, held_s: float) -> None:
+    """Press `button` (program, up, down, both) of the meter on `state`, so long. Raises NotAnswered or Refused."""
+    ask(state_folder(state), {"press": button, "seconds": held_s})
+
+
+def ask_display(state: str | None = None) -> Lcd:
+    """What stands on the display of the meter on `state`. Raises NotAnswered; also when nothing has been shown yet."""
+    folder = state_folder(state)
+    shown = ask(folder, {"ask": "display"}).get("display")
+    if shown is None:
+        raise NotAnswered(f"{folder}: the display of this meter shows nothing yet; try again")
+    return msgspec.convert(shown, Lcd)
 
 
 def set_contact(state: str | None, contact: str, is_open: bool) -> None:

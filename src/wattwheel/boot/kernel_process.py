@@ -19,6 +19,7 @@ from wattwheel.apex.codes import OperatingMode, ReturnCode, Validity
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.boot.body import run_body
+from wattwheel.boot.condition import condition_of, faults_in
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
@@ -40,9 +41,8 @@ from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
-from wattwheel.model.core_records import CoreFault
 from wattwheel.model.records import REGISTERS, Quality, Readings
-from wattwheel.sdk.meter import PRESS_DI
+from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
 
 STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
@@ -51,7 +51,8 @@ HEALTH_ENTRIES_SHOWN_MAX = 20
 KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = (
-    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"tap": CHANNEL}, {"press": BUTTON}, {"contact": NAME} '
+    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"ask": "display"}, {"tap": CHANNEL}, {"press": BUTTON}, '
+    '{"contact": NAME} '
     'or {"partition": NAME, "mode": MODE}'
 )
 STORE_FOLDER = "management"  # in the state folder
@@ -104,14 +105,6 @@ class KernelPorts:
         raise KeyError(name)
 
 
-def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
-    """Names of the faults that stand now, from what metering and store publish. Explained in docs/reference/json.md."""
-    metering, store = counters.get("metering", {}), counters.get("store", {})
-    faults = [str(fault.name).lower() for fault in CoreFault if fault & metering.get("core_faults", 0)]
-    faults += ["registers_behind"] if metering.get("behind_microjoule") else []
-    return faults + (["store_write"] if store.get("store_failing") else [])
-
-
 def bounded(document: dict[str, Any], octets_max: int) -> bytes:
     """The status document as JSON of at most `octets_max`: what partitions themselves have said is left out first."""
     octets = msgspec.json.encode(document)
@@ -146,6 +139,9 @@ class Operator:
         self._readings = context.sampling_destination("readings")
         has_table = context.has_port(VIRTUAL_PORTS_PORT)
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
+        self._condition = context.sampling_source("condition") if context.has_port("condition") else None
+        self._told = b""
+        self._display = context.sampling_destination("display") if context.has_port("display") else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._observed = context.sampling_source("observed") if context.has_port("observed") else None
         self._observer = Observed(module, channels, context.clock.now_ns)
@@ -198,10 +194,20 @@ class Operator:
 
     def _look(self) -> None:
         self.check_ready()
+        self._tell_condition()
         if self._status is not None:
             self._status.write(bounded(self.document(), self._status.max_message_size))
         if self._observed is not None:
             self._observed.write(self._observer.document(self._observed.max_message_size))
+
+    def _tell_condition(self) -> None:
+        """Let the display know which faults stand and how many frames have come, when that has changed."""
+        if self._condition is None:
+            return
+        told = msgspec.json.encode(condition_of(self._module.counters()))
+        if told != self._told:
+            self._told = told
+            self._condition.write(told)
 
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""
@@ -247,14 +253,18 @@ class Operator:
             reply(self.document())
         elif request.get("ask") == "ps":
             reply({"partitions": partition_table(self._module)})
+        elif request.get("ask") == "display":
+            shown = self._display.read()[0] if self._display is not None else None
+            reply({"display": None if shown is None else msgspec.json.decode(shown)})
         elif request.get("ask") == "bus":
             reply({"channels": self._channels()})
         elif isinstance(request.get("tap"), str):
             reply(self._taps.serve(request))
         elif request.get("press") in PRESS_DI:
-            button = str(request["press"])
-            data = f"{button}{'+' if request.get('long') else ''}".encode()
-            self._tell(Control.PRESS, PRESS_DI[button], data, {"pressed": button}, f"button {button}", reply)
+            button, seconds = str(request["press"]), request.get("seconds")
+            held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
+            done = {"pressed": button}
+            self._tell(Control.PRESS, PRESS_DI[button], press_data(button, held_s), done, f"button {button}", reply)
         elif request.get("contact") in set(Contact):
             name = str(request["contact"])
             data = f"{name} {'open' if request.get('open') else 'closed'}".encode()

@@ -24,7 +24,7 @@ from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming
-from wattwheel.sdk.meter import PRESS_DI
+from wattwheel.sdk.buttons import PRESS_DI, press_data
 
 DOOR = LISTENER
 KERNEL_RESTART_NS = 100_000_000
@@ -167,6 +167,6 @@ class SimMeter:
 
         self.host.kernel_loop.call_at(self.clock.now_ns(), ask)
 
-    def press(self, button: str, is_long: bool, on_reply: Callable[[Message | None], None]) -> None:
-        """Press a button of the meter."""
-        self.ask(Control.PRESS, PRESS_DI[button], f"{button}{'+' if is_long else ''}".encode(), on_reply)
+    def press(self, button: str, held_s: float, on_reply: Callable[[Message | None], None]) -> None:
+        """Press a button of the meter and hold it so long."""
+        self.ask(Control.PRESS, PRESS_DI[button], press_data(button, held_s), on_reply)

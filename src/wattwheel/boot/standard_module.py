@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from wattwheel import __version__
 from wattwheel.apex import messages
 from wattwheel.apex.bus import FROM_BUS, TO_BUS
 from wattwheel.apex.messages import Control
@@ -33,6 +34,7 @@ STORE_QUOTAS = {"platform": 65_536, "security": 16_384, "parameters": 262_144, "
 READINGS_OCTETS_MAX, SNAPSHOT_OCTETS_MAX, STATUS_OCTETS_MAX = 4096, 32_768, 32_768
 OBSERVED_OCTETS_MAX = 65_536
 SMALL_OCTETS_MAX = 1024
+DISPLAY_OCTETS_MAX = 2048
 PARAMETERS_OCTETS_MAX = 32_768
 READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone silent
 
@@ -208,12 +210,13 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("snapshot", "energy", ("communication",), SNAPSHOT_OCTETS_MAX)
     clocks = ("metering", "security", "parameters", "energy", "display", "communication", *web)
     yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX)
-    following = ("metering", "platform", "communication")
+    following = ("metering", "platform", "communication", "display")
     yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, ("communication",))
     yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("relay", "energy", ("display", KERNEL, *web), SMALL_OCTETS_MAX)
-    yield cell("display", "display", (KERNEL, *web), SMALL_OCTETS_MAX)
+    yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
+    yield cell("condition", KERNEL, ("display",), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
         yield cell("observed", KERNEL, web, OBSERVED_OCTETS_MAX)
@@ -310,6 +313,9 @@ def _display_settings(settings: Settings) -> dict[str, Any]:
     return {
         "interrupted_millivolt": round(1000 * meter.nominal_voltage_v * settings.metering.interruption_share),
         "starting_microampere": round(1e6 * meter.starting_current_a),
+        "nominal_millivolt": round(1000 * meter.nominal_voltage_v),
+        "utc_offset_minutes": settings.clock.utc_offset_minutes,
+        "version": __version__,
     }
 
 

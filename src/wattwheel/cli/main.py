@@ -29,6 +29,7 @@ COMMANDS = {
     "bus": "show the channels of a running meter and what passes",
     "press": "press a button of a running meter",
     "contact": "open or close a contact of a running meter's case",
+    "lcd": "show the display of a running meter, and its buttons",
     "partition": "stop or start a partition of a running meter",
     "module": "print and check the module configuration of a meter",
     "bench": "measure speed and footprint beside the peers",

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import click
 
+LONG_S = 3.0
 BUTTONS = ("program", "up", "down", "both")
 
 
 @click.command(short_help="Press a button of a running meter.")
 @click.argument("button", metavar="|".join(BUTTONS), type=click.Choice(BUTTONS))
 @click.option("--long", "is_long", is_flag=True, help="Hold it for three seconds.")
+@click.option("--seconds", metavar="S", type=click.FloatRange(0, 60), help="Hold it for so many seconds.")
 @click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
-def press(button: str, is_long: bool, state: str | None) -> int:
+def press(button: str, is_long: bool, seconds: float | None, state: str | None) -> int:
     """Press a button of the meter on a state folder: the programming button, up, down, or both of these."""
     from wattwheel.boot.control import press_button
 
-    press_button(state, button, is_long)
+    held_s = LONG_S if is_long else 0.0
+    press_button(state, button, held_s if seconds is None else seconds)
     return 0

@@ -33,7 +33,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         profile: where it comes from: base text, ext1..ext3 (State Grid filings), std, common extension.
         confidence: A (several sources agree) or B (one source), "" in 1997.
         owner: the APP or service that owns it in the standard meter.
-        kind: "" for what the picture says, else bits, digits (BCD text), hex (identifier) or wire (octets as sent).
+        kind: "" for what the picture says, else bits, digits (BCD text), hex (identifier), screen (identifier and
+            perhaps, in a fifth octet, a part of it) or wire (octets as sent).
         layout: name of the record layout in `data/fields.csv`, "" for none.
         members: the items of a block, None for no block.
         parts: identifiers of the items that a block with separators is made of.

@@ -14,7 +14,7 @@ from wattwheel.sdk.meter import Meter
 
 OnStart = Callable[[Meter], None]
 OnReadings = Callable[[Meter, Readings], None]
-OnPress = Callable[[Meter, str, bool], None]
+OnPress = Callable[[Meter, str, float], None]
 Main = Callable[[Meter], Coroutine[None, None, None]]
 ProcessEntry = Callable[[Meter], Generator[Request[Any] | None, Any, None]]
 
@@ -65,7 +65,7 @@ class App:
         return action
 
     def on_press(self, action: OnPress) -> OnPress:
-        """Call `action` with the name of a button ("up", "down", "both", "program") and whether it was held long."""
+        """Call `action` with the name of a button ("up", "down", "both", "program") and the seconds it was held."""
         self._on_press = action
         return action
 

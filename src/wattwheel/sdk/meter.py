@@ -18,6 +18,7 @@ from wattwheel.model.errors import ItemValueError, NotAnswered, Refused
 from wattwheel.model.item import Item
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
+from wattwheel.sdk.buttons import press_data, pressed
 from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
 from wattwheel.sdk.writing import Beside, Check, Writes, Written
@@ -29,10 +30,6 @@ READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
 READINGS_BIT, BUS_BIT, STORE_BIT = 5, 4, 6
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
-HELD_DI = 0x0E200100
-"""Private identifier under which the display tells the partition `energy` of a button that was held long."""
-PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
-"""Private identifiers under which a button's press travels on the bus."""
 ANSWER_OCTETS_MAX = DATA_OCTETS_MAX
 """An item of more octets cannot be answered."""
 
@@ -72,7 +69,7 @@ class Meter:
         self._beside: dict[int, bytes] = {}
         self._stale = self._has_shown = False
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
-        self._on_press: Callable[[Meter, str, bool], None] | None = None
+        self._on_press: Callable[[Meter, str, float], None] | None = None
         self._processes: Processes | None = None
         self._is_flush_due = False
         self._writes: Writes | None = None
@@ -278,21 +275,20 @@ class Meter:
 
     # -- buttons -----------------------------------------------------------------------------------------------
 
-    def watch_buttons(self, action: Callable[[Meter, str, bool], None]) -> None:
-        """Call `action` with the name of each pressed button and whether it was held long."""
+    def watch_buttons(self, action: Callable[[Meter, str, float], None]) -> None:
+        """Call `action` with the name of each pressed button and how many seconds it was held."""
         self._on_press = action
 
     def _hear(self, message: Message) -> None:
         if message.control == Control.PRESS and self._on_press is not None:
-            name = message.data.decode("ascii", "replace")
-            self._on_press(self, name.removesuffix("+"), name.endswith("+"))
+            self._on_press(self, *pressed(message.data))
         elif message.kind == Kind.NOTICE and message.control in self._commands:
             self._obey(message)
 
-    def pass_press(self, di: int, button: str, is_long: bool) -> None:
+    def pass_press(self, di: int, button: str, held_s: float) -> None:
         """Tell the owner of `di`, too, of a pressed button. Needs a bus."""
         assert self._bus is not None, "this APP was granted no bus"
-        self._bus.tell(Control.PRESS, di, f"{button}{'+' * is_long}".encode())
+        self._bus.tell(Control.PRESS, di, press_data(button, held_s))
 
     # -- state -------------------------------------------------------------------------------------------------
 
@@ -320,13 +316,17 @@ class Meter:
 
     # -- asking others ------------------------------------------------------------------------------------------
 
-    def ask_text(self, di: int, action: Callable[[str | None], None]) -> None:
-        """Call `action` with the value of `di` as its picture prints it, None when its owner has none now."""
+    def ask_value(self, di: int, action: Callable[[items.Decoded | None], None]) -> None:
+        """Call `action` with what the owner of `di` answers, decoded by its picture; None when it has nothing now."""
         assert self._bus is not None, "this APP was granted no bus"
 
         def replied(reply: Message | None) -> None:
-            good = reply is not None and not reply.error
-            action(items.decode(item_2007(di), reply.data).text if good and reply is not None else None)
+            try:
+                good = reply is not None and not reply.error
+                value = items.decode(item_2007(di), reply.data) if good and reply is not None else None
+            except ItemValueError:
+                value = None
+            action(value)
 
         if not self._bus.ask(Control.READ, di, b"", replied):
             action(None)

@@ -171,7 +171,7 @@ class Security:
 
     def _press(self, authority: Authority, request: Message) -> None:
         """The programming button opens the meter for 240 minutes; pressed again it closes it."""
-        if request.data.decode("ascii", "replace").removesuffix("+") != Button.PROGRAM:
+        if request.data.decode("ascii", "replace").rstrip("+") != Button.PROGRAM:
             self._bus.reply(request, error=ERROR_NO_DATA)
             return
         local = self.local()

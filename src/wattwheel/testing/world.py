@@ -259,10 +259,10 @@ class World:
         decoded = decode(row, data)
         return decoded.number if decoded.number is not None else decoded.text
 
-    def press(self, button: str, is_long: bool = False) -> bool:
-        """Press a button; True when somebody took it."""
+    def press(self, button: str, held_s: float = 0.0) -> bool:
+        """Press a button and hold it so long; True when somebody took it."""
         replies: list[bool] = []
-        self.meter.press(button, is_long, lambda reply: replies.append(reply is not None and not reply.error))
+        self.meter.press(button, held_s, lambda reply: replies.append(reply is not None and not reply.error))
         self.advance_until(lambda: bool(replies), 2.0)
         return bool(replies) and replies[0]
 

@@ -36,9 +36,10 @@ class FakeFace:
         self.silent = False
         self.broken = False
         self.quality = Quality.VALID
-        self.pressed: list[tuple[str, bool]] = []
+        self.pressed: list[tuple[str, float]] = []
         self.asked = 0
         self.screen = 0
+        self.shown: Lcd | None = None
         self._told = 0
         self._second = asyncio.Event()
 
@@ -97,17 +98,21 @@ class FakeFace:
         return [LoadPoint(float(age), 40.0 + age) for age in range(59, 0, -1)]
 
     def display(self) -> Lcd | None:
+        if self.shown is not None:
+            return self.shown
         name = SCREENS[(self.screen + self.seconds // 5) % len(SCREENS)]
-        symbols = (*(f"u{p}" for p in self.phases), *(f"i{p}" for p in self.phases), "quadrant_1", "tariff_1")
+        symbols = (*(f"u{p}" for p in self.phases), *(f"i{p}" for p in self.phases), "quadrant_1", "tariff")
         if name == "clock":
             digits = (START + timedelta(seconds=self.seconds)).strftime("%H:%M:%S")
-            return Lcd(digits=digits, di="04000102", index="00", symbols=symbols, title=f"time: {digits}")
+            return Lcd(digits=digits, di="04000102", index="00", symbols=symbols, tariff="1", title=f"time: {digits}")
         item = catalogue.item_named(name)
         row = next(row for row in self._all() if row.name == name)
         decimals = len(item.picture.partition(".")[2])
         digits = "--------" if row.value is None else f"{row.value:.{decimals}f}"
         title = f"{item.title}: {digits} {row.unit}"
-        return Lcd(digits=digits, di=row.di, index="00", unit=row.unit, symbols=symbols, lit=True, title=title)
+        return Lcd(
+            digits=digits, di=row.di, index="00", unit=row.unit, symbols=symbols, tariff="1", lit=True, title=title
+        )
 
     def partitions(self) -> list[dict[str, Any]]:
         names = ("bus", "store", "metering", "platform", "communication", "energy", "display", "web")
@@ -135,9 +140,9 @@ class FakeFace:
         }  # fmt: skip
         return [*queues, cell]
 
-    async def press(self, button: str, long: bool = False) -> None:
+    async def press(self, button: str, held_s: float = 0.0) -> None:
         self._answer()
-        self.pressed.append((button, long))
+        self.pressed.append((button, held_s))
         self.screen += -1 if button == "up" else 1
 
     # The building

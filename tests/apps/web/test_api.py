@@ -162,9 +162,19 @@ def test_a_button_reaches_the_meter_and_the_display_comes_back() -> None:
     face = FakeFace()
     answer = press(b'{"button": "down", "long": true}', face)
     assert answer.status_code == 200
-    assert face.pressed == [("down", True)]
+    assert face.pressed == [("down", 3)]
     assert answer.json()["pressed"] == "down"
     assert answer.json()["display"]["di"] == "02010100"
+
+
+@pytest.mark.parametrize(
+    ("body", "held_s"),
+    [(b'{"button": "up"}', 0), (b'{"button": "up", "seconds": 5.5}', 5.5), (b'{"button": "up", "long": false}', 0)],
+)
+def test_a_button_is_held_for_as_long_as_it_says(body: bytes, held_s: float) -> None:
+    face = FakeFace()
+    assert press(body, face).status_code == 200
+    assert face.pressed == [("up", held_s)]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
+import msgspec
 import pytest
 from tests.apps.web.fake_face import FakeFace
 from tests.conftest import PROGRAMS
@@ -17,6 +18,7 @@ from tests.conftest import PROGRAMS
 from wattwheel.apps.web import layout
 from wattwheel.apps.web.live import Watcher
 from wattwheel.apps.web.server import WebServer
+from wattwheel.model.display import BLANK, EVERY_SEGMENT, LCD_SYMBOLS, Lcd
 from wattwheel.model.records import Quality
 
 pytestmark = pytest.mark.needs("chromium", "playwright")
@@ -55,6 +57,31 @@ CUT_CELLS = """() => [...document.querySelectorAll('td')]
 FULL_REGISTERS = """() => {
   for (const e of document.querySelectorAll('.energy [data-di]')) e.textContent = '999999.99';
   for (const e of document.querySelectorAll('.energy [data-primary]')) e.textContent = '49999999.5';
+}"""
+READ_SMALL = """() => {
+  const polygons = [...document.querySelectorAll('#lcd polygon')].slice(56);
+  return Array.from({length: polygons.length / 7}, (_, n) => polygons.slice(7 * n, 7 * n + 7)
+    .map((p, s) => p.classList.contains('on') ? 'abcdefg'[s] : '').join(''));
+}"""
+OVERLAPS = """() => {
+  const glass = document.querySelector('#lcd').getBoundingClientRect();
+  const whole = [...document.querySelectorAll('#lcd .s:not(polygon):not(circle)')].slice(1)
+    .filter(e => e.textContent || e.tagName !== 'text')
+    .map(e => [e.textContent || e.getAttribute('d') || e.tagName, e.getBoundingClientRect(), e]);
+  const found = [];
+  whole.forEach(([name, a], n) => {
+    if (a.left < glass.left + 2 || a.right > glass.right - 2 || a.top < glass.top || a.bottom > glass.bottom)
+      found.push(`${name} leaves the glass`);
+    for (const [other, b] of whole.slice(n + 1)) {
+      const inside = (x, y) => x.left <= y.left && x.right >= y.right && x.top <= y.top && x.bottom >= y.bottom;
+      const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      const isText = e => /[A-Za-z0-9]/.test(e) && e.length < 14;
+      if (wide > 1 && high > (isText(name) && isText(other) ? 4 : 1) && !inside(a, b) && !inside(b, a))
+        found.push(`${name} / ${other}`);
+    }
+  });
+  return found;
 }"""
 UNIT_BOX = """unit => {
   const text = document.querySelector('#lcd text.big');
@@ -234,7 +261,55 @@ def test_the_display_shows_what_the_meter_s_display_says(open_page: Any, meter: 
         assert page.evaluate(READ_POINTS) == points
         assert page.locator("#lcd").get_attribute("aria-label") == f"Display: {lcd.title}"
     assert page.locator("#lcd text.on", has_text="Ua").count() == 1
-    assert page.locator("#lcd text.on", has_text="ALARM").count() == 0
+    assert page.locator("#lcd .on.blinking").count() == 0
+
+
+def shown_on(page: Any, meter: Meter, lcd: Lcd | None) -> Any:
+    """The glass of the page, with `lcd` on it."""
+    meter.do(lambda face: setattr(face, "shown", lcd))
+    words = lcd.title if lcd is not None else "blank"
+    expect(page.locator("#lcd")).to_have_attribute("aria-label", f"Display: {words}")
+    return page.locator("#lcd")
+
+
+def test_each_symbol_is_an_element_of_its_own_and_off_unless_it_is_on(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    lines = "() => [...document.querySelectorAll('#lcd .on')].map(e => e.outerHTML.replace(' on', ''))"
+    empty = Lcd(digits="", title="nothing")
+    shown_on(page, meter, empty)
+    always = set(page.evaluate(lines))
+    drawn: dict[str, set[str]] = {}
+    for name in LCD_SYMBOLS:
+        shown_on(page, meter, msgspec.structs.replace(empty, symbols=(name,), title=name))
+        drawn[name] = set(page.evaluate(lines)) - always
+        assert drawn[name], name
+    assert sum(map(len, drawn.values())) == len(set().union(*drawn.values())), "two symbols share an element"
+    glass = shown_on(page, meter, EVERY_SEGMENT)
+    assert glass.locator(".s:not(.on)").count() == 0
+    shown_on(page, meter, BLANK)
+    expect(page.locator("#lcd")).to_have_attribute("data-dark", "true")
+    assert set(page.evaluate(lines)) == always
+
+
+def test_what_blinks_and_the_numbers_beside_the_symbols(open_page: Any, meter: Meter) -> None:
+    page = open_page()
+    lcd = Lcd(digits="1", symbols=("ua", "ub", "tariff"), blinking=("ub",), tariff="12", lit=True, title="it blinks")
+    glass = shown_on(page, meter, lcd)
+    assert glass.locator(".on.blinking").all_text_contents() == ["Ub"]
+    assert page.evaluate("() => getComputedStyle(document.querySelector('#lcd .blinking')).animationName") == "blink"
+    expect(glass).to_have_attribute("data-lit", "true")
+    small = page.evaluate(READ_SMALL)
+    assert [DIGIT_SEGMENTS[on] for on in small] == [*" " * 10, *"12", *"  "]
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate("() => getComputedStyle(document.querySelector('#lcd .blinking')).animationName") == "none"
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_nothing_on_the_glass_overlaps_or_leaves_it(open_page: Any, meter: Meter, width: int) -> None:
+    page = open_page(width, 800)
+    shown_on(page, meter, EVERY_SEGMENT)
+    assert page.evaluate(OVERLAPS) == []
+    assert page.evaluate(NO_OVERFLOW)
 
 
 def test_the_pictures_are_drawn(open_page: Any, meter: Meter) -> None:
@@ -272,8 +347,8 @@ def test_every_unit_of_the_display_stands_clear_of_its_frame_and_of_the_digits(o
     expect(page.locator("#lcd text.big")).not_to_have_text("")
     for unit in ("kvarh", "kWh", "kVAh", "kvar", "Hz"):
         left, right = page.evaluate(UNIT_BOX, unit)
-        assert left > 432, unit  # the last digit's point ends there
-        assert right < 508, unit
+        assert left > 542, unit  # the last digit's point ends there
+        assert right < 636, unit
 
 
 def test_old_values_are_marked_and_recover(open_page: Any, meter: Meter) -> None:
@@ -342,7 +417,7 @@ def test_everything_can_be_reached_and_pressed_by_keyboard(open_page: Any, meter
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.id === 'main'")
     page.wait_for_function("() => document.getElementById('press-note').textContent")
-    assert meter.face.pressed[0] == ("down", False)
+    assert meter.face.pressed[0] == ("down", 0)
 
 
 def test_a_button_held_for_three_seconds_is_a_long_press(open_page: Any, meter: Meter) -> None:
@@ -351,11 +426,15 @@ def test_a_button_held_for_three_seconds_is_a_long_press(open_page: Any, meter: 
     page.locator('[data-button="up"]').hover()
     page.mouse.down()
     page.clock.run_for(3100)
+    page.mouse.up()
     expect(page.locator("#press-note")).to_have_text("Up pressed for three seconds.")
+    page.mouse.down()
+    page.clock.run_for(5100)
+    expect(page.locator("#press-note")).to_have_text("Up pressed for five seconds.")
     page.mouse.up()
     page.locator('[data-button="both"]').click()
     expect(page.locator("#press-note")).to_have_text("Both pressed.")
-    assert meter.face.pressed == [("up", True), ("both", False)]
+    assert meter.face.pressed == [("up", 3), ("up", 5), ("both", 0)]
 
 
 @pytest.mark.parametrize("width", [320, 360, 640, 1000, 1280])

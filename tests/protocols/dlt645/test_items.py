@@ -96,14 +96,15 @@ def test_every_concrete_item_goes_round():
 
 @pytest.mark.parametrize("item", PLAIN, ids=lambda item: f"{item.edition}-{item.di_text}")
 def test_width_of_every_row(item):
-    """One octet less or more is refused, unless the picture repeats by the octet."""
+    """One octet less or more is refused, unless the picture repeats by the octet, or a screen has a part."""
     octets = encode(item, value_of(item, random.Random(item.di)))
     picture = picture_of(item)
     if picture.octets is not None:
         assert picture.octets == item.octets == len(octets)
     else:
         assert (len(octets) - picture.head_size) % picture.group_size == 0
-    for wrong in (octets[:-1], octets + b"\x00", b""):
+    longer = octets + bytes(2 if item.kind == items.SCREEN else 1)
+    for wrong in (octets[:-1], longer, b""):
         with pytest.raises(ItemValueError, match=item.name):
             decode(item, wrong)
 
@@ -146,9 +147,24 @@ def test_limits_of_every_number(item, least, most):
             encode(item, number * step)
 
 
+@pytest.mark.parametrize(
+    ("octets", "text"), [("00000100", "00010000"), ("0000010102", "0101000002"), ("0101000099", "0000010199")]
+)
+def test_a_screen_is_an_identifier_with_or_without_a_part(octets, text):
+    screen = catalogue.item_2007(0x04040103)
+    assert decode(screen, bytes.fromhex(octets)).value == text
+    assert encode(screen, text).hex() == octets
+
+
+@pytest.mark.parametrize("text", ["010100000", "01010000020", "01010000 2", "01010000zz"])
+def test_what_is_no_screen(text):
+    with pytest.raises(ItemValueError, match="auto_scroll_screen_3"):
+        encode(catalogue.item_2007(0x04040103), text)
+
+
 def test_every_row_is_tested_somewhere():
-    assert len(ROWS) == 929
-    assert len(PLAIN) == 929 - 21 - 2 - 8
+    assert len(ROWS) == 930
+    assert len(PLAIN) == 930 - 21 - 2 - 8
     assert len(list(numbers_and_limits())) > 550
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import string
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -30,6 +30,9 @@ MAX_BODY_OCTETS = 1024
 BODY_PATIENCE_S = 5.0
 """A request body must be here by then."""
 
+LONG_S = 3.0
+"""A long press."""
+
 NO_REQUESTED_DATA = 0x02
 """Bit of the error octet ERR: the meter has no such data (DL/T 645-2007, error information word)."""
 
@@ -38,10 +41,11 @@ _ITEM_CHARACTERS = frozenset(string.ascii_letters + string.digits + "_")
 
 
 class Press(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A button to press, for three seconds and more when `long`."""
+    """A button to press: for so many `seconds`; `long` stands for three of them."""
 
     button: Literal["program", "up", "down", "both"]
     long: bool = False
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -121,7 +125,7 @@ class Api:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             sentence = f'{error}; send {{"button": "up"}}, the button one of {", ".join(BUTTONS)}'
             return fault(400, sentence)
-        await self._face.press(press.button, press.long)
+        await self._face.press(press.button, max(press.seconds, LONG_S if press.long else 0.0))
         return answer(Pressed(press.button, self._face.display()))
 
 

@@ -16,6 +16,7 @@ NAMES = (
     "live.js",
     "numbers.js",
     "lcd.js",
+    "lcd_symbols.js",
     "scope.js",
     "phasor.js",
     "load.js",

@@ -103,6 +103,6 @@ class MeterFace(Protocol):
         """What the display shows now, or None when there is no display."""
         ...
 
-    async def press(self, button: str, long: bool = False) -> None:
-        """Press one of `BUTTONS`, for three seconds and more when `long`. Raises Refused or NotAnswered."""
+    async def press(self, button: str, held_s: float = 0.0) -> None:
+        """Press one of `BUTTONS`, held for so many seconds. Raises Refused or NotAnswered."""
         ...

@@ -17,7 +17,8 @@ from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.model.transformer import Ratios, with_primary
 from wattwheel.sdk import App, Meter
-from wattwheel.sdk.meter import PRESS_DI, item_named_or_numbered, reason_of
+from wattwheel.sdk.buttons import PRESS_DI, press_data
+from wattwheel.sdk.meter import item_named_or_numbered, reason_of
 
 app = App("web", version="0.1.0")
 start = app.start
@@ -152,11 +153,11 @@ class BusFace:
         message = self._display()
         return None if message is None else msgspec.json.decode(message, type=Lcd)
 
-    async def press(self, button: str, long: bool = False) -> None:
+    async def press(self, button: str, held_s: float = 0.0) -> None:
         """See `MeterFace.press`."""
         if button not in PRESS_DI:
             raise UnknownItem(button, f"buttons: {', '.join(PRESS_DI)}")
-        reply = await self._meter.ask(0x40, PRESS_DI[button], f"{button}{'+' if long else ''}".encode())
+        reply = await self._meter.ask(0x40, PRESS_DI[button], press_data(button, held_s))
         if reply.error:
             raise Refused(reply.error, reason_of(reply.error))
 

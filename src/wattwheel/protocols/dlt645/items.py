@@ -26,6 +26,11 @@ LOAD_RECORD = "load record block"
 VENDOR_DEFINED = "vendor defined"
 """Picture of what only its maker knows: a text of the octets in hex, as they were sent."""
 
+SCREEN = "screen"
+"""Kind of an entry of a display list: four octets of identifier and, as later filings have it, one for a part of it."""
+
+SCREEN_OCTETS = (4, 5)
+
 _PLANS_CACHED_MAX = 512
 _LOAD_TIME = pictures.TimeField("YYMMDDhhmm")
 
@@ -85,6 +90,8 @@ def decode(item: Item, octets: bytes) -> Decoded:
         return _decode_load(item, octets)
     if item.picture == VENDOR_DEFINED:
         return Decoded(item.di_text, item.name, item.unit, octets, octets.hex().upper())
+    if item.kind == SCREEN and len(octets) in SCREEN_OCTETS:
+        return Decoded(item.di_text, item.name, item.unit, octets, (octets[3::-1] + octets[4:]).hex().upper())
     picture = _picture(item)
     if item.members is not None:
         size, most = _member_size(item, picture)
@@ -118,6 +125,8 @@ def encode(item: Item, value: object) -> bytes:
         return b"".join(_encode_load(item, record) for record in _sequence(item, value))
     if item.picture == VENDOR_DEFINED:
         return _encode_vendor(item, value)
+    if item.kind == SCREEN and isinstance(value, str) and len(value) > 2 * SCREEN_OCTETS[0]:
+        return _encode_screen(item, value)
     picture = _picture(item)
     if item.members is not None:
         return _encode_members(item, picture, value)
@@ -367,6 +376,17 @@ def _encode_load(item: Item, record: object) -> bytes:
             raise ItemValueError(item.name, f"{len(values)} values", f"none or {len(members)} values in this class")
         pieces.append(b"".join(encode(catalogue.item_2007(di), one) for di, one in zip(members, values, strict=False)))
     return blocks.join_load(pieces)
+
+
+def _encode_screen(item: Item, value: str) -> bytes:
+    """Of a text of ten hex digits: the identifier, and the part of it."""
+    try:
+        octets = bytes.fromhex(value)
+    except ValueError:
+        octets = b""
+    if len(octets) != SCREEN_OCTETS[1] or len(value) != 2 * len(octets):
+        raise ItemValueError(item.name, value, "a text of 8 hex digits, or 10 with the part that is shown")
+    return octets[3::-1] + octets[4:]
 
 
 def _encode_vendor(item: Item, value: object) -> bytes:

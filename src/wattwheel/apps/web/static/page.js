@@ -8,7 +8,8 @@ import { Load } from "./load.js";
 import { Disc } from "./disc.js";
 import { Running } from "./running.js";
 
-const HOLD_MS = 3000; // a long press, as on the meter itself
+const [LONG_S, LONGER_S] = [3, 5]; // long presses, as on the meter itself
+const HELD_WORDS = { 0: "", [LONG_S]: " for three seconds", [LONGER_S]: " for five seconds" };
 const TOTAL_POWER = "02030000";
 const CORE_WORDS = { up: "up", stale: "silent", down: "down" };
 const LINK_WORDS = {
@@ -82,17 +83,17 @@ watch({
 
 // Buttons
 
-async function press({ dataset: { button }, textContent }, long) {
+async function press({ dataset: { button }, textContent }, seconds) {
   let words;
   try {
     const answer = await fetch("/api/press", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ button, long }),
+      body: JSON.stringify({ button, seconds }),
     });
     const content = await answer.json();
     if (answer.ok) lcd.show(content.display);
-    words = answer.ok ? `${textContent.trim()} pressed${long ? " for three seconds" : ""}.` : content.error;
+    words = answer.ok ? `${textContent.trim()} pressed${HELD_WORDS[seconds]}.` : content.error;
   } catch {
     words = "The button did not reach the meter: no connection.";
   }
@@ -101,20 +102,28 @@ async function press({ dataset: { button }, textContent }, long) {
 
 for (const button of document.querySelectorAll("button[data-button]")) {
   let timer = null;
-  let held = false;
+  let held = 0; // seconds that have been told, or are told when it is let go
+  let told = false;
+  const hold = () => {
+    held = held ? LONGER_S : LONG_S;
+    button.classList.add(held === LONG_S ? "held" : "longer");
+    if (held === LONG_S) timer = setTimeout(hold, (LONGER_S - LONG_S) * 1000);
+    else tell();
+  };
+  const tell = () => {
+    told = true;
+    press(button, held);
+  };
   const down = () => {
     if (timer !== null) return;
-    held = false;
-    timer = setTimeout(() => {
-      held = true;
-      button.classList.add("held");
-      press(button, true);
-    }, HOLD_MS);
+    [held, told] = [0, false];
+    timer = setTimeout(hold, LONG_S * 1000);
   };
   const up = () => {
     clearTimeout(timer);
+    if (timer !== null && held && !told) tell();
     timer = null;
-    button.classList.remove("held");
+    button.classList.remove("held", "longer");
   };
   button.addEventListener("pointerdown", down);
   button.addEventListener("keydown", (event) => {
@@ -123,7 +132,7 @@ for (const button of document.querySelectorAll("button[data-button]")) {
   for (const end of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) button.addEventListener(end, up);
   button.addEventListener("contextmenu", (event) => event.preventDefault());
   button.addEventListener("click", () => {
-    if (!held) press(button, false);
-    held = false;
+    if (!held) press(button, 0);
+    held = 0;
   });
 }
