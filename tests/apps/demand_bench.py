@@ -40,6 +40,9 @@ class Medium:
                     self.saved[key] = octets
         on_saved(self.result)
 
+    def has_port(self, port):
+        return False
+
     def show(self, values, quality):
         """Nobody reads."""
 

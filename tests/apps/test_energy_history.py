@@ -114,6 +114,9 @@ class Paper:
             self.saved |= changes
         on_saved(self.result)
 
+    def has_port(self, port):
+        return False
+
     def show(self, values, quality):
         """Nobody reads."""
 

@@ -102,7 +102,7 @@ def test_a_prepaid_meter_from_its_wallet_to_the_relay_and_back(make_world):
     assert world.read("purchase_amount_1") == 2000
     world.advance(2)
     assert relay(world)["waits_for_key"] is True
-    assert world.press("up", is_long=True)
+    assert world.press("up", 3.0)
     world.advance(3)
     assert relay(world)["is_open"] is False
     assert pay(world, "recharge 20 1") == 0x02
