@@ -51,7 +51,6 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
     (Control.LIST, "00", "energy"),
-    (Control.LIST, "01", "energy"),
     (Control.LIST, "02", "energy"),
     (Control.LIST, "04", "platform"),
     *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
