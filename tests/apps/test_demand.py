@@ -599,6 +599,20 @@ def test_maxima_outlive_everything():
     assert {di: own.energy.look(di) for di in own.demand.listed() if di >> 24 == 1} == before
 
 
+def test_periods_from_before_anything_of_demands_was_kept_have_none():
+    own = bench({PERIOD: "05"}, JUNE)
+    own.run(15, 10)
+    for key in [key for key in own.medium.saved if key.startswith("demand ")]:
+        del own.medium.saved[key]
+    own.start()
+    own.push()
+    assert own.block(0x010100FF) == [NONE, "ff"]
+    own.run(6, 10)
+    own.start()
+    own.push()
+    assert own.block(0x010100FF) == [(100_000, own.minute(1)), "ff"]
+
+
 def test_registers_that_begin_anew_beside_windows_that_do_not_make_no_maximum():
     own = bench({PERIOD: "05"})
     own.run(50, 900)

@@ -41,6 +41,12 @@ def test_halves_go_up_at_six_decimals_and_then_at_four(energies, period):
     assert demand_views(energies, period) == [rounded(energy, period) for energy in energies]
 
 
+def test_a_half_of_a_milliwatt_may_make_a_half_of_the_last_digit():
+    milliwatt = MICROJOULE_A_MINUTE_A_MILLIWATT * 15
+    half = 49 * milliwatt + milliwatt // 2  # 49.5 mW are 50 mW are 0.1 W
+    assert demand_views([half, half - 1], 15) == [1, 0]
+
+
 def test_what_the_picture_does_not_hold_is_shown_as_the_highest_it_holds():
     kilowatt = 15 * MICROJOULE_A_MINUTE_A_MILLIWATT * 1_000_000
     assert demand_views([100 * kilowatt, 36_000 * kilowatt, kilowatt], 15) == [999_999, 999_999, 10_000]
