@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.apps.demand_bench import NONE, OPERATOR, START, bench, maximum
 
@@ -89,6 +89,7 @@ def test_twelve_periods_are_kept_and_no_record_of_others():
     assert own.maximum(0x0101000D) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6))
 def test_a_kill_at_any_time_around_a_settlement_changes_nothing(seed):
     chance = random.Random(seed)
@@ -282,6 +283,7 @@ ANY = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), st.binary(max_size=40) | ANY.map(msgspec.msgpack.encode)))
 def test_octets_that_are_not_its_own_are_forgotten(saved):
     own = bench({PERIOD: "05"}, JUNE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wattwheel.model.demand import Method
@@ -51,6 +51,7 @@ def test_a_restart_off_the_minute_takes_one_minute_more(second, first):
     assert windows.views[REACTIVE] == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10**13), min_size=25, max_size=40), st.integers(1, 22))
 @example([10**12] * 25, 4)
 def test_windows_that_were_saved_go_on_as_if_they_had_not_been(energies, at):
