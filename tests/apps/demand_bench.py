@@ -170,3 +170,10 @@ def maximum(octets, signed=False):
 
 
 NONE = (0, "0000000000")
+
+
+def bench(written=None, at=START):
+    """A bench that had its first push."""
+    made = Bench(written, at)
+    made.push()
+    return made

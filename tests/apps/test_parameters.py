@@ -62,6 +62,8 @@ def test_every_default_could_have_been_written(di):
         (PERIOD, "", 1),
         (SLIP, "05", 0),
         (SLIP, "02", 1),  # 15 is no multiple of it
+        (SLIP, "15", 0),  # a block window
+        (SLIP, "30", 1),
         (0x04000201, "15", 0x10),
         (0x04000201, "00", 0x10),
         (0x04000203, "00", 0x20),

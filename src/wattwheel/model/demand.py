@@ -6,7 +6,7 @@ there are so many since the last restart. The windows themselves are in `model.d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 PERIODS_MIN = (5, 10, 15, 30, 60)
@@ -55,15 +55,15 @@ def method_of(parameters: Mapping[int, bytes]) -> Method:
     return method if are_allowed(*method) else STANDARD_METHOD
 
 
-def mean_milliwatt(microjoule: int, period_minutes: int) -> int:
-    """The mean power over a period in mW (six decimals of a kW), halves up. `microjoule` is a magnitude."""
+def demand_views(microjoule: Iterable[int], period_minutes: int) -> list[int]:
+    """Mean powers over a period, in units of the last digit of XX.XXXX kW, at most what that holds.
+
+    `microjoule`: magnitudes. Halves go up twice, as the standard has it: to a mW (six decimals), then to four decimals.
+    """
     unit = MICROJOULE_A_MINUTE_A_MILLIWATT * period_minutes
-    return (microjoule + unit // 2) // unit
-
-
-def demand_view(milliwatt: int) -> int:
-    """A demand in units of the last digit of XX.XXXX kW, halves up, at most what that holds."""
-    return min((milliwatt + MILLIWATT_A_DIGIT // 2) // MILLIWATT_A_DIGIT, VIEW_MAX)
+    half, half_digit = unit // 2, MILLIWATT_A_DIGIT // 2
+    views = [((energy + half) // unit + half_digit) // MILLIWATT_A_DIGIT for energy in microjoule]
+    return views if max(views) <= VIEW_MAX else [min(view, VIEW_MAX) for view in views]
 
 
 def signed_view(view: int, is_negative: bool) -> int:
@@ -75,11 +75,3 @@ def signed_view(view: int, is_negative: bool) -> int:
 def quadrant(is_reverse: bool, is_negative: bool) -> int:
     """The quadrant, 0 for I to 3 for IV, by the directions of active and reactive power."""
     return (2 if is_negative else 1) if is_reverse else 3 if is_negative else 0
-
-
-def by_register(active: int, reactive: int) -> tuple[int, ...]:
-    """Of a demand now (02800004 and 02800005): what forward, reverse, and the quadrants I to IV have of it."""
-    own = [0] * (2 + QUADRANTS)
-    own[active < 0] = abs(active)
-    own[2 + quadrant(active < 0, reactive < 0)] = abs(reactive)
-    return tuple(own)

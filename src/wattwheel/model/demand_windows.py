@@ -12,7 +12,7 @@ from math import isqrt
 
 import msgspec
 
-from wattwheel.model.demand import Method, are_allowed, demand_view, mean_milliwatt, signed_view
+from wattwheel.model.demand import Method, are_allowed, demand_views, signed_view
 from wattwheel.model.records import ELEMENTS, REGISTERS
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.tariff import TARIFFS_MAX
@@ -198,7 +198,7 @@ class DemandWindows:
     def _find_demand(self) -> None:
         kept = self.kept
         period = kept.period_minutes
-        self.views = [demand_view(mean_milliwatt(total, period)) for total in self._sums]
+        self.views = demand_views(self._sums, period)
         counts = (kept.active[0], kept.reactive[0], kept.active[0])
         signs = (kept.is_reverse[0], kept.is_negative[0], kept.is_reverse[0])
         kept.demand = [
@@ -209,7 +209,7 @@ class DemandWindows:
     def _partial(self, column: int, count: int) -> int:
         """The demand so far of a window that is not whole: energy of its `count` minutes, over the whole period."""
         minutes = self._columns[-count:] if count > 0 else []
-        return demand_view(mean_milliwatt(sum(minute[column] for minute in minutes), self.kept.period_minutes))
+        return demand_views([sum(minute[column] for minute in minutes)], self.kept.period_minutes)[0]
 
 
 def _with_apparent(minute: Sequence[int]) -> tuple[int, ...]:
