@@ -120,11 +120,11 @@ class LoadRecord(MeterFunction):
             self._unsaved[START_KEY] = msgspec.msgpack.encode(self._started)
 
     def _next_due(self, now: int) -> int:
-        """The first minute after `now` at which a class is due."""
+        """The first minute after `now` at which a class may be due."""
         start, due = self._started.minute, NEVER
         for class_, interval in zip(CLASSES, self._intervals, strict=True):
             if interval and self._mode >> class_ - 1 & 1:
-                due = min(due, start if now < start else now + interval - (now - start) % interval)
+                due = min(due, now + interval - (now - start) % interval)
         return due
 
     def _record(self, turn: Turn, now: int) -> None:
