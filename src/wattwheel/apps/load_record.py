@@ -143,7 +143,7 @@ class LoadRecord(MeterFunction):
             return None
         count = number(data[:1]) if data else 1
         which, minute = di & 0xFF, minute_of(data[1:])
-        if count is None or (len(data) > 1 and minute is None):
+        if count is None:
             return None
         if which == FROM_TIME and minute is not None:
             return self._pages.from_time(wanted, count, ANSWER_OCTETS_MAX, minute)
