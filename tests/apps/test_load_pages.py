@@ -105,6 +105,15 @@ def test_the_record_of_the_minute_itself_is_not_void():
         assert minutes(pages.earliest(0, 999, MANY)) == list(range(minute + 1))
 
 
+def test_a_class_that_comes_later_in_a_page_is_found():
+    pages, saved = LoadPages(), {}
+    for minute, classes in ((1, [1]), (2, [2]), (3, [1, 6])):
+        apply(saved, pages.add(minute, classes, record(minute, classes)))
+    for each in (pages, LoadPages(saved)):
+        assert [minutes(each.earliest(wanted, 9, MANY)) for wanted in (1, 2, 3, 6)] == [[1, 3], [2], [], [3]]
+        assert each.classes == 0b100011
+
+
 def test_emptied_pages_count_on():
     pages = LoadPages()
     pages.add(5, [1], record(5, [1]))
