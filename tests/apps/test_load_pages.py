@@ -114,6 +114,15 @@ def test_a_class_that_comes_later_in_a_page_is_found():
         assert each.classes == 0b100011
 
 
+def test_pages_after_a_restart_take_keys_of_their_own():
+    pages, saved = LoadPages(), {}
+    for minute in range(200):
+        if not minute % 45:
+            pages = LoadPages(saved)
+        apply(saved, pages.add(minute, [1, 2, 3], record(minute, [1, 2, 3])))
+    assert minutes(LoadPages(saved).earliest(0, 999, MANY)) == list(range(200))
+
+
 def test_emptied_pages_count_on():
     pages = LoadPages()
     pages.add(5, [1], record(5, [1]))
