@@ -65,6 +65,14 @@ def test_what_is_no_entry_is_passed_over(key, octets):
     assert [rings[DAILY].entry(back).minute for back in rings[DAILY].backs] == [5]
 
 
+def test_an_entry_that_a_round_was_lost_behind_is_not_taken_for_a_newer_one():
+    ring = rings_of({"freezing 6 1": entry(1, 11), "freezing 6 38": entry(100, 22)})[DAILY]
+    assert [ring.entry(back).minute for back in ring.backs] == [22]
+    assert ring.entry(38) is ring.entry(100) is ring.entry(0) is None
+    assert ring.has(22)
+    assert not ring.has(11)
+
+
 def test_after_being_emptied_a_ring_counts_on():
     ring = rings_of()[DAILY]
     ring.add(1, ring.next_entry(1, {})[1])

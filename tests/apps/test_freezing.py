@@ -68,6 +68,12 @@ def test_hourly_and_daily_freezes_come_by_themselves():
     assert times(works, TIMED) == times(works, INSTANT) == times(works, ZONES) == []
 
 
+def test_the_very_first_minute_may_be_the_one():
+    works = clockwork()
+    works.push("2026-03-01 00:00")
+    assert times(works, DAILY) == times(works, HOURLY) == ["2603010000"]
+
+
 def test_the_hourly_freeze_has_a_start_and_an_interval():
     works = clockwork({HOURLY_START: "2603010715", HOURLY_INTERVAL: "20"})
     works.run("2026-03-01 06:00", "2026-03-01 08:20")
@@ -87,13 +93,14 @@ def test_the_daily_freeze_has_its_time():
 
 def test_another_daily_time_counts_from_when_it_is_there():
     works = clockwork()
-    works.run("2026-03-01 12:00", "2026-03-01 12:10")
+    works.run("2026-02-28 23:59", "2026-03-01 00:02")
+    works.push("2026-03-01 12:10")
     works.parameters = works.parameters | {DAILY_TIME: wire("0600")}
     works.run("2026-03-01 12:11", "2026-03-01 12:20")
-    assert times(works, DAILY) == []
+    assert times(works, DAILY) == ["2603010000"]
     works.parameters = works.parameters | {DAILY_TIME: wire("1221")}
     works.run("2026-03-01 12:21", "2026-03-01 12:30")
-    assert times(works, DAILY) == ["2603011221"]
+    assert times(works, DAILY) == ["2603011221", "2603010000"]
 
 
 def test_the_last_pattern_is_the_one_that_freezes():

@@ -37,7 +37,7 @@ def apply(saved: dict[str, bytes], changes: dict[str, bytes | None]) -> None:
 
 
 CLASS_LISTS = st.sets(st.sampled_from(CLASSES), min_size=1).map(sorted)
-STEPS = st.lists(st.tuples(st.integers(-200, 60), CLASS_LISTS), max_size=120)
+STEPS = st.lists(st.tuples(st.integers(-200, 60) | st.integers(-3, 3), CLASS_LISTS), max_size=120)
 
 
 @settings(deadline=None)  # a machine may be busy
@@ -94,6 +94,33 @@ def test_pages_of_a_gap_in_their_numbers_and_what_is_no_page():
     assert again.keys == [keys[0], *keys[2:]]
     assert again.last_minute == 99
     assert again.add(100, [1], record(100, [1])).keys() <= {keys[-1], f"load_record page {len(keys)}"}
+
+
+def test_the_record_of_the_minute_itself_is_not_void():
+    pages = LoadPages()
+    for minute in range(100):
+        pages.add(minute, [1, 2, 3], record(minute, [1, 2, 3]))
+    for minute in (98, 57, 20, 19, 0):
+        pages.void_after(minute)
+        assert minutes(pages.earliest(0, 999, MANY)) == list(range(minute + 1))
+
+
+def test_a_class_that_comes_later_in_a_page_is_found():
+    pages, saved = LoadPages(), {}
+    for minute, classes in ((1, [1]), (2, [2]), (3, [1, 6])):
+        apply(saved, pages.add(minute, classes, record(minute, classes)))
+    for each in (pages, LoadPages(saved)):
+        assert [minutes(each.earliest(wanted, 9, MANY)) for wanted in (1, 2, 3, 6)] == [[1, 3], [2], [], [3]]
+        assert each.classes == 0b100011
+
+
+def test_pages_after_a_restart_take_keys_of_their_own():
+    pages, saved = LoadPages(), {}
+    for minute in range(200):
+        if not minute % 45:
+            pages = LoadPages(saved)
+        apply(saved, pages.add(minute, [1, 2, 3], record(minute, [1, 2, 3])))
+    assert minutes(LoadPages(saved).earliest(0, 999, MANY)) == list(range(200))
 
 
 def test_emptied_pages_count_on():

@@ -104,7 +104,7 @@ class FreezeRing:
 
     def _octets(self, back: int) -> bytes | None:
         sequence = self.newest + 1 - back
-        found = self._slots.get(sequence % self.depth) if 1 <= back <= self.depth else None
+        found = self._slots.get(sequence % self.depth) if back <= self.depth else None
         return found[2] if found is not None and found[0] == sequence else None
 
     def _entries(self) -> Iterator[tuple[int, int, bytes]]:

@@ -120,11 +120,11 @@ class LoadRecord(MeterFunction):
             self._unsaved[START_KEY] = msgspec.msgpack.encode(self._started)
 
     def _next_due(self, now: int) -> int:
-        """The first minute after `now` at which a class is due."""
+        """The first minute after `now` at which a class may be due."""
         start, due = self._started.minute, NEVER
         for class_, interval in zip(CLASSES, self._intervals, strict=True):
             if interval and self._mode >> class_ - 1 & 1:
-                due = min(due, start if now < start else now + interval - (now - start) % interval)
+                due = min(due, now + interval - (now - start) % interval)
         return due
 
     def _record(self, turn: Turn, now: int) -> None:
@@ -143,7 +143,7 @@ class LoadRecord(MeterFunction):
             return None
         count = number(data[:1]) if data else 1
         which, minute = di & 0xFF, minute_of(data[1:])
-        if count is None or (len(data) > 1 and minute is None):
+        if count is None:
             return None
         if which == FROM_TIME and minute is not None:
             return self._pages.from_time(wanted, count, ANSWER_OCTETS_MAX, minute)
