@@ -27,7 +27,7 @@ class Watch(msgspec.Struct, array_like=True):
         meter_clears: how often the meter had been cleared.
         counted: what had been counted then.
         currents: magnitudes in microampere of the phases.
-        differing: by slot, for how many seconds its condition had said otherwise.
+        differing: by slot, for how many seconds its condition had said otherwise; empty where none had.
         down_s: seconds since the loss of the supply, where the power is down.
         voltage: the running month of the voltage statistics.
     """
@@ -76,8 +76,8 @@ def currents_of(momentary: Momentary) -> tuple[int, int, int]:
 
 def charge_after(before: tuple[int, int, int], currents: tuple[int, int, int], seconds: int) -> tuple[int, int, int]:
     """Microampere-seconds after `seconds` with `currents`."""
-    a, b, c = (charge + current * seconds for charge, current in zip(before, currents, strict=True))
-    return a, b, c
+    (a, b, c), (in_a, in_b, in_c) = before, currents
+    return a + in_a * seconds, b + in_b * seconds, c + in_c * seconds
 
 
 def seconds_between(before: RegisterImage, now: RegisterImage) -> int:

@@ -178,8 +178,9 @@ class Recording(MeterFunction):
             has_turned_now = bool(look(situation, None, 1, seconds - 1))
             self._needs_look = has_turned_now or judge.is_waiting
             has_turned = has_turned or has_turned_now
-        for slot, (extreme, since) in conditions.extremes(situation, judge.active & EXTREME_SLOTS).items():
-            self.book.reach(slot, extreme, image.second if since is None else since)
+        if judge.active & EXTREME_SLOTS:
+            for slot, (extreme, since) in conditions.extremes(situation, judge.active).items():
+                self.book.reach(slot, extreme, image.second if since is None else since)
         self._last = Seen(image, situation, currents, now)
         self.needs_saving_now = has_turned and abs(image.second - self._urgent_second) >= URGENT_GAP_S
         if self.needs_saving_now:
@@ -242,7 +243,7 @@ class Recording(MeterFunction):
 
     def _watch(self, last: Seen) -> Watch:
         judge = self.judge
-        differing = [state.differing_s for state in judge.states]
+        differing = [state.differing_s for state in judge.states] if judge.pending else []
         return Watch(
             last.image.second,
             self._sequence,
