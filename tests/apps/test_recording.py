@@ -202,6 +202,20 @@ def test_a_threshold_of_0_ends_an_event_at_once_and_begins_none():
     assert bench.count(0x03020000) == 2
 
 
+def test_limits_that_were_written_count_from_the_push_that_finds_them():
+    bench = Bench(60)
+    bench.run(120, LOW_A)
+    bench.run(30, LOW_A)
+    bench.write(x04090201="0000", x04090101="0000")
+    bench.run(90, LOW_A)
+    for event in EVENTS[:2]:
+        (octets,) = records(bench, event, event.slots[0])
+        assert octets[:12] == time(START + 60) + time(START + 180)
+    bench.write(x04090201="1716", x04090202="00")
+    bench.run(120, LOW_A)
+    assert bench.read(0x03020101)[:6] == time(START + 240)
+
+
 def test_the_ring_holds_ten_and_the_counter_goes_on():
     bench = Bench(x04090202="00")
     for _ in range(11):

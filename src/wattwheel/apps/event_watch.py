@@ -15,6 +15,9 @@ from wattwheel.model.register_image import RegisterImage
 CLOCK_STEP_S = 2
 """A calendar that moves by more than that against the intervals does not count the seconds."""
 
+SECOND_LIMIT = 1 << 33
+"""What no calendar reaches."""
+
 _T = TypeVar("_T")
 
 
@@ -66,6 +69,14 @@ def decoded(saved: bytes | None, kind: type[_T]) -> _T | None:
         return msgspec.msgpack.decode(saved or b"", type=kind)
     except (ValueError, RecursionError):
         return None
+
+
+def watch_of(saved: bytes | None) -> Watch | None:
+    """The watch that was saved; None for what is none."""
+    watch = decoded(saved, Watch)
+    if watch is None or not all(0 <= second < SECOND_LIMIT for second in (watch.second, watch.counted.second)):
+        return None
+    return watch
 
 
 def currents_of(momentary: Momentary) -> tuple[int, int, int]:

@@ -27,7 +27,9 @@ def is_answered(row: dict[str, object]) -> bool:
 @cache
 def answered_identifiers() -> frozenset[int]:
     """Identifiers that a three-phase meter in the built-in module answers: the APPs themselves are asked."""
-    from wattwheel.apps.parameters import DEFAULTS
+    from wattwheel.apps.parameters import default_items
+    from wattwheel.apps.recording import Recording
+    from wattwheel.apps.status_words import STATUS_DIS
     from wattwheel.model.energy_items import energy_items
     from wattwheel.model.momentary_items import momentary_items
     from wattwheel.services import platform_management as platform
@@ -37,4 +39,5 @@ def answered_identifiers() -> frozenset[int]:
     totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
     energy = energy_items([[0] * len(REGISTERS)], totals)
     own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
-    return frozenset({*energy, *momentary_items(momentary), *own, *DEFAULTS})
+    lasting = (*default_items(), *Recording().listed(), *STATUS_DIS)
+    return frozenset({*energy, *momentary_items(momentary), *own, *lasting})
