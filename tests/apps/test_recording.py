@@ -185,6 +185,26 @@ def test_flicker_shorter_than_the_delay_is_nothing():
     assert bench.urgent == 0
 
 
+@pytest.mark.parametrize(
+    ("di", "between", "beyond", "lost"),
+    [
+        (0x0301, Flow(volts=(187.0, 220.0, 220.0)), Flow(volts=(187.1, 220.0, 220.0)), LOW_A),
+        (0x030B, Flow(amperes=(0.25, 5.0, 5.0)), Flow(amperes=(0.2501, 5.0, 5.0)), Flow(amperes=(0.02, 5.0, 5.0))),
+    ],
+)
+def test_lost_voltage_and_current_begin_below_one_limit_and_end_above_another(di, between, beyond, lost):
+    bench = Bench()
+    bench.run(100, between)
+    assert bench.count(di << 16) == 0
+    bench.run(100, lost)
+    bench.run(100, between)
+    assert bench.read(di << 16 | 0x0101)[6:12] == bytes(6)
+    bench.run(61, beyond)
+    assert bench.read(di << 16 | 0x0101)[:12] == time(START + 160) + time(START + 360)
+    bench.run(100, between)
+    assert bench.count(di << 16) == 1
+
+
 def test_a_threshold_of_0_ends_an_event_at_once_and_begins_none():
     bench = Bench()
     bench.run(100, LOW_A)

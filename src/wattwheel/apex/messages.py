@@ -41,6 +41,7 @@ class Control(IntEnum):
     OUTPUT = 0x1D  # data as on the line; from a broadcast, a NOTICE
     PRESS = 0x40  # a button of the meter; data: its name
     AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
+    CONTACT = 0x43  # a contact of the case; data: its name, a space, "open" or "closed"
     LIST = 0x41  # identifiers the owner answers now; data of the reply: 4 octets each, low octet first
 
 

@@ -20,6 +20,7 @@ from operator import or_
 import msgspec
 
 from wattwheel.apps import status_words
+from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, cleared, settled_items
 from wattwheel.apps.energy_history import History
@@ -27,6 +28,7 @@ from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
+from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.apps.status_words import STATUS_DIS
 from wattwheel.model.energy_items import energy_items, register_view
@@ -45,12 +47,20 @@ PARAMETERS_PORT = "parameters"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
-    *(Function.FREEZE, Function.RELAY),
+    *(Function.FREEZE, Function.RELAY, Function.CONTACT),
 )
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
-FUNCTIONS: tuple[type[MeterFunction], ...] = (Demand, FeeControl, Recording, Freezing, LoadRecord)
+FUNCTIONS: tuple[type[MeterFunction], ...] = (
+    MeanPower,
+    Contacts,
+    Demand,
+    FeeControl,
+    Recording,
+    Freezing,
+    LoadRecord,
+)
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
 
@@ -230,7 +240,7 @@ class Energy:
     def _clear_registers(self, books: Books, turn: Turn, operator: bytes) -> Prepared:
         ledger = self.ledger
         emptied = cleared(books, clear_record(turn.image, operator))
-        gone = {ledger.history.key(number): None for number in ledger.history.copies}
+        gone = dict.fromkeys(key for number in ledger.history.copies for key in ledger.history.keys(number))
 
         def apply() -> None:
             ledger.books, ledger.history, self._minute_before = emptied, History(), None

@@ -39,6 +39,7 @@ PARAMETERS_PORT = "parameters"
 ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
 PERIOD, SLIP = 0x04000103, 0x04000104
+HARMONIC_ORDERS = 0x04000206
 ADDRESS, METER_NUMBER = 0x04000401, 0x04000402
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
@@ -63,7 +64,7 @@ NUMBERS = {
     SLOT_COUNT: Numbers(range(1, SLOTS_MAX + 1), ERROR_SLOTS),
     TARIFF_COUNT: Numbers(range(1, TARIFFS_MAX + 1), ERROR_TARIFFS),
     HOLIDAY_COUNT: Numbers(range(HOLIDAYS_MAX + 1)),
-    0x04000206: Numbers(range(1, 22)),
+    HARMONIC_ORDERS: Numbers(range(1, 22)),
     0x04000301: Numbers(range(1, 100)),
     0x04000302: Numbers(range(5, 21)),
     0x04000303: Numbers(range(5)),
@@ -79,6 +80,7 @@ DEFAULTS = {
     DAY_TABLE_COUNT: "01",
     SLOT_COUNT: "01",
     TARIFF_COUNT: "01",
+    HARMONIC_ORDERS: "21",
     HOLIDAY_COUNT: "0000",
     0x04000601: "05",
     0x04000602: "41",
@@ -91,15 +93,22 @@ DEFAULTS = {
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Settings of the partition. `ratings`: what the meter is made for; default thresholds depend on it."""
+    """Settings of the partition.
 
+    Attributes:
+        name_plate: octets as on the wire, in hex digits, by identifier.
+        ratings: what the meter is made for; default thresholds depend on it.
+    """
+
+    name_plate: dict[int, str] = {}
     ratings: Ratings = Ratings()
 
 
-def default_items(ratings: Ratings | None = None) -> dict[int, bytes]:
+def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    digits = DEFAULTS | default_thresholds(ratings or Ratings())
-    return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()}
+    digits = DEFAULTS | default_thresholds(settings.ratings)
+    plate = {di: bytes.fromhex(each) for di, each in settings.name_plate.items()}
+    return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()} | plate
 
 
 def is_plain(di: int) -> bool:
@@ -151,7 +160,7 @@ def _is_table(di: int, octets: bytes) -> bool:
 @app.on_start
 def begin(meter: Meter) -> None:
     """Take up what was written, show it, and let it be written."""
-    values = meter.memory = default_items(meter.settings(Settings).ratings) | written_items(meter.saved)
+    values = meter.memory = default_items(meter.settings(Settings)) | written_items(meter.saved)
     publish = meter.publish(PARAMETERS_PORT)
 
     def tell() -> None:

@@ -30,7 +30,10 @@ def answered_identifiers() -> frozenset[int]:
     from wattwheel.apps.parameters import default_items
     from wattwheel.apps.recording import Recording
     from wattwheel.apps.status_words import STATUS_DIS
+    from wattwheel.boot.identification import name_plate
+    from wattwheel.boot.settings import Settings
     from wattwheel.model.energy_items import energy_items
+    from wattwheel.model.harmonics import is_harmonic
     from wattwheel.model.momentary_items import momentary_items
     from wattwheel.services import platform_management as platform
 
@@ -39,5 +42,6 @@ def answered_identifiers() -> frozenset[int]:
     totals = EnergyTotals(0, (0,) * (len(ELEMENTS) * len(REGISTERS)))
     energy = energy_items([[0] * len(REGISTERS)], totals)
     own = (platform.DATE_DI, platform.TIME_DI, platform.DATE_TIME_DI, platform.ADDRESS_DI, platform.METER_NUMBER_DI)
-    lasting = (*default_items(), *Recording().listed(), *STATUS_DIS)
-    return frozenset({*energy, *momentary_items(momentary), *own, *lasting})
+    harmonics = {item.di for item in catalogue.items_2007() if is_harmonic(item.di)}
+    lasting = (*default_items(), *name_plate(Settings()), *Recording().listed(), *STATUS_DIS)
+    return frozenset({*energy, *momentary_items(momentary), *own, *lasting, *harmonics})

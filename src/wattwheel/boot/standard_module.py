@@ -13,6 +13,7 @@ from wattwheel.apex.messages import Control
 from wattwheel.apex.partition import CLOCK_PORT
 from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
 from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
+from wattwheel.boot.identification import name_plate
 from wattwheel.boot.settings import Settings
 from wattwheel.kernel.config import (
     KERNEL,
@@ -40,7 +41,7 @@ PLATFORM_ITEMS = ("04000101", "04000102", "0400010C", "04000401", "04000402")
 ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-    Control.RELAY,
+    *(Control.RELAY, Control.CONTACT),
 )
 
 STATUS_WORDS_PREFIX = "040005"
@@ -54,6 +55,8 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
+    (Control.READ, "020A", "metering"),
+    (Control.READ, "020B", "metering"),
     (Control.LIST, "00", "energy"),
     (Control.LIST, "02", "energy"),
     (Control.LIST, "04", "platform"),
@@ -76,7 +79,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     ),
     "display": (Control.READ,),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -132,7 +135,10 @@ def told_by_settings(settings: Settings, lines: Sequence[str], listeners: Sequen
         "platform": _platform_settings(settings),
         "security": _security_settings(settings),
         "communication": _communication_settings(settings, lines, listeners),
-        "parameters": {"ratings": _ratings(settings)},
+        "parameters": {
+            "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
+            "ratings": _ratings(settings),
+        },
         "energy": {"utc_offset_minutes": settings.clock.utc_offset_minutes, "ratings": _ratings(settings)},
         "display": _display_settings(settings),
     }
