@@ -406,6 +406,30 @@ def test_a_killed_partition_is_no_cut_of_the_supply():
     assert bench.read(0x03020101)[6:12] == bytes(6)
 
 
+def test_while_the_partition_is_dead_what_was_seen_last_goes_on():
+    bench = Bench()
+    bench.run(130)
+    bench.kill()
+    bench.sequence += 50
+    bench.pass_s(50)
+    bench.run(60, LOW_A)  # it may have been low before, but nobody saw it
+    assert bench.count(0x03020000) == 0
+    bench.run(11, LOW_A)
+    bench.kill()
+    bench.sequence += 50
+    bench.pass_s(50)
+    bench.push(LOW_A)
+    assert bench.read(0x03020101)[:6] == time(START + 240)
+    bench.run(30)
+    bench.kill()
+    bench.sequence += 50
+    bench.pass_s(50)
+    bench.push(LOW_A)
+    bench.run(1, LOW_A)
+    assert bench.read(0x03020102) is None
+    assert bench.read(0x03020101)[6:12] == time(START + 362)  # the 61st second without it, seen or not
+
+
 def test_a_core_that_pushes_seldom_is_no_cut_of_the_supply_either():
     bench = Bench(60, ratings=Ratings("3p4w", 220_000, 5_000_000, 60_000_000, 60_000))
     bench.cadence_s = 1  # numbers one by one
@@ -570,6 +594,22 @@ def test_a_meter_clear_keeps_the_record_of_event_clears_and_parameters_only(full
     full.run(62, LOW_A)
     (octets,) = records(full, EVENTS[1], 3)
     assert not any(octets[12:28])  # increments count from the clear
+
+
+@pytest.mark.parametrize("cadence_s", [1, 60])
+def test_increments_after_a_meter_clear_count_from_it_in_any_rhythm(cadence_s):
+    bench = Bench(cadence_s, x04090202="30")
+    heavy = Flow(watts=(3_600_000, 0, 0))
+    bench.run(600, heavy)
+    bench.push(heavy)
+    bench.obey(bench.recording.clear(bench.turn, OPERATOR))
+    bench.elements, bench.meter_clears = [0] * 24, 1
+    bench.run(60, heavy)
+    bench.run(120, heavy._replace(volts=(160.0, 220.0, 220.0)))
+    bench.push(heavy)
+    octets = bench.read(0x03020101)
+    assert octets[:6] == time(START + 690)
+    assert number(octets[12:16]) == 90 * 100  # 90 s of 3.6 MW
 
 
 # -- status words

@@ -285,7 +285,9 @@ class Recording(MeterFunction):
 
         def apply() -> None:
             emptied.apply()
-            self._last = None  # the registers begin anew
+            if (last := self._last) is not None:  # the registers begin anew
+                anew = msgspec.structs.replace(last.counted, elements=(0,) * len(last.counted.elements))
+                self._last = last._replace(counted=anew)
 
         return Prepared(emptied.changes, apply)
 
