@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wattwheel.apps.functions import EPOCH, Turn
-from wattwheel.apps.parameters import default_items
+from wattwheel.apps.parameters import Settings, default_items
 from wattwheel.apps.recording import Recording
 from wattwheel.model.energy_items import STANDARD_WORDS
 from wattwheel.model.ratings import Ratings
@@ -67,7 +67,7 @@ class Bench:
 
     def __init__(self, cadence_s: int = 1, ratings: Ratings = RATINGS, **written: str) -> None:
         self.ratings, self.cadence_s = ratings, cadence_s
-        self.parameters = default_items(ratings) | digits(**written)
+        self.parameters = default_items(Settings(ratings=ratings)) | digits(**written)
         self.second, self.sequence, self.at_ns = START, 0, 1
         self.clock_changes = self.meter_clears = 0
         self.elements = [0] * 24

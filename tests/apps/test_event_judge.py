@@ -23,7 +23,7 @@ from wattwheel.apps.event_conditions import (
     off_of,
 )
 from wattwheel.apps.event_judge import Judge
-from wattwheel.apps.parameters import default_items
+from wattwheel.apps.parameters import Settings, default_items
 from wattwheel.model.event_thresholds import thresholds_of
 from wattwheel.model.ratings import Ratings
 
@@ -33,7 +33,7 @@ SHORT = {0x04090104: 5, 0x04090202: 3, 0x04090704: 0, 0x04090903: 7, 0x04090A02:
 
 
 def thresholds(ratings: Ratings = RATINGS, short: dict[int, int] | None = None, **written: int):
-    parameters = default_items(ratings)
+    parameters = default_items(Settings(ratings=ratings))
     parameters |= {di: bytes.fromhex(f"{delay:02}") for di, delay in (short or {}).items()}
     return thresholds_of(parameters)._replace(**written)
 

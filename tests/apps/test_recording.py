@@ -185,6 +185,26 @@ def test_flicker_shorter_than_the_delay_is_nothing():
     assert bench.urgent == 0
 
 
+@pytest.mark.parametrize(
+    ("di", "between", "beyond", "lost"),
+    [
+        (0x0301, Flow(volts=(187.0, 220.0, 220.0)), Flow(volts=(187.1, 220.0, 220.0)), LOW_A),
+        (0x030B, Flow(amperes=(0.25, 5.0, 5.0)), Flow(amperes=(0.2501, 5.0, 5.0)), Flow(amperes=(0.02, 5.0, 5.0))),
+    ],
+)
+def test_lost_voltage_and_current_begin_below_one_limit_and_end_above_another(di, between, beyond, lost):
+    bench = Bench()
+    bench.run(100, between)
+    assert bench.count(di << 16) == 0
+    bench.run(100, lost)
+    bench.run(100, between)
+    assert bench.read(di << 16 | 0x0101)[6:12] == bytes(6)
+    bench.run(61, beyond)
+    assert bench.read(di << 16 | 0x0101)[:12] == time(START + 160) + time(START + 360)
+    bench.run(100, between)
+    assert bench.count(di << 16) == 1
+
+
 def test_a_threshold_of_0_ends_an_event_at_once_and_begins_none():
     bench = Bench()
     bench.run(100, LOW_A)
@@ -200,6 +220,20 @@ def test_a_threshold_of_0_ends_an_event_at_once_and_begins_none():
     assert bench.count(0x03020000) == 1
     bench.run(1, LOW_A)
     assert bench.count(0x03020000) == 2
+
+
+def test_limits_that_were_written_count_from_the_push_that_finds_them():
+    bench = Bench(60)
+    bench.run(120, LOW_A)
+    bench.run(30, LOW_A)
+    bench.write(x04090201="0000", x04090101="0000")
+    bench.run(90, LOW_A)
+    for event in EVENTS[:2]:
+        (octets,) = records(bench, event, event.slots[0])
+        assert octets[:12] == time(START + 60) + time(START + 180)
+    bench.write(x04090201="1716", x04090202="00")
+    bench.run(120, LOW_A)
+    assert bench.read(0x03020101)[:6] == time(START + 240)
 
 
 def test_the_ring_holds_ten_and_the_counter_goes_on():
@@ -372,6 +406,30 @@ def test_a_killed_partition_is_no_cut_of_the_supply():
     assert bench.read(0x03020101)[6:12] == bytes(6)
 
 
+def test_while_the_partition_is_dead_what_was_seen_last_goes_on():
+    bench = Bench()
+    bench.run(130)
+    bench.kill()
+    bench.sequence += 50
+    bench.pass_s(50)
+    bench.run(60, LOW_A)  # it may have been low before, but nobody saw it
+    assert bench.count(0x03020000) == 0
+    bench.run(11, LOW_A)
+    bench.kill()
+    bench.sequence += 50
+    bench.pass_s(50)
+    bench.push(LOW_A)
+    assert bench.read(0x03020101)[:6] == time(START + 240)
+    bench.run(30)
+    bench.kill()
+    bench.sequence += 50
+    bench.pass_s(50)
+    bench.push(LOW_A)
+    bench.run(1, LOW_A)
+    assert bench.read(0x03020102) is None
+    assert bench.read(0x03020101)[6:12] == time(START + 362)  # the 61st second without it, seen or not
+
+
 def test_a_core_that_pushes_seldom_is_no_cut_of_the_supply_either():
     bench = Bench(60, ratings=Ratings("3p4w", 220_000, 5_000_000, 60_000_000, 60_000))
     bench.cadence_s = 1  # numbers one by one
@@ -536,6 +594,22 @@ def test_a_meter_clear_keeps_the_record_of_event_clears_and_parameters_only(full
     full.run(62, LOW_A)
     (octets,) = records(full, EVENTS[1], 3)
     assert not any(octets[12:28])  # increments count from the clear
+
+
+@pytest.mark.parametrize("cadence_s", [1, 60])
+def test_increments_after_a_meter_clear_count_from_it_in_any_rhythm(cadence_s):
+    bench = Bench(cadence_s, x04090202="30")
+    heavy = Flow(watts=(3_600_000, 0, 0))
+    bench.run(600, heavy)
+    bench.push(heavy)
+    bench.obey(bench.recording.clear(bench.turn, OPERATOR))
+    bench.elements, bench.meter_clears = [0] * 24, 1
+    bench.run(60, heavy)
+    bench.run(120, heavy._replace(volts=(160.0, 220.0, 220.0)))
+    bench.push(heavy)
+    octets = bench.read(0x03020101)
+    assert octets[:6] == time(START + 690)
+    assert number(octets[12:16]) == 90 * 100  # 90 s of 3.6 MW
 
 
 # -- status words

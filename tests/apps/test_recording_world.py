@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
+from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import NotAnswered
 from wattwheel.testing.world import METERING_CORE, World, simulated_settings
 
@@ -174,3 +176,53 @@ def test_a_meter_clear_empties_events_and_keeps_the_clears(world):
     record = world.ask(UNDER_A).check()
     assert count(world, UNDER_COUNTS) == 1
     assert int(record[15:11:-1].hex()) < 10  # increments count from the clear
+
+
+FLOWS = (
+    {"voltage_v": LOW_A},
+    {"voltage_v": (270.0, 220.0, 60.0)},
+    {"voltage_v": (0.0, 0.0, 0.0), "current_a": (1.0, 1.0, 1.0)},
+    {"current_a": (80.0, 0.0, 5.0), "is_reversed": True},
+    {},
+)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_over_kills_and_cuts_at_any_instant_all_records_are_whole_and_in_order(world, seed):
+    chance = random.Random(seed)
+    for di, octets in ((UNDER_DELAY, "02"), (0x04090302, "00"), (0x04090104, "07"), (0x04090802, "03")):
+        assert world.write(di, bytes.fromhex(octets), 4, LEVEL_4)[0] == 0x94
+    for _ in range(25):
+        world.set_power(*POWERS, **chance.choice(FLOWS))
+        blow = chance.randrange(4)
+        if blow == 0:
+            world.kill(chance.choice(world.names))
+        elif blow == 1:
+            world.kill_within(chance.choice(("energy", "store", "parameters")), chance.randrange(60))
+        elif blow == 2:
+            world.cut_power_at_write(chance.randrange(4))
+        world.advance(chance.uniform(0.5, 25))
+    world.quiet()
+    world.meter.disk.cut_at_write = None
+    world.advance(20)
+    world.await_ready()
+    now, counted = world.clock.calendar(), 0
+    for family in (0x0301, 0x0302, 0x0303, 0x030C):
+        counts = world.ask(family << 16).check()
+        for phase in range(3):
+            ended = now
+            number = int(counts[6 * phase :][2::-1].hex())
+            counted += number
+            for place in range(1, min(10, number) + 1):
+                record = world.ask(family << 16 | (phase + 1) << 8 | place).check()
+                assert len(record) == int(item_2007(family << 16 | (phase + 1) << 8 | 1).octets)
+                begin = moment(record)
+                if any(record[6:12]):
+                    assert begin <= moment(record[6:]) <= ended
+                else:
+                    assert place == 1
+                ended = begin
+            if number < 10:
+                assert world.ask(family << 16 | (phase + 1) << 8 | number + 1).error == 2
+    assert counted
+    assert not world.meter.core.faults

@@ -10,14 +10,14 @@ import pytest
 from tests.apps.event_bench import RATINGS, Bench, Flow, number
 
 from wattwheel.apps.functions import EPOCH
-from wattwheel.apps.parameters import default_items
+from wattwheel.apps.parameters import Settings, default_items
 from wattwheel.apps.voltage_statistics import VoltageStatistics
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_thresholds import thresholds_of
 from wattwheel.model.ratings import Ratings
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["voltage_qualification"]
-LIMITS = thresholds_of(default_items(RATINGS))
+LIMITS = thresholds_of(default_items(Settings(ratings=RATINGS)))
 MONTH_END = datetime(2026, 6, 30, 23, 58, tzinfo=UTC)
 HIGH = Flow(volts=(240.0, 220.0, 220.0))
 

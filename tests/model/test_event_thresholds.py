@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wattwheel.apps.parameters import default_items
+from wattwheel.apps.parameters import Settings, default_items
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_thresholds import DELAYS, default_thresholds, thresholds_of
 from wattwheel.model.ratings import Ratings, share
@@ -65,7 +65,7 @@ def test_the_worked_examples(case):
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: f"{case['un_v']} V {case['phases']}")
 def test_defaults_fit_their_pictures_and_are_decoded_in_the_units_of_readings(case):
-    parameters = default_items(ratings_of(case))
+    parameters = default_items(Settings(ratings=ratings_of(case)))
     for di in default_thresholds(ratings_of(case)):
         assert len(parameters[di]) == int(item_2007(di).octets)
     found = thresholds_of(parameters)

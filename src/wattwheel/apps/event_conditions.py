@@ -78,6 +78,7 @@ DEMAND, POWER_FACTOR = 34, 40
 """Six slots of demands: forward, reverse, quadrants I to IV."""
 
 SLOTS = 41
+PHASE_SLOTS = (1 << ALL_LOST) - 1
 IMBALANCE_SLOTS, DEMAND_SLOTS = 1 << VOLTAGE_IMBALANCE | 1 << CURRENT_IMBALANCE, 0b111111 << DEMAND
 
 EVENTS = (
@@ -161,6 +162,8 @@ class Conditions:
         self._phases = ratings.phases
         self._critical = ratings.critical_millivolt
         self._carrying = ratings.carrying_microampere
+        self._comfort = (0, 0, 0, 0, 0, 0)
+        self._comfort_of: Thresholds | None = None
 
     def measured(self, momentary: Momentary) -> list[tuple[int, ElementReading, int, int]]:
         """Number, reading, voltage in mV and magnitude of the current in µA of each phase that is there."""
@@ -184,39 +187,20 @@ class Conditions:
             return 0
         voltages = [voltage for _, _, voltage, _ in measured]
         currents = [current for _, _, _, current in measured]
+        held = self._of_the_meter(situation, voltages, currents) | _of_demands(situation)
+        if limits is not self._comfort_of:
+            self._comfort, self._comfort_of = _comfort(limits), limits
+        low, high, idle, most, back, over = self._comfort
+        if not active & PHASE_SLOTS and low <= min(voltages) and max(voltages) <= high:
+            powers = [element.active_power_milliwatt or 0 for _, element, _, _ in measured]
+            if idle <= min(currents) and max(currents) <= most and back <= min(powers) and max(powers) <= over:
+                return held
         carrying = [phase for phase, _, _, current in measured if current > limits.current_loss_recovery]
-        held = 0
         for phase, element, voltage, current in measured:
-            if (
-                voltage <= limits.loss_recovery_voltage
-                if active >> LOSS + phase & 1
-                else voltage < limits.loss_voltage and current > limits.loss_current
-            ):
-                held |= 1 << LOSS + phase
-            if voltage < limits.under_voltage:
-                held |= 1 << UNDER + phase
-            if voltage > limits.over_voltage:
-                held |= 1 << OVER + phase
-            if current < limits.failure_current and voltage < limits.failure_voltage:
-                held |= 1 << FAILURE + phase
-            if (
-                current <= limits.current_loss_recovery
-                if active >> CURRENT_LOSS + phase & 1
-                else current < limits.current_loss_current
-                and voltage > limits.current_loss_voltage
-                and any(other != phase for other in carrying)
-            ):
-                held |= 1 << CURRENT_LOSS + phase
-            if current > limits.over_current:
-                held |= 1 << OVER_CURRENT + phase
-            if current < limits.interruption_current and voltage > limits.interruption_voltage:
-                held |= 1 << INTERRUPTION + phase
+            others_carry = any(other != phase for other in carrying)
             power = element.active_power_milliwatt or 0
-            if power < -limits.reversal:
-                held |= 1 << REVERSAL + phase
-            elif power > limits.overload:
-                held |= 1 << OVERLOAD + phase
-        return held | self._of_the_meter(situation, voltages, currents) | _of_demands(situation)
+            held |= _of_a_phase(limits, active >> phase, voltage, current, power, others_carry) << phase
+        return held
 
     def _of_the_meter(self, situation: Situation, voltages: list[int], currents: list[int]) -> int:
         momentary, limits = situation.momentary, situation.thresholds
@@ -257,6 +241,43 @@ class Conditions:
             if reactive is not None:
                 found[demand_slot(active or 0, reactive)] = abs(reactive), situation.demand_second
         return {slot: extreme for slot, extreme in found.items() if slots >> slot & 1}
+
+
+def _comfort(limits: Thresholds) -> tuple[int, int, int, int, int, int]:
+    """Least and largest voltage, current and power of a phase of which no event can begin."""
+    voltage = max(limits.loss_voltage, limits.under_voltage)
+    current = max(limits.failure_current, limits.current_loss_current, limits.interruption_current)
+    return voltage, limits.over_voltage, current, limits.over_current, -limits.reversal, limits.overload
+
+
+def _of_a_phase(limits: Thresholds, active: int, voltage: int, current: int, power: int, do_others_carry: bool) -> int:
+    """The slots of phase a, of which those of any phase are a shift away, as `active` is."""
+    held = 0
+    if voltage <= limits.loss_recovery_voltage if active >> LOSS & 1 else _is_lost(limits, voltage, current):
+        held |= 1 << LOSS
+    if voltage < limits.under_voltage:
+        held |= 1 << UNDER
+    if voltage > limits.over_voltage:
+        held |= 1 << OVER
+    if current < limits.failure_current and voltage < limits.failure_voltage:
+        held |= 1 << FAILURE
+    if active >> CURRENT_LOSS & 1:
+        held |= (current <= limits.current_loss_recovery) << CURRENT_LOSS
+    elif do_others_carry and current < limits.current_loss_current and voltage > limits.current_loss_voltage:
+        held |= 1 << CURRENT_LOSS
+    if current > limits.over_current:
+        held |= 1 << OVER_CURRENT
+    if current < limits.interruption_current and voltage > limits.interruption_voltage:
+        held |= 1 << INTERRUPTION
+    if power < -limits.reversal:
+        held |= 1 << REVERSAL
+    elif power > limits.overload:
+        held |= 1 << OVERLOAD
+    return held
+
+
+def _is_lost(limits: Thresholds, voltage: int, current: int) -> bool:
+    return voltage < limits.loss_voltage and current > limits.loss_current
 
 
 def _of_demands(situation: Situation) -> int:

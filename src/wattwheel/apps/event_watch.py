@@ -15,6 +15,9 @@ from wattwheel.model.register_image import RegisterImage
 CLOCK_STEP_S = 2
 """A calendar that moves by more than that against the intervals does not count the seconds."""
 
+SECOND_LIMIT = 1 << 33
+"""What no calendar reaches."""
+
 _T = TypeVar("_T")
 
 
@@ -27,7 +30,7 @@ class Watch(msgspec.Struct, array_like=True):
         meter_clears: how often the meter had been cleared.
         counted: what had been counted then.
         currents: magnitudes in microampere of the phases.
-        differing: by slot, for how many seconds its condition had said otherwise.
+        differing: by slot, for how many seconds its condition had said otherwise; empty where none had.
         down_s: seconds since the loss of the supply, where the power is down.
         voltage: the running month of the voltage statistics.
     """
@@ -68,6 +71,14 @@ def decoded(saved: bytes | None, kind: type[_T]) -> _T | None:
         return None
 
 
+def watch_of(saved: bytes | None) -> Watch | None:
+    """The watch that was saved; None for what is none."""
+    watch = decoded(saved, Watch)
+    if watch is None or not all(0 <= second < SECOND_LIMIT for second in (watch.second, watch.counted.second)):
+        return None
+    return watch
+
+
 def currents_of(momentary: Momentary) -> tuple[int, int, int]:
     """Magnitudes in microampere of the phases; 0 for one that is not there."""
     _, a, b, c = momentary.elements
@@ -76,8 +87,8 @@ def currents_of(momentary: Momentary) -> tuple[int, int, int]:
 
 def charge_after(before: tuple[int, int, int], currents: tuple[int, int, int], seconds: int) -> tuple[int, int, int]:
     """Microampere-seconds after `seconds` with `currents`."""
-    a, b, c = (charge + current * seconds for charge, current in zip(before, currents, strict=True))
-    return a, b, c
+    (a, b, c), (in_a, in_b, in_c) = before, currents
+    return a + in_a * seconds, b + in_b * seconds, c + in_c * seconds
 
 
 def seconds_between(before: RegisterImage, now: RegisterImage) -> int:

@@ -36,6 +36,7 @@ from wattwheel.apps.event_watch import (
     currents_of,
     decoded,
     seconds_between,
+    watch_of,
 )
 from wattwheel.apps.functions import ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.status_words import direction_words, event_word, sets_word
@@ -79,6 +80,7 @@ class Recording(MeterFunction):
         self._words = STANDARD_WORDS
         self._parameters: Mapping[int, bytes] | None = None
         self._thresholds: Thresholds | None = None
+        self._judged_by: Thresholds | None = None
         self._demands: tuple[int | None, int | None] = (None, None)
         self._demand_second = 0
         self._last: Seen | None = None
@@ -97,7 +99,7 @@ class Recording(MeterFunction):
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """See `MeterFunction`."""
         self.book = EventBook(saved)
-        watch = self._saved = decoded(saved.get(WATCH_KEY), Watch)
+        watch = self._saved = watch_of(saved.get(WATCH_KEY))
         clears = decoded(saved.get(CLEARS_KEY), EventRing)
         self.clears = clears if clears is not None else EventRing()
         self.statistics = VoltageStatistics(self._ratings, watch.voltage if watch else None, saved.get(MONTHS_KEY))
@@ -134,6 +136,7 @@ class Recording(MeterFunction):
         situation, image = Situation(momentary, self._thresholds, self._demands, self._demand_second), turn.image
         last, self._words, self._sequence = self._last, turn.words, turn.readings.totals.sequence
         if last is None:
+            self._judge_by(self._thresholds)
             last = self._resumed(situation, image)
         seconds = 1 if last is None else seconds_between(last.image, image)
         if seconds > 0:
@@ -146,10 +149,7 @@ class Recording(MeterFunction):
                 return False
             self._parameters = turn.parameters
             limits = thresholds_of(turn.parameters)
-            if limits != self._thresholds:
-                self._thresholds = limits
-                self.judge.off, self.judge.delays_s = off_of(limits), delays_of(limits)
-                self._needs_look = True
+            self._thresholds = self._thresholds if limits == self._thresholds else limits
         return True
 
     def _look(self, last: Seen | None, situation: Situation, image: RegisterImage, seconds: int) -> None:
@@ -174,17 +174,25 @@ class Recording(MeterFunction):
 
         if judged > 1 and self._needs_look:
             has_turned = bool(look(before.situation, before.held, judged - 1, seconds - judged))
+        if situation.thresholds is not self._judged_by:
+            self._judge_by(situation.thresholds)
         if has_turned or self._needs_look or situation != before.situation:
             has_turned_now = bool(look(situation, None, 1, seconds - 1))
             self._needs_look = has_turned_now or judge.is_waiting
             has_turned = has_turned or has_turned_now
-        for slot, (extreme, since) in conditions.extremes(situation, judge.active & EXTREME_SLOTS).items():
-            self.book.reach(slot, extreme, image.second if since is None else since)
+        if judge.active & EXTREME_SLOTS:
+            for slot, (extreme, since) in conditions.extremes(situation, judge.active).items():
+                self.book.reach(slot, extreme, image.second if since is None else since)
         self._last = Seen(image, situation, currents, now)
         self.needs_saving_now = has_turned and abs(image.second - self._urgent_second) >= URGENT_GAP_S
         if self.needs_saving_now:
             self._urgent_second = image.second
         self.needs_saving = has_turned or judge.pending != pending
+
+    def _judge_by(self, limits: Thresholds) -> None:
+        """Judge by other limits from the next look on."""
+        self._judged_by, self._needs_look = limits, True
+        self.judge.off, self.judge.delays_s = off_of(limits), delays_of(limits)
 
     def _turn(self, flip: Flip, situation: Situation, at: Snapshot) -> None:
         """An event begins or ends with what had been counted `at` then."""
@@ -214,9 +222,7 @@ class Recording(MeterFunction):
             return None
         second = watch.second if gap > 0 else image.second - 1
         before = msgspec.structs.replace(image, second=second, at_ns=0)
-        held = (
-            self.judge.active ^ self.judge.pending
-        )  # a condition that was pending goes on until something else is seen
+        held = self.judge.active ^ self.judge.pending  # what was pending goes on until something else is seen
         return Seen(before, situation, watch.currents, counted, held)
 
     def _supply_was_lost(self, lost: Snapshot, image: RegisterImage) -> None:
@@ -242,7 +248,7 @@ class Recording(MeterFunction):
 
     def _watch(self, last: Seen) -> Watch:
         judge = self.judge
-        differing = [state.differing_s for state in judge.states]
+        differing = [state.differing_s for state in judge.states] if judge.pending else []
         return Watch(
             last.image.second,
             self._sequence,
@@ -279,7 +285,9 @@ class Recording(MeterFunction):
 
         def apply() -> None:
             emptied.apply()
-            self._last = None  # the registers begin anew
+            if (last := self._last) is not None:  # the registers begin anew
+                anew = msgspec.structs.replace(last.counted, elements=(0,) * len(last.counted.elements))
+                self._last = last._replace(counted=anew)
 
         return Prepared(emptied.changes, apply)
 

@@ -52,6 +52,8 @@ class VoltageStatistics:
         self._minutes_of_month = range(0)
         self._last: tuple[int, int] | None = None
         self._has_turned = False
+        self._limits = VoltageLimits(0, 0, 0, 0)
+        self._limits_of: Thresholds | None = None
 
     def minute(self, second: int, at_ns: int, voltages: Sequence[int | None], thresholds: Thresholds) -> None:
         """Count the minute that begins; `second`: local since 2000; `voltages`: of the phases in 0.1 V."""
@@ -63,9 +65,11 @@ class VoltageStatistics:
         if minute == running.minute:  # seen before a restart
             return
         running.minute = minute
-        limits = VoltageLimits(
-            thresholds.voltage_upper, thresholds.voltage_lower, thresholds.check_upper, thresholds.check_lower
-        )
+        if thresholds is not self._limits_of:
+            self._limits_of, self._limits = thresholds, _limits(thresholds)
+        limits = self._limits
+        if not limits.are_valid:
+            return
         known = [voltage for phase in self._phases if (voltage := voltages[phase]) is not None]
         total, *columns = running.columns
         combined_minute_looked(total, known, limits, minute)
@@ -117,6 +121,12 @@ class VoltageStatistics:
         """The identifiers that `look` answers."""
         months = range(len(self.months) + 1) if self.running.month >= 0 else ()
         return [STATISTICS_DI << 16 | column << 8 | number for column in range(COLUMNS) for number in months]
+
+
+def _limits(thresholds: Thresholds) -> VoltageLimits:
+    return VoltageLimits(
+        thresholds.voltage_upper, thresholds.voltage_lower, thresholds.check_upper, thresholds.check_lower
+    )
 
 
 def _first_minute(month: int) -> int:
