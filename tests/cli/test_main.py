@@ -94,6 +94,8 @@ BAD_INPUT = {
     "a speed that is no number": ["run", "--speed", "nan"],
     "no such button": ["press", "left"],
     "no button": ["press"],
+    "no order": ["fee", "give", "50"],
+    "no amount": ["fee", "refund"],
     "a file for a state folder": ["status", "--state", __file__],
     "how often not at all": ["drill", "kills", "--times", "0"],
     "no drill": ["drill"],
