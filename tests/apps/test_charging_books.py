@@ -110,6 +110,19 @@ def test_what_flowed_without_prepayment_is_not_charged_when_it_comes():
     assert meter.wallet == (0, 3 * MILLION)
 
 
+def test_a_meter_without_money_saves_no_energy_and_finds_it_again():
+    meter = Meter("remote", {0x04060001: "00000005", 0x04060102: "00010000"})
+    meter.push()
+    meter.keep()
+    for _ in range(5):
+        meter.push(60, quanta=2, keep=False)
+        assert meter.function.changes() == {}
+    meter.restart()
+    meter.push()
+    assert meter.function.charging.money.used == 10
+    assert meter.function.look(0x0280000B, b"") == 10_000
+
+
 def test_a_kill_charges_nothing_twice_and_nothing_at_no_price():
     meter = prepaid(100)
     meter.push(quanta=10)

@@ -56,6 +56,16 @@ def test_each_limit_has_its_effect_when_it_is_passed():
     assert meter.counts() == (3, 2)
 
 
+def test_what_the_relay_does_is_saved_at_once():
+    meter = prepaid(60)
+    saved = meter.urgent
+    meter.push(quanta=5, keep=False)
+    assert meter.urgent == saved
+    meter.push(quanta=5, keep=False)  # a reminder
+    meter.restart()
+    assert meter.is_open
+
+
 def test_with_no_overdraft_allowed_nothing_left_is_a_trip_at_once():
     meter = prepaid(60, **{"04001003": "00000000", "04001002": "00000000"})
     meter.push(quanta=60)

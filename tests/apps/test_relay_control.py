@@ -155,6 +155,42 @@ def test_a_large_current_postpones_a_trip_but_not_for_ever():
     assert meter.is_open
 
 
+def test_a_trip_that_was_withdrawn_leaves_no_wait_behind():
+    meter = remote(**{"04001403": "0010"})
+    meter.momentary = momentary(microampere=31_000_000)
+    meter.order(TRIP)
+    meter.push(500)
+    meter.order(CLOSE)
+    meter.push()
+    meter.order(TRIP)
+    meter.push(599)
+    assert not meter.is_open
+    meter.push(1)
+    assert meter.is_open
+
+
+def test_a_key_counts_once():
+    meter = remote()
+    meter.order(TRIP)
+    meter.order(PERMIT)
+    meter.function.press("up", True, meter.turn())
+    meter.push()
+    assert not meter.is_open
+    meter.order(TRIP)
+    meter.order(PERMIT)
+    meter.push()
+    meter.push(60)
+    assert meter.is_open
+
+
+def test_before_the_parameters_are_heard_no_order_is_taken():
+    meter = remote()
+    meter.parameters = {}
+    meter.restart()
+    meter.push()
+    assert meter.order(TRIP) == 0x01
+
+
 def test_without_voltage_the_relay_is_not_driven():
     meter = remote()
     meter.momentary = momentary(millivolt=131_999)
@@ -164,6 +200,13 @@ def test_without_voltage_the_relay_is_not_driven():
     meter.momentary = momentary(millivolt=132_000)
     meter.push()
     assert meter.is_open
+    meter.momentary = momentary(millivolt=100_000)
+    assert meter.order(CLOSE) == 0
+    meter.push(60)
+    assert meter.is_open
+    meter.momentary = momentary()
+    meter.push()
+    assert not meter.is_open
 
 
 def test_what_is_to_last_lasts_as_long_when_the_clock_is_set():
@@ -223,7 +266,7 @@ def test_a_relay_that_is_elsewhere_for_5_s_is_an_event():
 
 def test_a_contact_that_is_elsewhere_for_a_moment_is_none():
     meter = remote()
-    for state in ("open", "follow", "open", "follow"):
+    for state in ("open", "follow", "open", "closed", "open", "follow"):
         meter.pay(f"relay-contact {state}")
         meter.push()
         meter.push(4)

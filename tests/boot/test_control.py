@@ -54,6 +54,12 @@ def test_press(serve):
     assert heard == [{"press": "up", "seconds": 3.0}]
 
 
+def test_fee_control(serve):
+    folder, heard = serve(b"{}\n")
+    control.order_fee_control(folder, "recharge 50 1")
+    assert heard == [{"fee": "recharge 50 1"}]
+
+
 def test_the_meter_says_no(serve):
     folder, _ = serve(b'{"refused": "no such button"}\n')
     with pytest.raises(Refused, match="no such button"):

@@ -96,6 +96,8 @@ BAD_INPUT = {
     "no button": ["press"],
     "no such contact": ["contact", "window", "open"],
     "a contact ajar": ["contact", "meter-cover", "ajar"],
+    "no order": ["fee", "give", "50"],
+    "no amount": ["fee", "refund"],
     "a file for a state folder": ["status", "--state", __file__],
     "how often not at all": ["drill", "kills", "--times", "0"],
     "no drill": ["drill"],

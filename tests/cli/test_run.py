@@ -102,6 +102,12 @@ def test_contact(meter):
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_fee_control_says_why_not(meter):
+    done = call("fee", "recharge", "50", "1", "--state", meter.state)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "[fee_control] mode" in done.stderr
+
+
 def test_a_second_meter_on_the_same_state_is_refused(meter):
     done = call("run", "--state", meter.state, *FREE)
     assert (done.returncode, done.stdout) == (2, "")

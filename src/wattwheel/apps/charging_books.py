@@ -9,7 +9,7 @@ price and the price of the step that was in force before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -22,6 +22,7 @@ from wattwheel.model.prices import (
     PricePlan,
     PriceSets,
     next_settlement,
+    next_switch,
     number,
     plan_of,
     switched,
@@ -91,6 +92,7 @@ class ChargingBooks:
         self.is_changed = False
         self._heard: Mapping[int, bytes] | None = None
         self._due: int | None = None
+        self._switch: int | None = None
         self._passes: list[int] = []  # microjoule at which each tariff's next quantum is full
         self._last: tuple[int, int, int] | None = None  # clock changes, second and monotonic time of the last push
 
@@ -132,12 +134,12 @@ class ChargingBooks:
         if jump or not self.money.looked:  # a clock that is set ends no step period
             self._change(looked=minute)
             self._find_due()
-        sets = switched(self.money.sets, self._heard, turn.local)
-        if sets != self.money.sets:
+        if self._switch is not None and self._switch <= minute:
+            sets = switched(self.money.sets, self._heard, turn.local)
             if sets.steps != self.money.sets.steps:
                 self._settle(minute)
             self._change(sets=sets, looked=max(minute, self.money.looked))
-            self.plan = plan_of(turn.parameters, sets)
+            self.plan = plan_of(self._heard, sets)
             self._find_due()
         while self._due is not None and self._due <= minute:
             if self._due != self.money.settled:
@@ -157,7 +159,9 @@ class ChargingBooks:
     def _find_due(self) -> None:
         after = EPOCH + timedelta(minutes=self.money.looked)
         time = next_settlement(self.plan.instants, after) if self.plan.instants else None
-        self._due = None if time is None else int((time - EPOCH).total_seconds()) // SECONDS_A_MINUTE
+        self._due = None if time is None else _minute_of(time)
+        switch = next_switch(self.money.sets, self._heard or {})
+        self._switch = None if switch is None else _minute_of(switch)
 
     def _charge(self, image: RegisterImage) -> None:
         shares, passes = image.shares, self._passes
@@ -195,6 +199,10 @@ class ChargingBooks:
     def replace(self, money: Money) -> None:
         """Go on with `money`, which is on the medium."""
         self.money, self._passes = money, []
+
+
+def _minute_of(time: datetime) -> int:
+    return int((time - EPOCH).total_seconds()) // SECONDS_A_MINUTE
 
 
 def clock_jump_s(before: tuple[int, int, int] | None, now: tuple[int, int, int]) -> int:

@@ -157,9 +157,9 @@ DEFAULTS = {
 """Digits as the picture prints them, the highest first."""
 
 
-def default_items(ratings: Ratings | None = None) -> dict[int, bytes]:
-    """Identifier to octets of what a meter knows to which nothing has been written."""
-    digits = DEFAULTS | default_thresholds(ratings or Ratings())
+def default_items(settings: Settings | None = None) -> dict[int, bytes]:
+    """Identifier to octets of what every meter knows to which nothing has been written."""
+    digits = DEFAULTS | default_thresholds((settings or Settings()).ratings)
     return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()}
 
 
@@ -256,7 +256,7 @@ class Parameters:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._settings = meter.settings(Settings)
-        self._values = default_items(self._settings.ratings) | self._settings.items() | written_items(meter.saved)
+        self._values = default_items(self._settings) | self._settings.items() | written_items(meter.saved)
         self._records = self._next = saved_state(meter.saved)
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()

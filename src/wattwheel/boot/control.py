@@ -52,6 +52,11 @@ def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     ask(state_folder(state), {"partition": partition, "mode": mode})
 
 
+def order_fee_control(state: str | None, words: str) -> None:
+    """Let fee control of the meter on `state` carry out `words`, such as `recharge 50 1`. NotAnswered, Refused."""
+    ask(state_folder(state), {"fee": words})
+
+
 def ask(folder: Path, request: dict[str, object]) -> dict[str, Any]:
     """The meter's reply to `request`. Raises NotAnswered when none runs on `folder`, Refused when it says no."""
     line = msgspec.json.encode(request) + b"\n"

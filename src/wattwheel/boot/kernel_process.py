@@ -16,11 +16,11 @@ import msgspec
 from wattwheel import __version__
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.codes import OperatingMode, ReturnCode, Validity
-from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.boot.body import run_body
 from wattwheel.boot.condition import condition_of, faults_in
 from wattwheel.boot.control_door import ControlDoor
+from wattwheel.boot.deeds import deed_of, do
 from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.tapping import Taps, with_tap
@@ -36,13 +36,11 @@ from wattwheel.drivers.linux.process import NETWORK_DEVICE, LinuxProcessHost
 from wattwheel.drivers.linux.sandbox import Offer
 from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
 from wattwheel.drivers.spread import spread
-from wattwheel.hil.panel import Contact
 from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.model.records import REGISTERS, Quality, Readings
-from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
 
 STATUS_NS = 1_000_000_000
 NO_SAMPLES_PATIENCE_NS = 3_000_000_000
@@ -52,7 +50,7 @@ KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = (
     '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"ask": "display"}, {"tap": CHANNEL}, {"press": BUTTON}, '
-    '{"contact": NAME} '
+    '{"contact": NAME}, {"fee": WORDS} '
     'or {"partition": NAME, "mode": MODE}'
 )
 STORE_FOLDER = "management"  # in the state folder
@@ -260,31 +258,12 @@ class Operator:
             reply({"channels": self._channels()})
         elif isinstance(request.get("tap"), str):
             reply(self._taps.serve(request))
-        elif request.get("press") in PRESS_DI:
-            button, seconds = str(request["press"]), request.get("seconds")
-            held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
-            done = {"pressed": button}
-            self._tell(Control.PRESS, PRESS_DI[button], press_data(button, held_s), done, f"button {button}", reply)
-        elif request.get("contact") in set(Contact):
-            name = str(request["contact"])
-            data = f"{name} {'open' if request.get('open') else 'closed'}".encode()
-            self._tell(Control.CONTACT, 0, data, {"contact": name}, f"contact {name}", reply)
+        elif (deed := deed_of(request)) is not None:
+            do(deed, self._bus, reply)
         elif isinstance(request.get("partition"), str):
             reply(self._set_mode(request["partition"], request.get("mode")))
         else:
             reply({"refused": f"request {request!r}; allowed: {ALLOWED}"[:500]})
-
-    def _tell(
-        self, control: Control, di: int, data: bytes, done: dict[str, Any], who: str, reply: Callable[..., None]
-    ) -> None:
-        """Pass on what somebody did to the meter; answered with `done` once its owner has taken it."""
-
-        def replied(message: Message | None) -> None:
-            good = message is not None and not message.error
-            reply(done if good else {"refused": f"{who}: nobody took it"})
-
-        if self._bus is None or not self._bus.ask(control, di, data, replied):
-            replied(None)
 
     def _set_mode(self, partition: str, mode: object) -> dict[str, Any]:
         wanted = OperatingMode.__members__.get(str(mode))

@@ -30,6 +30,7 @@ COMMANDS = {
     "press": "press a button of a running meter",
     "contact": "open or close a contact of a running meter's case",
     "lcd": "show the display of a running meter, and its buttons",
+    "fee": "pay into a running meter's wallet, or out of it",
     "partition": "stop or start a partition of a running meter",
     "module": "print and check the module configuration of a meter",
     "bench": "measure speed and footprint beside the peers",

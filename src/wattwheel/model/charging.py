@@ -33,6 +33,8 @@ def cost(
     `used`, `quanta` and `limits` count 0.01 kWh, `tariff_price` and `step_prices` 0.0001 a kWh; `ratio`: voltage ratio
     times current ratio. Missing step prices are 0.
     """
+    if not limits:
+        return quanta * tariff_price * ratio
     total, at, end = 0, used, used + quanta
     while at < end:
         step = step_number(limits, at)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from wattwheel.model.tariff import STEP_LIMITS_MAX, TARIFFS_MAX, step_number
-from wattwheel.model.tariff_parameters import has_come
+from wattwheel.model.tariff_parameters import has_come, instant_of
 
 PRICES_SWITCH, STEPS_SWITCH = 0x04000108, 0x04000109
 STEP_COUNT = 0x04000207
@@ -94,6 +94,13 @@ def switched(sets: PriceSets, parameters: Mapping[int, bytes], local: datetime) 
     if steps != sets.steps_switched and has_come(steps, local):
         sets = msgspec.structs.replace(sets, steps=1 - sets.steps, steps_switched=steps)
     return sets
+
+
+def next_switch(sets: PriceSets, parameters: Mapping[int, bytes]) -> datetime | None:
+    """The first switch-over that has not been executed, whether it is still to come or not; None: there is none."""
+    pairs = ((PRICES_SWITCH, sets.prices_switched), (STEPS_SWITCH, sets.steps_switched))
+    waiting = (octets for di, executed in pairs if (octets := parameters.get(di, b"")) != executed)
+    return min((time for octets in waiting if (time := instant_of(octets, UTC)) is not None), default=None)
 
 
 def plan_of(parameters: Mapping[int, bytes], sets: PriceSets = FIRST_PRICES) -> PricePlan:

@@ -7,7 +7,7 @@ one slot, no holiday, every day a work day. Times are the meter's local standard
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 import msgspec
 
@@ -62,14 +62,20 @@ def switched(sets: RunningSets, parameters: Mapping[int, bytes], local: datetime
 
 
 def has_come(instant: bytes, local: datetime) -> bool:
-    """Whether YYMMDDhhmm is a time, which all 0, all 9 and all F are not, and `local` is not before it."""
+    """Whether YYMMDDhhmm is a time, and `local` is not before it."""
+    time = instant_of(instant, local.tzinfo)
+    return time is not None and time <= local
+
+
+def instant_of(instant: bytes, zone: tzinfo | None) -> datetime | None:
+    """The time YYMMDDhhmm; None for none, as all 0, all 9 and all F are."""
     if len(instant) != INSTANT_OCTETS:
-        return False
+        return None
     try:
         year, month, day, hour, minute = (int(f"{octet:02x}") for octet in reversed(instant))
-        return datetime(2000 + year, month, day, hour, minute, tzinfo=local.tzinfo) <= local
+        return datetime(2000 + year, month, day, hour, minute, tzinfo=zone)
     except ValueError:
-        return False
+        return None
 
 
 def plan_of(parameters: Mapping[int, bytes], sets: RunningSets = FIRST_SETS) -> TariffPlan:

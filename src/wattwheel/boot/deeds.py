@@ -1,0 +1,72 @@
+"""What somebody does to the meter with his hands or his money: buttons, contacts of the case, payments.
+
+The operator's door brings a request; it becomes a message to the partition that it concerns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from wattwheel.apex.bus import BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.hil.panel import Contact
+from wattwheel.model.purchases import Refusal
+from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
+
+FEE_REFUSALS = {
+    Refusal.REPEATED: "this purchase is booked already",
+    Refusal.COUNT_WRONG: "the purchase count must be one more than that of the last purchase",
+    Refusal.HOARDING: "the wallet would hold more than it may",
+}
+
+
+def fee_refusal(words: str, reply: Message | None) -> dict[str, Any]:
+    """Why a command of fee control was not carried out."""
+    if reply is None:
+        return {"refused": f"{words[:60]!r}: nobody answered"}
+    why = FEE_REFUSALS.get(Refusal(reply.error), "not with this meter's [fee_control] mode, or not such a command")
+    return {"refused": f"{words[:60]!r}: {why}"}
+
+
+class Deed(NamedTuple):
+    """A message for the bus, what is answered when it was taken, and what when it was not."""
+
+    control: Control
+    di: int
+    data: bytes
+    done: dict[str, Any]
+    refusal: Callable[[Message | None], dict[str, Any]]
+
+
+def deed_of(request: dict[str, Any]) -> Deed | None:
+    """The deed that `request` wants; None when it wants none."""
+    if request.get("press") in PRESS_DI:
+        button, seconds = str(request["press"]), request.get("seconds")
+        held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
+        nobody = partial(_nobody, f"button {button}")
+        return Deed(Control.PRESS, PRESS_DI[button], press_data(button, held_s), {"pressed": button}, nobody)
+    if request.get("contact") in set(Contact):
+        name = str(request["contact"])
+        data = f"{name} {'open' if request.get('open') else 'closed'}".encode()
+        return Deed(Control.CONTACT, 0, data, {"contact": name}, partial(_nobody, f"contact {name}"))
+    words = request.get("fee")
+    if isinstance(words, str) and words.isascii():
+        return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
+    return None
+
+
+def _nobody(who: str, reply: Message | None) -> dict[str, Any]:
+    return {"refused": f"{who}: nobody took it"}
+
+
+def do(deed: Deed, bus: BusPort | None, reply: Callable[[dict[str, Any]], None]) -> None:
+    """Pass `deed` on, and answer once its owner has taken or refused it."""
+
+    def replied(message: Message | None) -> None:
+        good = message is not None and not message.error
+        reply(deed.done if good else deed.refusal(message))
+
+    if bus is None or not bus.ask(deed.control, deed.di, deed.data, replied):
+        replied(None)
