@@ -7,7 +7,7 @@ import pytest
 from tests.bench import SECOND_NS, Bench, Puppet, queuing, sampling
 
 from wattwheel.apex.codes import OperatingMode, StartCondition, Validity
-from wattwheel.apex.partition import COUNTERS_MAX, COUNTERS_PUBLISH_NS, HEARTBEAT_NS
+from wattwheel.apex.partition import COUNTERS_MAX, COUNTERS_PUBLISH_NS, HEARTBEAT_NS, ClockSetting
 from wattwheel.kernel.config import PortEnd, SamplingChannelConfig
 
 
@@ -175,13 +175,14 @@ def test_the_meters_clock_follows_the_published_offset():
     bench = Bench({"a": a, "b": b}, (), [sampling("clock", "a.clock", "b.clock")])
     bench.run()
     assert b.context.clock.calendar() == bench.clock.calendar() == b.context.clock.host_calendar()
-    a.context.sampling_source("clock").write(msgspec.json.encode(-3.5))
+    a.context.sampling_source("clock").write(msgspec.json.encode(ClockSetting(-3.5, 1)))
     assert (b.context.clock.calendar() - bench.clock.calendar()).total_seconds() == -3.5
     assert b.context.clock.host_calendar() == bench.clock.calendar()
     assert a.context.clock.calendar() == bench.clock.calendar()
-    a.context.sampling_source("clock").write(msgspec.json.encode(60.0))
+    a.context.sampling_source("clock").write(msgspec.json.encode(ClockSetting(60.0, 2)))
     assert (b.context.clock.calendar() - bench.clock.calendar()).total_seconds() == 60
     assert b.context.clock.now_ns() == bench.clock.now_ns()
+    assert (a.context.clock.changes, b.context.clock.changes) == (0, 2)
     bench.kill("b")
     bench.run(0.1)
     assert (b.context.clock.calendar() - bench.clock.calendar()).total_seconds() == 60

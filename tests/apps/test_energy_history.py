@@ -54,7 +54,8 @@ def test_the_registers_are_those_of_the_push_at_the_turn_of_the_period():
     assert items[0x00010001] == items[0x00010401] == 7
     assert items[0x0001FF01] == (7, 0, 0, 0, 7)
     assert 0x00010002 not in items
-    assert sorted(own.history.unsaved) == ["settled 1"]
+    assert sorted(own.history.unsaved) == ["phases 1", "settled 1"]
+    assert items[0x00150001] == items[0x00290001] == 0
 
 
 def test_what_was_missed_without_supply_is_made_up_once_with_the_energy_found_then():
@@ -128,7 +129,7 @@ def test_what_could_not_be_saved_goes_with_the_next_transaction():
     assert not paper.saved
     paper.result = SaveResult.SAVED
     own.keep()
-    assert sorted(paper.saved) == ["books", "settled 1"]
+    assert sorted(paper.saved) == ["books", "phases 1", "settled 1"]
     paper.saved = {}
     own.keep()
     assert sorted(paper.saved) == ["books"]

@@ -16,8 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from wattwheel.boot.checksums import sealed_checksum
 from wattwheel.boot.core_settings import CoreLink, CoreSettings, core_settings
-from wattwheel.boot.metering_core import MARKER_NAME, RING_NAME, read_settings, sealed_checksum
+from wattwheel.boot.metering_core import MARKER_NAME, RING_NAME, read_settings
 from wattwheel.boot.settings import Settings
 from wattwheel.drivers.linux.octets import open_pseudo_terminal
 from wattwheel.model.core_records import CoreFault

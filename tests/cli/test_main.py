@@ -94,6 +94,8 @@ BAD_INPUT = {
     "a speed that is no number": ["run", "--speed", "nan"],
     "no such button": ["press", "left"],
     "no button": ["press"],
+    "no such contact": ["contact", "window", "open"],
+    "a contact ajar": ["contact", "meter-cover", "ajar"],
     "a file for a state folder": ["status", "--state", __file__],
     "how often not at all": ["drill", "kills", "--times", "0"],
     "no drill": ["drill"],

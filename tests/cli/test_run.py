@@ -96,6 +96,12 @@ def test_press(meter):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_contact(meter):
+    for position in ("open", "closed"):
+        done = call("contact", "terminal-cover", position, "--state", meter.state)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_second_meter_on_the_same_state_is_refused(meter):
     done = call("run", "--state", meter.state, *FREE)
     assert (done.returncode, done.stdout) == (2, "")

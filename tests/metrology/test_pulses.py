@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,9 +13,10 @@ from tests.metrology.truth import CONVERTER, run
 
 from wattwheel.metrology.cycles import Span, WindowKind
 from wattwheel.metrology.energy import FINE_BITS, MICROJOULE_PER_KWH, Registers
-from wattwheel.metrology.pulses import QUEUE_MAX, Pulses, TestOutput
+from wattwheel.metrology.pulses import QUEUE_MAX, WIDTH_S, Pulses, TestOutput, flash_width_s
 from wattwheel.model.errors import ConfigError
 
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "signal-output.json").read_text())
 FINE_PER_PULSE = (MICROJOULE_PER_KWH << FINE_BITS) // 1200
 
 
@@ -85,3 +88,34 @@ def test_the_queue_is_bounded():
     assert len(lit) + output.dropped == QUEUE_MAX + 10
     assert 1 <= output.dropped < 10
     assert all(after.on - before.off == 80 for before, after in pairwise(lit[:100]))
+
+
+TICKS_PER_SECOND = 8000
+
+
+@pytest.mark.parametrize("vector", VECTORS["pulse"], ids=lambda vector: vector["power_kw"])
+def test_intervals_at_a_constant_load_are_those_of_theory_within_a_millisecond(vector):
+    constant, power_w = vector["constant_imp_per_kwh"], float(vector["power_kw"]) * 1000
+    pulses, fine, instants = Pulses(constant), 0, []
+    window_s = 0.2
+    for number in range(round(20 * float(vector["pulse_interval_s"]) / window_s) + 2):
+        fine += round(power_w * window_s * 1e6) << FINE_BITS
+        start = round(number * window_s * TICKS_PER_SECOND)
+        instants += pulses.book(fine, span(start, start + round(window_s * TICKS_PER_SECOND)))
+    intervals = [(after - before) / TICKS_PER_SECOND for before, after in pairwise(instants)]
+    assert len(intervals) >= 18
+    for interval in intervals:
+        assert interval == pytest.approx(float(vector["pulse_interval_s"]), abs=0.001)
+
+
+@pytest.mark.parametrize("vector", VECTORS["pulse_max"], ids=lambda vector: str(vector["constant"]))
+def test_a_flash_is_shorter_only_where_pulses_at_maximum_load_come_too_close(vector):
+    maximum_w = vector["i_max_a"] * vector["u_v"] * vector["phases"]
+    assert maximum_w == pytest.approx(float(vector["max_kw"]) * 1000)
+    shortest_s = float(vector["min_interval_ms"]) / 1000
+    width_s = flash_width_s(vector["constant"], maximum_w)
+    assert width_s == pytest.approx(min(WIDTH_S, shortest_s / 2), rel=1e-3)
+    output = TestOutput(TICKS_PER_SECOND, width_s)
+    instants = [round(number * shortest_s * TICKS_PER_SECOND) for number in range(1000)]
+    flashes = output.light(instants)
+    assert max(flash.on - instant for flash, instant in zip(flashes, instants, strict=True)) < TICKS_PER_SECOND // 20

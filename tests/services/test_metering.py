@@ -32,6 +32,8 @@ from wattwheel.model.core_records import (
     HalfCycleEvent,
     Waveform,
 )
+from wattwheel.model.event_ring import count_octets
+from wattwheel.model.harmonics import contents
 from wattwheel.model.records import Quality, Readings
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import Result, Totals, decode_address, decode_calendar, encode_totals
@@ -436,3 +438,18 @@ def test_a_waveform_of_three_phases_fits_a_bus_message() -> None:
     wave = [-(2**15) + 1] * 64
     phase = (2**32 - 1, 2**32 - 1, wave, wave)
     assert len(msgspec.msgpack.encode((70_000, (phase,) * 3))) < bus_messages.DATA_OCTETS_MAX
+
+
+def test_harmonics_are_those_of_the_cycle_that_the_core_has_now() -> None:
+    partition = Partition()
+    assert partition.ask(0x020A0103) == (ERR_OTHER, b"")  # the core is silent
+    partition.start_core()
+    partition.run(3)
+    waveform = msgspec.msgpack.decode(partition.ask(WAVEFORM_DI)[1], type=Waveform)
+    for group, points in ((0x020A, waveform.phases[0].voltage), (0x020B, waveform.phases[0].current)):
+        expected = contents(points)
+        assert expected is not None
+        assert partition.ask(group << 16 | 0x01FF) == (0, b"".join(count_octets(each, 2) for each in expected))
+        assert partition.ask(group << 16 | 0x0102) == (0, count_octets(expected[1], 2))
+    assert partition.ask(0x020A0116) == (ERR_NO_DATA, b"")
+    assert partition.ask(0x020A0901) == (ERR_NO_DATA, b"")

@@ -43,9 +43,8 @@ class Control(IntEnum):
     OUTPUT = 0x1D  # data as on the line; from a broadcast, a NOTICE
     PRESS = 0x40  # a button of the meter; data: its name
     AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
-    LIST = (
-        0x41  # identifiers of the group DI3 that the owner of DI answers now; data: the first that is wanted, if any;
-    )
+    CONTACT = 0x43  # a contact of the case; data: its name, a space, "open" or "closed"
+    LIST = 0x41  # identifiers of DI's group DI3 that DI's owner answers now; data: the first wanted, if any
     # data of the reply: 4 octets each, low octet first
 
 

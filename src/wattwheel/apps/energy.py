@@ -18,6 +18,7 @@ from itertools import chain
 
 import msgspec
 
+from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, cleared, settled_items
 from wattwheel.apps.energy_history import History
@@ -25,6 +26,7 @@ from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
+from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.model.energy_items import energy_items, register_view
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
@@ -42,14 +44,22 @@ PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
-    *(Function.FREEZE, Function.RELAY),
+    *(Function.FREEZE, Function.RELAY, Function.CONTACT),
 )
 STEP_BACK_MINUTES = 1
 """A clock that is set back so far has not left its time; what is further back it lives through once more."""
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
-FUNCTIONS: tuple[type[MeterFunction], ...] = (Demand, FeeControl, Recording, Freezing, LoadRecord)
+FUNCTIONS: tuple[type[MeterFunction], ...] = (
+    MeanPower,
+    Contacts,
+    Demand,
+    FeeControl,
+    Recording,
+    Freezing,
+    LoadRecord,
+)
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
 
@@ -241,7 +251,7 @@ class Energy:
     def _clear_registers(self, books: Books, turn: Turn, operator: bytes) -> Prepared:
         ledger = self.ledger
         emptied = cleared(books, clear_record(turn.image, operator))
-        gone = {ledger.history.key(number): None for number in ledger.history.copies}
+        gone = dict.fromkeys(key for number in ledger.history.copies for key in ledger.history.keys(number))
 
         def apply() -> None:
             ledger.books, ledger.history, self._minute_before = emptied, History(), None

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from wattwheel.apps.energy_history import History
-from wattwheel.model.energy_items import REGISTERS_2007, STANDARD_WORDS, tariff_items, words_of
+from wattwheel.model.energy_items import REGISTERS_2007, STANDARD_WORDS, phase_items, tariff_items, words_of
 from wattwheel.model.event_ring import EventRing
 from wattwheel.model.records import EnergyTotals, Readings
 from wattwheel.model.register_image import RegisterImage
@@ -214,7 +214,8 @@ class Ledger:
         if was_set:
             books.settled = history.set_clock(before, minute)
         if self.running.tariffs is not None:
-            books.settled = history.take(books.settled, self.running.parameters, minute, books.shares)
+            parameters = self.running.parameters
+            books.settled = history.take(books.settled, parameters, minute, books.shares, books.elements)
         return was_set or (before.entries, before.day_1) != (books.settled.entries, books.settled.day_1)
 
     def _picture(self, readings: Readings) -> None:
@@ -242,5 +243,8 @@ def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
     """The items of the settlement periods that have ended, the newest is 1."""
     values: dict[int, int | tuple[int, ...]] = {}
     for period, entry in enumerate(ledger.books.settled.entries if ledger.books else (), 1):
-        values |= tariff_items(ledger.history.copies[entry.copy], ledger.running.words, ledger.tariffs, period)
+        words = ledger.running.words
+        values |= tariff_items(ledger.history.copies[entry.copy], words, ledger.tariffs, period)
+        if (phases := ledger.history.phases.get(entry.copy)) is not None:
+            values |= phase_items(EnergyTotals(0, tuple(phases)), words, period)
     return values

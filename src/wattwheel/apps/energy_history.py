@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -12,7 +13,8 @@ from wattwheel.model.tariff import TARIFFS_MAX
 CLOCK_SET_S = 300.0
 """A clock that moves by more than that against the intervals was set; by less, it was corrected and settles as ever."""
 
-COPY_KEY = "settled "
+COPY_KEY, PHASES_KEY = "settled ", "phases "
+PHASE_REGISTERS = 24
 
 
 class History:
@@ -20,20 +22,22 @@ class History:
 
     Attributes:
         copies: by number, the registers of each tariff.
+        phases: by number, the 24 registers of all elements; none for copies of a version that did not keep them.
         unsaved: changes of the name space that go into the next transaction with the books.
     """
 
     def __init__(self, saved: Mapping[str, bytes] | None = None) -> None:
         found = {key: _copy_of(octets) for key, octets in (saved or {}).items() if key.startswith(COPY_KEY)}
         self.copies = {int(key.removeprefix(COPY_KEY)): copy for key, copy in found.items() if copy is not None}
+        self.phases = _phases_of(saved or {})
         self.unsaved: dict[str, bytes | None] = {}
         self._last: tuple[int, float] | None = None
         self._looked: tuple[int, Mapping[int, bytes]] | None = None
 
     @staticmethod
-    def key(number: int) -> str:
-        """Key of the name space under which copy `number` is saved."""
-        return f"{COPY_KEY}{number}"
+    def keys(number: int) -> tuple[str, str]:
+        """Keys of the name space under which copy `number` and its phases are saved."""
+        return f"{COPY_KEY}{number}", f"{PHASES_KEY}{number}"
 
     def known(self, settled: Settled) -> Settled:
         """`settled` without entries whose copy is not there."""
@@ -46,19 +50,27 @@ class History:
         return before is not None and abs((calendar_s - before[1]) - (at_ns - before[0]) / 1e9) > CLOCK_SET_S
 
     def take(
-        self, settled: Settled, parameters: Mapping[int, bytes], minute: int, shares: Sequence[Sequence[int]]
+        self,
+        settled: Settled,
+        parameters: Mapping[int, bytes],
+        minute: int,
+        shares: Sequence[Sequence[int]],
+        elements: Sequence[int],
     ) -> Settled:
-        """What is kept at `minute`; for what has fallen due, `shares` are copied. Looked for once a minute."""
+        """What is kept at `minute`; for what has fallen due, the registers are copied. Looked for once a minute."""
         if self._looked is not None and self._looked[0] == minute and self._looked[1] is parameters:
             return settled
         self._looked = (minute, parameters)
         after = settle(settled, parameters, minute)
         if after.entries != settled.entries:
-            self.copies[after.copies] = [list(share) for share in shares]
-            self.unsaved[self.key(after.copies)] = msgspec.msgpack.encode(self.copies[after.copies])
+            number = after.copies
+            self.copies[number], self.phases[number] = [list(share) for share in shares], list(elements)
+            octets = map(msgspec.msgpack.encode, (self.copies[number], self.phases[number]))
+            self.unsaved.update(zip(self.keys(number), octets, strict=True))
             for gone in self.copies.keys() - {entry.copy for entry in after.entries}:
                 del self.copies[gone]
-                self.unsaved[self.key(gone)] = None
+                self.phases.pop(gone, None)
+                self.unsaved.update(dict.fromkeys(self.keys(gone)))
         return after
 
     def set_clock(self, settled: Settled, minute: int) -> Settled:
@@ -69,6 +81,17 @@ class History:
         """What the next transaction has to hold beside the books."""
         changes, self.unsaved = self.unsaved, {}
         return changes
+
+
+def _phases_of(saved: Mapping[str, bytes]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for key, octets in saved.items():
+        with suppress(ValueError, RecursionError):
+            if key.startswith(PHASES_KEY):
+                phases = msgspec.msgpack.decode(octets, type=list[int])
+                if len(phases) == PHASE_REGISTERS:
+                    found[int(key.removeprefix(PHASES_KEY))] = phases
+    return found
 
 
 def _copy_of(octets: bytes) -> list[list[int]] | None:

@@ -51,7 +51,7 @@ PARAMETERS_PORT, PANEL_PORT, CLEARS_PORT = "parameters", "panel", "clears"
 ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
 
 PERIOD, SLIP = 0x04000103, 0x04000104
-CONSTANTS = (0x04000409, 0x0400040A)
+HARMONIC_ORDERS = 0x04000206
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
 """Owners, in the register table, of parameters that are not plain."""
@@ -75,7 +75,7 @@ NUMBERS = {
     SLOT_COUNT: Numbers(range(1, SLOTS_MAX + 1), ERROR_SLOTS),
     TARIFF_COUNT: Numbers(range(1, TARIFFS_MAX + 1), ERROR_TARIFFS),
     HOLIDAY_COUNT: Numbers(range(HOLIDAYS_MAX + 1)),
-    0x04000206: Numbers(range(1, 22)),
+    HARMONIC_ORDERS: Numbers(range(1, 22)),
     0x04000301: Numbers(range(1, 100)),
     0x04000302: Numbers(range(5, 21)),
     0x04000303: Numbers(range(5)),
@@ -91,6 +91,7 @@ DEFAULTS = {
     DAY_TABLE_COUNT: "01",
     SLOT_COUNT: "01",
     TARIFF_COUNT: "01",
+    HARMONIC_ORDERS: "21",
     HOLIDAY_COUNT: "0000",
     0x04000601: "05",
     0x04000602: "41",
@@ -102,9 +103,32 @@ DEFAULTS = {
 """Digits as the picture prints them, the highest first."""
 
 
-def default_items() -> dict[int, bytes]:
+class Settings(msgspec.Struct, frozen=True):
+    """Settings of the partition.
+
+    Attributes:
+        address: the meter's address and number, 12 digits, until others are written.
+        line_rate: bits a second of the serial line, until another is set; 0: there is no line.
+        name_plate: octets as on the wire, in hex digits, by identifier.
+        utc_offset_minutes: meter standard time minus UTC.
+    """
+
+    address: str = ""
+    line_rate: int = 0
+    name_plate: dict[int, str] = {}
+    utc_offset_minutes: int = 0
+
+    def items(self) -> dict[int, bytes]:
+        """The parameters that the settings say."""
+        items = {di: bytes.fromhex(digits) for di, digits in self.name_plate.items()}
+        if self.address:
+            items |= dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address))
+        return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
+
+
+def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    return {di: bytes.fromhex(digits)[::-1] for di, digits in DEFAULTS.items()}
+    return {di: bytes.fromhex(digits)[::-1] for di, digits in DEFAULTS.items()} | settings.items()
 
 
 def is_plain(di: int) -> bool:
@@ -157,37 +181,13 @@ def _is_table(di: int, octets: bytes) -> bool:
     return all(1 <= month <= 12 and 1 <= day <= 31 and 1 <= table <= DAY_TABLES_MAX for month, day, table in entries)
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """Settings of the partition.
-
-    Attributes:
-        address: the meter's address and number, 12 digits, until others are written.
-        line_rate: bits a second of the serial line, until another is set; 0: there is no line.
-        constants: pulses a kWh and a kvarh, which only the metering core may change; empty: not known.
-        utc_offset_minutes: meter standard time minus UTC.
-    """
-
-    address: str = ""
-    line_rate: int = 0
-    constants: tuple[int, ...] = ()
-    utc_offset_minutes: int = 0
-
-    def items(self) -> dict[int, bytes]:
-        """The parameters that the settings say."""
-        items = dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address)) if self.address else {}
-        items |= {
-            di: bytes.fromhex(f"{constant:06d}")[::-1] for di, constant in zip(CONSTANTS, self.constants, strict=False)
-        }
-        return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
-
-
 class Parameters:
     """What is written, and the records of it."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._settings = meter.settings(Settings)
-        self._values = default_items() | self._settings.items() | written_items(meter.saved)
+        self._values = default_items(self._settings) | written_items(meter.saved)
         self._records = self._next = saved_state(meter.saved)
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import gc
 import importlib
 import os
 import signal
 import stat
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -140,36 +138,7 @@ def run_body(birth: Birth) -> None:
     if context.main is None:
         loop.run(context.wheel.turn)
     else:
-        asyncio.run(_run_beside(loop, context.wheel.turn, context.main))
+        from wattwheel.boot.asyncio_body import run_beside  # what only few bodies need costs the others nothing
+
+        run_beside(loop, context.wheel.turn, context.main)
     context.stop()
-
-
-async def _run_beside(
-    loop: EpollLoop, turn: Callable[[], None], main: Callable[[], Coroutine[None, None, None]]
-) -> None:
-    """Run `main` in the asyncio loop and `loop` beside it: its epoll descriptor is one of asyncio's readers."""
-    around = asyncio.get_running_loop()
-    task = asyncio.ensure_future(main())
-    timer: asyncio.TimerHandle | None = None
-
-    def serve() -> None:
-        nonlocal timer
-        loop.step(0)
-        turn()
-        if loop.is_stopped:
-            task.cancel()
-            return
-        if timer is not None:
-            timer.cancel()
-        wait_s = loop.wait_s()
-        timer = None if wait_s is None else around.call_later(wait_s, serve)
-
-    def again_soon() -> None:
-        around.call_soon(serve)
-
-    around.add_reader(loop.fileno(), serve)
-    turn()
-    serve()
-    loop.on_new_timer(again_soon)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

@@ -32,6 +32,11 @@ def press_button(state: str | None, button: str, is_long: bool) -> None:
     ask(state_folder(state), {"press": button, "long": is_long})
 
 
+def set_contact(state: str | None, contact: str, is_open: bool) -> None:
+    """Let `contact` of the meter on `state` be open or closed. Raises NotAnswered or Refused."""
+    ask(state_folder(state), {"contact": contact, "open": is_open})
+
+
 def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     """Let `partition` of the meter on `state` be IDLE, or start: COLD_START, WARM_START. NotAnswered, Refused."""
     ask(state_folder(state), {"partition": partition, "mode": mode})

@@ -35,6 +35,7 @@ from wattwheel.drivers.linux.process import NETWORK_DEVICE, LinuxProcessHost
 from wattwheel.drivers.linux.sandbox import Offer
 from wattwheel.drivers.linux.windows import LinuxEdgeTimer, take_real_time_priority
 from wattwheel.drivers.spread import spread
+from wattwheel.hil.panel import Contact
 from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
@@ -50,7 +51,7 @@ HEALTH_ENTRIES_SHOWN_MAX = 20
 KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = (
-    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"tap": CHANNEL}, {"press": BUTTON} '
+    '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"tap": CHANNEL}, {"press": BUTTON}, {"contact": NAME} '
     'or {"partition": NAME, "mode": MODE}'
 )
 STORE_FOLDER = "management"  # in the state folder
@@ -250,20 +251,30 @@ class Operator:
             reply({"channels": self._channels()})
         elif isinstance(request.get("tap"), str):
             reply(self._taps.serve(request))
-        elif isinstance(request.get("press"), str) and request["press"] in PRESS_DI and self._bus is not None:
-            button = request["press"]
-
-            def replied(message: Message | None) -> None:
-                good = message is not None and not message.error
-                reply({"pressed": button} if good else {"refused": f"button {button}: nobody took it"})
-
+        elif request.get("press") in PRESS_DI:
+            button = str(request["press"])
             data = f"{button}{'+' if request.get('long') else ''}".encode()
-            if not self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied):
-                replied(None)
+            self._tell(Control.PRESS, PRESS_DI[button], data, {"pressed": button}, f"button {button}", reply)
+        elif request.get("contact") in set(Contact):
+            name = str(request["contact"])
+            data = f"{name} {'open' if request.get('open') else 'closed'}".encode()
+            self._tell(Control.CONTACT, 0, data, {"contact": name}, f"contact {name}", reply)
         elif isinstance(request.get("partition"), str):
             reply(self._set_mode(request["partition"], request.get("mode")))
         else:
             reply({"refused": f"request {request!r}; allowed: {ALLOWED}"[:500]})
+
+    def _tell(
+        self, control: Control, di: int, data: bytes, done: dict[str, Any], who: str, reply: Callable[..., None]
+    ) -> None:
+        """Pass on what somebody did to the meter; answered with `done` once its owner has taken it."""
+
+        def replied(message: Message | None) -> None:
+            good = message is not None and not message.error
+            reply(done if good else {"refused": f"{who}: nobody took it"})
+
+        if self._bus is None or not self._bus.ask(control, di, data, replied):
+            replied(None)
 
     def _set_mode(self, partition: str, mode: object) -> dict[str, Any]:
         wanted = OperatingMode.__members__.get(str(mode))

@@ -7,7 +7,6 @@ Exit status: 0 ended in order, 2 the settings, what they name or the medium cann
 
 from __future__ import annotations
 
-import hashlib
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import wattwheel
+from wattwheel.boot.checksums import sealed_checksum
 from wattwheel.boot.core_settings import CoreLink, CoreSettings
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
@@ -159,16 +159,6 @@ def read_settings(where: str) -> CoreSettings:
         return msgspec.json.decode(octets, type=CoreSettings)
     except msgspec.DecodeError as fault:
         raise BadInput(f"--settings {where}: {fault}") from None
-
-
-def sealed_checksum() -> str:
-    """SHA-256 over names and contents of the sealed folder's files, 64 hex digits."""
-    digest = hashlib.sha256()
-    folder = Path(wattwheel.__file__).parent / "metrology"
-    for file in sorted(folder.glob("*.py")):
-        octets = file.read_bytes()
-        digest.update(f"{file.name} {len(octets)}\n".encode() + octets)
-    return digest.hexdigest()
 
 
 def open_meter(settings: CoreSettings, ledger: EnergyLedger, origin_ns: int) -> tuple[SampleSource, ChainMeter]:

@@ -13,6 +13,7 @@ from wattwheel.apex.messages import Control
 from wattwheel.apex.partition import CLOCK_PORT
 from wattwheel.apex.store import MESSAGE_OCTETS_MAX, REPLY_PORT, REQUEST_PORT
 from wattwheel.apex.store import PORT_DEPTH as STORE_DEPTH
+from wattwheel.boot.identification import name_plate
 from wattwheel.boot.settings import Settings
 from wattwheel.kernel.config import (
     KERNEL,
@@ -41,27 +42,23 @@ CLOCK_RECORDS = "033004"
 ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-    Control.RELAY,
+    *(Control.RELAY, Control.CONTACT),
 )
-
-READS: tuple[tuple[str, str], ...] = (
-    ("00", "energy"),
-    ("02", "energy"),
-    *((prefix, "energy") for prefix in ENERGY_PREFIXES),
-    *((prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
-    (CLOCK_RECORDS, "platform"),
-    ("04", "parameters"),
-    *((di, "platform") for di in PLATFORM_ITEMS),
-)
-"""Who answers reads of which identifiers, and lists them."""
 
 ROUTES: tuple[tuple[int, str, str], ...] = (
-    *((Control.READ, prefix, owner) for prefix, owner in READS),
-    *((Control.LIST, prefix, owner) for prefix, owner in READS),
-    (Control.READ, "0E0000", "metering"),
-    (Control.READ, "0E300000", "platform"),
+    (Control.READ, "00", "energy"),
+    (Control.READ, "02", "energy"),
+    (Control.READ, "04", "parameters"),
+    *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
+    (Control.READ, "0E0000", "metering"),
+    (Control.READ, "0E300000", "platform"),
+    (Control.READ, "020A", "metering"),
+    (Control.READ, "020B", "metering"),
+    *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
+    *((Control.READ, prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
+    (Control.READ, CLOCK_RECORDS, "platform"),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.OUTPUT, "", "platform"),
@@ -72,7 +69,12 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
 )
-"""(control, identifier prefix, owner); the longest prefix wins."""
+"""(control, identifier prefix, owner); the longest prefix wins. Whoever answers reads of items also lists them."""
+
+READS = tuple(
+    (prefix, owner) for control, prefix, owner in ROUTES if control == Control.READ and not prefix.startswith("0E")
+)
+"""Prefix and owner of all items that head-ends can read."""
 
 
 def listed_prefixes(reads: Iterable[tuple[str, str]]) -> list[str]:
@@ -89,7 +91,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     ),
     "display": (Control.READ,),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -201,7 +203,9 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
 
 def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
     routes = [
-        {"control": control, "prefix": prefix, "owner": owner} for control, prefix, owner in ROUTES if owner in partners
+        {"control": control, "prefix": prefix, "owner": owner}
+        for control, prefix, owner in (*ROUTES, *((Control.LIST, *read) for read in READS))
+        if owner in partners
     ]
     return {
         "partners": partners,
@@ -219,7 +223,7 @@ def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, 
     return {
         "address": settings.meter.address,
         "line_rate": settings.serial.baud if lines else 0,
-        "constants": (settings.meter.active_constant_imp_per_kwh, settings.meter.reactive_constant_imp_per_kvarh),
+        "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
     }
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "ps": "show the partitions of a running meter",
     "bus": "show the channels of a running meter and what passes",
     "press": "press a button of a running meter",
+    "contact": "open or close a contact of a running meter's case",
     "partition": "stop or start a partition of a running meter",
     "module": "print and check the module configuration of a meter",
     "bench": "measure speed and footprint beside the peers",

@@ -21,6 +21,8 @@ CONSTANT_MAX = 1_000_000
 WIDTH_S = 0.08
 """Length of a pulse, and shortest pause behind it."""
 
+JOULE_PER_KWH = 3_600_000
+
 QUEUE_MAX = 100_000
 """Pulses that may wait for the lamp: more than two hours of it. Beyond that they are counted as dropped from the lamp
 (the registers have them)."""
@@ -63,6 +65,11 @@ class Pulses:
             span.start + (number * self._fine_per_kwh - before * self.constant) * length // gained
             for number in range(first + 1, self.count + 1)
         ]
+
+
+def flash_width_s(constant: int, maximum_power_w: float) -> float:
+    """Width of a flash: shorter than usual where pulses at maximum power come closer than two of the usual ones."""
+    return min(WIDTH_S, JOULE_PER_KWH / (constant * maximum_power_w) / 2)
 
 
 class Flash(NamedTuple):

@@ -62,13 +62,18 @@ def energy_items(
 
     The total is the sum of all `shares`, those of tariffs that the meter no longer has among them.
     """
-    values = tariff_items(shares, words, tariffs)
+    return {**tariff_items(shares, words, tariffs), **phase_items(totals, words)}
+
+
+def phase_items(totals: EnergyTotals, words: Words, period: int = 0) -> dict[int, int]:
+    """The totals of each phase at the end of `period`; 0: now."""
+    values: dict[int, int] = {}
     for phase, base in PHASE_BASES.items():
         registers = [totals.register(name, phase) for name in REGISTERS_2007]
         own = [register_view(register) for register in registers]
         reactive = [signed_view(combined(word, registers[2:])) for word in words.reactive]
         for offset, value in enumerate((*own[:2], *reactive, *own[2:])):
-            values[base + offset << 16] = value
+            values[base + offset << 16 | period] = value
     return values
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -22,6 +21,9 @@ from wattwheel.protocols.dlt645 import items
 from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
 from wattwheel.sdk.writing import Beside, Check, Writes, Written
+
+if TYPE_CHECKING:
+    import asyncio
 
 READINGS_PORT = "readings"
 SNAPSHOT_PORT = "snapshot"
@@ -319,6 +321,8 @@ class Meter:
     async def ask(self, control: int, di: int, data: bytes = b"") -> Message:
         """The reply to a request on the bus. Raises NotAnswered; an error reply is returned as it is."""
         assert self._bus is not None, "this APP was granted no bus"
+        import asyncio  # whoever calls this lives in its loop; the others need not load it
+
         future: asyncio.Future[Message | None] = asyncio.get_running_loop().create_future()
 
         def replied(message: Message | None) -> None:
@@ -339,6 +343,8 @@ class Meter:
         assert bus is not None
         if self._is_flush_due:
             return
+        import asyncio
+
         self._is_flush_due = True
 
         def flush() -> None:

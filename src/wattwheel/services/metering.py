@@ -1,14 +1,16 @@
 """Metering management: the only partner of the metering core.
 
 `start` is the partition's entry. It holds the device `core_link`, publishes the sampling port `readings`
-(msgpack of `model.records.Readings`) and answers the bus for the private identifiers of `model.core_records`.
+(msgpack of `model.records.Readings`) and answers the bus for the private identifiers of `model.core_records`, and for
+the harmonics (020Axxxx, 020Bxxxx), which are made of the core's newest cycle when somebody asks.
 The work is done by `metering_link.MeteringLink`, which knows neither ports nor bus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import msgspec
 
@@ -16,11 +18,15 @@ from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.hil.octets import OctetChannel
+from wattwheel.model import harmonics
+from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import ADDRESS, address_of
-from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI
+from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
+from wattwheel.model.harmonics import harmonic_item, is_harmonic
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
+from wattwheel.protocols.dlt645 import items
 from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
 
 CORE_LINK = "core_link"
@@ -95,7 +101,9 @@ class _Partition:
         """Answer a bus request for one of the private identifiers."""
         assert self._bus is not None
         bus = self._bus
-        if request.control != Control.READ:
+        if request.control == Control.LIST:  # single orders stand in their blocks
+            bus.reply(request, b"".join(di.to_bytes(4, "little") for di in harmonics.BLOCKS))
+        elif request.control != Control.READ:
             bus.reply(request, error=ERR_NO_DATA)
         elif request.di == CORE_REPORT_DI:
             bus.reply(request, msgspec.msgpack.encode(self.link.report()))
@@ -104,15 +112,34 @@ class _Partition:
             fetched = _Fetch(bus, request, decode)
             if not self.link.ask(kind, body, fetched.answered):
                 bus.reply(request, error=ERR_OTHER)
+        elif is_harmonic(request.di):
+            fetched = _Fetch(bus, request, decode_waveform, partial(_harmonic_octets, request.di))
+            if not self.link.ask(Kind.WAVEFORM, b"", fetched.answered):
+                bus.reply(request, error=ERR_OTHER)
         else:
             bus.reply(request, error=ERR_NO_DATA)
+
+
+def _harmonic_octets(di: int, waveform: Waveform) -> bytes:
+    """The octets of a harmonic item, none where the waveform has no such content."""
+    value = harmonic_item(waveform, di)
+    if value is None:
+        return b""
+    item = item_2007(di)
+    return items.encode_int(item, value) if isinstance(value, int) else items.encode_ints(item, value)
 
 
 class _Fetch:
     """A bus request that waits for the core."""
 
-    def __init__(self, bus: BusPort, request: Message, decode: Callable[[bytes], object]) -> None:
-        self._bus, self._request, self._decode = bus, request, decode
+    def __init__(
+        self,
+        bus: BusPort,
+        request: Message,
+        decode: Callable[[bytes], Any],
+        encode: Callable[[Any], bytes] = msgspec.msgpack.encode,
+    ) -> None:
+        self._bus, self._request, self._decode, self._encode = bus, request, decode, encode
 
     def answered(self, result: Result | None, body: bytes) -> None:
         """Pass the core's answer on: None when it stayed silent."""
@@ -120,7 +147,7 @@ class _Fetch:
         data = b""
         if result is Result.GOOD:
             try:
-                data = msgspec.msgpack.encode(self._decode(body))
+                data = self._encode(self._decode(body))
             except RemoteProtocolError:
                 error = ERR_OTHER
         if not 0 < len(data) <= DATA_OCTETS_MAX:

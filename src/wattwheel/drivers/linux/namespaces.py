@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 from contextlib import suppress
-from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,10 +28,18 @@ def enter(with_network: bool) -> None:
     was_dumpable = _libc.prctl(_GET_DUMPABLE, 0, 0, 0, 0)
     _libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0)  # or its own /proc would be root's
     with suppress(FileNotFoundError):  # kernels that know no such rule need none
-        Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{user} {user} 1")
+    _write("/proc/self/gid_map", f"{group} {group} 1")
     _libc.prctl(_SET_DUMPABLE, int(was_dumpable == 1), 0, 0, 0)
+
+
+def _write(path: str, text: str) -> None:
+    file = os.open(path, os.O_WRONLY)
+    try:
+        os.write(file, text.encode())
+    finally:
+        os.close(file)
 
 
 def are_allowed() -> bool:

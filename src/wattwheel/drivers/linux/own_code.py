@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from types import ModuleType
 
 
-class OwnCode(MetaPathFinder):
-    """Finds the top-level module or package `name` at `paths`, which are known, without looking around."""
+class OwnCode:
+    """Finds the top-level module or package `name` at `paths`, which are known, without looking around.
+
+    One of the finders of `sys.meta_path`; `importlib.abc`, which has a class for them, costs every body memory.
+    """
 
     def __init__(self, name: str, paths: Sequence[str]) -> None:
         self._name, self._paths = name, list(paths)

@@ -6,13 +6,15 @@ import ctypes
 import os
 import signal
 
+_prctl = ctypes.CDLL(None).prctl
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 
 
 def call_prctl(option: int, argument: int | bytes) -> None:
     """prctl(2) of the C library; a refusal is ignored, since each use only narrows what a process may do."""
-    ctypes.CDLL(None).prctl(option, argument, 0, 0, 0)
+    _prctl(option, argument, 0, 0, 0)
 
 
 def die_with_parent(parent_pid: int) -> None:

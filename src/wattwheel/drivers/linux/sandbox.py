@@ -185,7 +185,9 @@ def _also(has_wires: bool, has_folder: bool) -> tuple[str, ...]:
 
 
 def _limit(wall: Wall) -> None:
-    size_now = int(Path("/proc/self/statm").read_bytes().split()[0]) * resource.getpagesize()
+    statm = os.open("/proc/self/statm", os.O_RDONLY)
+    size_now = int(os.read(statm, 100).split()[0]) * resource.getpagesize()
+    os.close(statm)
     for limit, bound in (
         (resource.RLIMIT_DATA, wall.memory_octets_max),
         (resource.RLIMIT_AS, size_now + wall.memory_octets_max),  # shared anonymous memory is no "data"

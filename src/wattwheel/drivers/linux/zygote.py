@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,7 @@ from wattwheel.hil.process import BodySpec, exit_status
 OWN_CODE = ("wattwheel.services.", "wattwheel.apps.")
 DESCRIPTORS_A_MESSAGE_MAX = 200
 REQUEST_OCTETS_MAX = 200_000
+FIRST_START = "NORMAL_START"
 STANDARD_DESCRIPTORS = 3  # input, output, error
 WALL_FAILED = 72  # exit status of a body whose wall could not be put up: it has not run
 
@@ -62,6 +64,7 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     _let_go_of_all_but(control.fileno(), log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the kernel decides
     sandbox.prepare()
+    _forget_threads()
     gc.collect()
     gc.freeze()
     loop = EpollLoop()
@@ -81,7 +84,8 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
         if birth is None:
             os._exit(0)
         own = os.getpid()
-        _load_own_code(birth.spec.entry)
+        if birth.spec.condition != FIRST_START:
+            _load_own_code(birth.spec.entry)
         try:
             pid = os.fork()
         except OSError:  # no room for another process now: the kernel tries again, later and later
@@ -101,10 +105,25 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     loop.run(lambda: None)
 
 
-def _load_own_code(entry: str) -> None:
-    """Load what a partition of our own runs, once and for all its lives: it then starts at once and shares its memory.
+def _forget_threads() -> None:
+    """Let a fork do nothing for the locks of other threads, of which a body has none.
 
-    Only our own code may run here, before there is a wall.
+    What `threading` does in each child of a fork, whether it uses threads or not, makes 0.45 MB its own.
+    """
+    after_fork = getattr(threading, "_after_fork", None)
+    if after_fork is not None:
+        after_fork.__code__ = _do_nothing.__code__
+
+
+def _do_nothing() -> None:
+    """Nothing."""
+
+
+def _load_own_code(entry: str) -> None:
+    """Load what a partition of our own runs, once and for all lives to come: it is then back at once.
+
+    Only at its first restart, because what is loaded here is there twice as soon as the body runs it. Only our own
+    code may run here, before there is a wall.
     """
     name = entry.partition(":")[0]
     if name.startswith(OWN_CODE) and name not in sys.modules:
