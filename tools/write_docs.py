@@ -5,6 +5,7 @@ A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; t
 
 from __future__ import annotations
 
+import csv
 import inspect
 import re
 import sys
@@ -182,6 +183,25 @@ def unanswered_items() -> str:
     return "\n".join(lines) + "\n"
 
 
+def requirements() -> str:
+    """How many requirements are shown and open, then one row each."""
+    with (PROJECT / "tests/data/requirements.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = sum(not row["open"] for row in rows)
+    partly = sum(bool(row["open"] and row["tests"]) for row in rows)
+    lines = [
+        f"{len(rows)} requirements: {shown} shown by tests, {partly} with tests and something open, "
+        f"{len(rows) - shown - partly} without tests.",
+        "",
+        "| id | requirement | tests | open |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        tests = "<br>".join(f"`{test}`" for test in row["tests"].split())
+        lines.append(f"| {row['id']} | {row['requirement']} | {tests} | {row['open']} |")
+    return "\n".join(lines) + "\n"
+
+
 _HEALTH_STATES = (health.PROCESS_EXECUTION, health.PARTITION_INIT)
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -194,6 +214,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "health tables": health_table,
     "module elements": module_elements,
     "unanswered items": unanswered_items,
+    "requirements": requirements,
 }
 """What a page can have generated into it."""
 

@@ -15,7 +15,8 @@ from wattwheel.apps.energy import Energy
 from wattwheel.apps.energy_books import Books, Ledger, books_of
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR
 from wattwheel.model.errors import Refused
-from wattwheel.model.records import EnergyTotals
+from wattwheel.model.event_clears import Clears
+from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.testing.world import World
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())
@@ -168,5 +169,32 @@ def test_a_minute_ends_when_the_clock_has_passed_its_end(minutes, turns):
 
 
 class FakeMeter:
+    """What publishes."""
+
+    def __init__(self, *ports):
+        self.ports, self.published = ports, []
+
     def has_port(self, port):
-        return False
+        return port in self.ports
+
+    def publish(self, port):
+        return self.published.append
+
+
+# -- clears that other partitions follow
+
+
+def test_the_last_event_clears_are_published_beside_the_meter_clears():
+    meter, ledger = FakeMeter("clears"), Ledger()
+    energy = Energy(meter, ledger)
+    energy.tell_clears()
+    assert meter.published == []  # what has happened is not known before the books are
+    ledger.take(readings(totals(1, 2, 3, 4, 5, 6)))
+    energy.functions[2].event_clears = tuple((number, 0xFFFFFFFF) for number in range(1, 20))
+    energy.tell_clears()
+    (clears,) = (msgspec.msgpack.decode(octets, type=Clears) for octets in meter.published)
+    assert clears == Clears(0, tuple((number, 0xFFFFFFFF) for number in range(4, 20)))
+
+
+def readings(energy_totals):
+    return Readings(0, 850_000_000.0, Quality.VALID, energy_totals)

@@ -201,7 +201,17 @@ def test_clears_are_followed_once_and_only_those_that_are_meant():
     assert following(written, Clears(0, ((1, DAY_TABLES | 0xFF),))) == ({}, written)
     assert DAY_TABLES not in following(written, Clears(0, ((1, 0), (2, ALL_EVENTS))))[1].records
     assert following(written, Clears(1, ()))[1].records == {}
-    assert following(following(written, Clears(3, ()))[1], Clears(2, ()))[1].head.followed.meter_clears == 2
+    assert list(following(written, Clears(0, ((1, DAY_TABLES | 0xFF), (2, ZONES | 0xFF))))[1].records) == [
+        PROGRAMMING,
+        DAY_TABLES,
+    ]
+
+
+def test_numbers_of_clears_that_have_fallen_empty_nothing_and_count_from_there():
+    state = after(wrote(PERIOD), state=following(State(), Clears(3))[1])
+    fallen = following(state, Clears(2))[1]
+    assert fallen.records == state.records
+    assert following(fallen, Clears(3))[1].records == {}
 
 
 def test_a_record_after_a_clear_in_the_same_session_is_new():
@@ -292,6 +302,39 @@ def test_cut_at_every_write_value_and_record_come_together(at_write):
     if is_done:
         assert world.ask(0x03300901).check()[10:] == b"\x05"
     assert world.meter.crashes == []
+
+
+@pytest.mark.parametrize("victim", ["parameters", "store"])
+@pytest.mark.parametrize("operations", range(12))
+def test_killed_in_the_middle_of_a_write_value_and_record_come_together(victim, operations):
+    world = meter()
+    world.advance(1)
+    world.kill_within(victim, operations)
+    reply = write(world, 0x04000601, "09")
+    world.quiet()
+    world.kill("kernel")
+    world.advance(4)
+    is_done = world.ask(0x04000601).check() == b"\x09"
+    assert world.read(0x03300900) == int(is_done)
+    assert is_done or reply != DONE
+
+
+@pytest.mark.parametrize("operations", range(16))
+def test_a_clear_that_counts_is_followed_whenever_energy_dies(operations):
+    world = meter()
+    assert write(world, PERIOD, "30") == DONE
+    world.advance(2)
+    world.kill_within("energy", operations)
+    clear = bytes((2,)) + bytes.fromhex(LEVEL_2)[::-1] + AUTHOR
+    reply = world.request(0x1A, clear)
+    world.quiet()
+    world.advance(4)
+    is_cleared = world.read(0x03300100) == 1
+    assert world.read(PROGRAMMING) == int(not is_cleared)
+    assert is_cleared or reply != (0x9A, b"")
+    world.kill("kernel")
+    world.advance(4)
+    assert world.read(PROGRAMMING) == int(not is_cleared)
 
 
 @pytest.mark.parametrize("victim", [None, "parameters", "energy"])

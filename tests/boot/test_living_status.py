@@ -147,3 +147,11 @@ def test_a_button_that_is_not_there(meter):
     done = wattwheel("press", "left", "--state", str(meter.state))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_page_finds_the_items_of_all_owners(page):
+    items = {row["di"] for row in page.get("/api/items?prefix=0330")}
+    assert {"03300000", "03300100", "03300400", "03300500", "03301000"} <= items
+    groups = {row["di"][:2] for row in page.get("/api/items")}
+    assert {"00", "02", "03", "04"} <= groups
+    assert {"04000101", "04000103", "04000401", "04000703"} <= {row["di"] for row in page.get("/api/items?prefix=04")}

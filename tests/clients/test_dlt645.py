@@ -17,6 +17,7 @@ def client(request, meter, dlt645_python):
     with Driver(dlt645_python, "drive_dlt645.py", *door, CLIENTS[request.param]) as driver:
         driver.count = CLIENTS[request.param] or 1
         driver.address = driver(call="read_address")
+        driver.is_serial = request.param.startswith("serial")
         yield driver
 
 
@@ -94,8 +95,6 @@ REFUSED = {
     "write a parameter": ({"call": "write_04", "args": [0x04000103, "15", PASSWORD]}, (0xD4, b"\x04")),
     "freeze, fields turned round": ({"call": "freeze", "args": [12, 31, 23, 59]}, (0xD6, b"\x01")),
     "freeze now": ({"call": "freeze", "args": [99, 99, 99, 99]}, (0xD6, b"\x01")),
-    "1200 baud": ({"call": "change_baud_rate", "args": [1200]}, (0xD7, b"\x08")),
-    "2400 baud": ({"call": "change_baud_rate", "args": [2400]}, (0xD7, b"\x08")),
     "4800 baud, wrong word": ({"call": "change_baud_rate", "args": [4800]}, (0xD7, b"\x08")),
     "9600 baud, wrong word": ({"call": "change_baud_rate", "args": [9600]}, (0xD7, b"\x08")),
     "19200 baud, wrong word": ({"call": "change_baud_rate", "args": [19200]}, (0xD7, b"\x08")),
@@ -140,6 +139,13 @@ def minutes(api):
 def test_an_order_is_refused_and_changes_nothing(client, unchanged, order, reply):
     for told in client(**order):
         assert reply_of(told) == reply
+    assert value_of_voltage(client)
+
+
+@pytest.mark.parametrize(("baud", "word"), [(1200, b"\x04"), (2400, b"\x08")])
+def test_a_rate_is_changed_on_a_line_and_nowhere_else(client, unchanged, baud, word):
+    for told in client(call="change_baud_rate", args=[baud]):
+        assert reply_of(told) == ((0x97, word) if client.is_serial else (0xD7, b"\x08"))
     assert value_of_voltage(client)
 
 

@@ -157,10 +157,35 @@ DEFAULTS = {
 """Digits as the picture prints them, the highest first."""
 
 
-def default_items(settings: Settings | None = None) -> dict[int, bytes]:
-    """Identifier to octets of what every meter knows to which nothing has been written."""
-    digits = DEFAULTS | default_thresholds((settings or Settings()).ratings)
-    return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()}
+class Settings(msgspec.Struct, frozen=True):
+    """Settings of the partition.
+
+    Attributes:
+        address: the meter's address and number, 12 digits, until others are written.
+        line_rate: bits a second of the serial line, until another is set; 0: there is no line.
+        name_plate: octets as on the wire, in hex digits, by identifier.
+        ratings: what the meter is made for; default thresholds depend on it.
+        utc_offset_minutes: meter standard time minus UTC.
+    """
+
+    address: str = ""
+    line_rate: int = 0
+    name_plate: dict[int, str] = {}
+    ratings: Ratings = Ratings()
+    utc_offset_minutes: int = 0
+
+    def items(self) -> dict[int, bytes]:
+        """The parameters that the settings say."""
+        items = {di: bytes.fromhex(digits) for di, digits in self.name_plate.items()}
+        if self.address:
+            items |= dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address))
+        return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
+
+
+def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
+    """Identifier to octets of what a meter knows to which nothing has been written."""
+    digits = DEFAULTS | default_thresholds(settings.ratings)
+    return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()} | settings.items()
 
 
 def is_plain(di: int) -> bool:
@@ -226,37 +251,13 @@ def _is_table(di: int, octets: bytes) -> bool:
     return all(1 <= month <= 12 and 1 <= day <= 31 and 1 <= table <= DAY_TABLES_MAX for month, day, table in entries)
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """Settings of the partition.
-
-    Attributes:
-        address: the meter's address and number, 12 digits, until others are written.
-        line_rate: bits a second of the serial line, until another is set; 0: there is no line.
-        name_plate: octets as on the wire, in hex digits, by identifier.
-        ratings: what the meter is made for; default thresholds depend on it.
-        utc_offset_minutes: meter standard time minus UTC.
-    """
-
-    address: str = ""
-    line_rate: int = 0
-    name_plate: dict[int, str] = {}
-    ratings: Ratings = Ratings()
-    utc_offset_minutes: int = 0
-
-    def items(self) -> dict[int, bytes]:
-        """The parameters that the settings say."""
-        items = dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address)) if self.address else {}
-        items |= {di: bytes.fromhex(digits) for di, digits in self.name_plate.items()}
-        return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
-
-
 class Parameters:
     """What is written, and the records of it."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._settings = meter.settings(Settings)
-        self._values = default_items(self._settings) | self._settings.items() | written_items(meter.saved)
+        self._values = default_items(self._settings) | written_items(meter.saved)
         self._records = self._next = saved_state(meter.saved)
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()

@@ -10,7 +10,7 @@ import random
 import struct
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import atan2, degrees
+from math import atan2, degrees, radians, sin, sqrt
 from typing import Any, NamedTuple, cast
 
 from wattwheel.drivers.sim.clock import SimClock
@@ -20,7 +20,7 @@ from wattwheel.drivers.sim.storage import SimDisk, SimMemory
 from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
 from wattwheel.metrology.ring import RING_OCTETS
-from wattwheel.model.core_records import CoreIdentity, HalfCycleEvent, Waveform
+from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import StorageError
 from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
 
@@ -30,6 +30,7 @@ RESTART_NS = 100_000_000
 
 VOLTAGE_MILLIVOLT, FREQUENCY_MILLIHERTZ = 220_000, 50_000
 PHASES = 3
+POINT_MAX = 32_767
 MICROJOULE_A_PULSE = 562_500_000  # 6400 impulses per kWh
 
 _REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
@@ -120,6 +121,23 @@ def _shape(active: int, reactive: int) -> dict[str, int]:
     return {"phase_angle_millidegree": angle, "thd_voltage_millipercent": 0, "thd_current_millipercent": 0}
 
 
+def _wave(phase: int, element: ElementReading) -> PhaseWave:
+    lag = radians(360 * phase / PHASES)
+    behind = radians((element.phase_angle_millidegree or 0) / 1000)
+    voltage, current = element.voltage_millivolt or 0, element.current_microampere or 0
+    return PhaseWave(
+        max(1, round(1000 * voltage * sqrt(2) / POINT_MAX)),
+        max(1, round(1000 * current * sqrt(2) / POINT_MAX)),
+        _sine(lag) if voltage else (0,) * WAVEFORM_POINTS,
+        _sine(lag + behind) if current else (0,) * WAVEFORM_POINTS,
+    )
+
+
+def _sine(behind: float) -> tuple[int, ...]:
+    steps = range(WAVEFORM_POINTS)
+    return tuple(round(POINT_MAX * sin(radians(360 * step / WAVEFORM_POINTS) - behind)) for step in steps)
+
+
 def _span_of(
     at_ms: int, before: tuple[int, ...], active: Sequence[int], reactive: Sequence[int], shown: Shown = NOMINAL
 ) -> _Span:
@@ -208,8 +226,10 @@ class LoadBooks:
         return self._load.momentary() if self._has_fed else None
 
     def waveform(self) -> Waveform | None:
-        """There is none."""
-        return None
+        """One cycle of what flows: pure sines."""
+        momentary = self._load.momentary()
+        waves = [_wave(number, element) for number, element in enumerate(momentary.elements[1:])]
+        return Waveform(momentary.frequency_millihertz or FREQUENCY_MILLIHERTZ, tuple(waves))
 
     def no_load(self) -> int:
         """One bit an element without power."""

@@ -50,27 +50,21 @@ ENERGY_COMMANDS = (
 
 STATUS_WORDS_PREFIX = "040005"
 
-READS: tuple[tuple[str, str], ...] = (
-    ("00", "energy"),
-    ("02", "energy"),
-    *((prefix, "energy") for prefix in ENERGY_PREFIXES),
-    *((prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
-    (CLOCK_RECORDS, "platform"),
-    ("04", "parameters"),
-    (STATUS_WORDS_PREFIX, "energy"),
-    *((di, "platform") for di in PLATFORM_ITEMS),
-)
-"""Who answers reads of which identifiers, and lists them."""
-
 ROUTES: tuple[tuple[int, str, str], ...] = (
-    *((Control.READ, prefix, owner) for prefix, owner in READS),
-    *((Control.LIST, prefix, owner) for prefix, owner in READS),
-    (Control.READ, "0E0000", "metering"),
-    (Control.READ, "0E300000", "platform"),
+    (Control.READ, "00", "energy"),
+    (Control.READ, "02", "energy"),
+    (Control.READ, "04", "parameters"),
+    (Control.READ, STATUS_WORDS_PREFIX, "energy"),
+    *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
+    (Control.READ, "0E0000", "metering"),
+    (Control.READ, "0E300000", "platform"),
     (Control.READ, "020A", "metering"),
     (Control.READ, "020B", "metering"),
+    *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
+    *((Control.READ, prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
+    (Control.READ, CLOCK_RECORDS, "platform"),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.OUTPUT, "", "platform"),
@@ -82,7 +76,12 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.PRESS, "0E2000", "display"),
     (Control.PRESS, "0E2001", "energy"),
 )
-"""(control, identifier prefix, owner); the longest prefix wins."""
+"""(control, identifier prefix, owner); the longest prefix wins. Whoever answers reads of items also lists them."""
+
+READS = tuple(
+    (prefix, owner) for control, prefix, owner in ROUTES if control == Control.READ and not prefix.startswith("0E")
+)
+"""Prefix and owner of all items that head-ends can read."""
 
 
 def listed_prefixes(reads: Iterable[tuple[str, str]]) -> list[str]:
@@ -224,7 +223,9 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
 
 def _bus_settings(partners: Sequence[str]) -> dict[str, Any]:
     routes = [
-        {"control": control, "prefix": prefix, "owner": owner} for control, prefix, owner in ROUTES if owner in partners
+        {"control": control, "prefix": prefix, "owner": owner}
+        for control, prefix, owner in (*ROUTES, *((Control.LIST, *read) for read in READS))
+        if owner in partners
     ]
     return {
         "partners": partners,

@@ -35,6 +35,10 @@ def _line(points: Sequence[int], order: int) -> complex:
     return 2 / len(points) * sum(point * cmath.exp(turn * place) for place, point in enumerate(points))
 
 
+BLOCKS = tuple(group << 16 | phase << 8 | BLOCK for group in (VOLTAGE_GROUP, CURRENT_GROUP) for phase in (1, 2, 3))
+"""The items that hold all orders of a phase."""
+
+
 def is_harmonic(di: int) -> bool:
     """Whether `di` is one of the harmonic items."""
     return di >> 16 in (VOLTAGE_GROUP, CURRENT_GROUP)

@@ -15,6 +15,10 @@ GUARD = timedelta(minutes=5)
 """Around midnight and settlement instants, in whole minutes: 23:55:00 to 00:05:59."""
 
 
+OPERATOR_OCTETS, STAMP_OCTETS = 4, 6
+REPEATED_WITHIN = timedelta(seconds=3)
+
+
 class Verdict(StrEnum):
     """What becomes of a broadcast time; the names of the counters."""
 
@@ -51,6 +55,17 @@ def written_time(di: int, octets: bytes, own: datetime) -> datetime | None:
     else:
         return None
     return broadcast_time(bytes.fromhex(date + time)[::-1])
+
+
+def is_repeated(record: bytes, operator: bytes, own: datetime, written: datetime) -> bool:
+    """Whether a write that moves the clock from `own` to `written` is that of `record` (03300401) once more.
+
+    A service that dies before it has answered gets its last message again, so a write may be carried out twice.
+    """
+    after = broadcast_time(record[OPERATOR_OCTETS + STAMP_OCTETS :])
+    if after is None or record[:OPERATOR_OCTETS] != operator:
+        return False
+    return all(timedelta(0) <= time - after < REPEATED_WITHIN for time in (own, written))
 
 
 DayHours = frozenset[tuple[int, int]]

@@ -18,6 +18,7 @@ from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import DATA_OCTETS_MAX, Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.hil.octets import OctetChannel
+from wattwheel.model import harmonics
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
@@ -100,7 +101,9 @@ class _Partition:
         """Answer a bus request for one of the private identifiers."""
         assert self._bus is not None
         bus = self._bus
-        if request.control != Control.READ:
+        if request.control == Control.LIST:  # single orders stand in their blocks
+            bus.reply(request, b"".join(di.to_bytes(4, "little") for di in harmonics.BLOCKS))
+        elif request.control != Control.READ:
             bus.reply(request, error=ERR_NO_DATA)
         elif request.di == CORE_REPORT_DI:
             bus.reply(request, msgspec.msgpack.encode(self.link.report()))

@@ -25,10 +25,12 @@ from wattwheel.protocols.dlt645 import items
 from wattwheel.services.clock_rules import (
     DATE_DI,
     DATE_TIME_DI,
+    OPERATOR_OCTETS,
     TIME_DI,
     Verdict,
     broadcast_time,
     broadcast_verdict,
+    is_repeated,
     settlement_instants,
     written_time,
 )
@@ -41,7 +43,6 @@ PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 CLOCK_SETS_DI = 0x03300400
-OPERATOR_OCTETS = 4
 OFFSET_S_MAX = 10 * 365 * 86_400
 WAITING_MAX = 64
 """Writes that wait for the one under way; one more is refused."""
@@ -203,7 +204,9 @@ class Platform:
             self._counters.add("time_impossible")
             self._bus.reply(request, error=ERROR_OTHER)
             return
-        sets = self._sets.added(operator + time_octets(own) + time_octets(written))
+        sets = self._sets
+        if not sets.records or not is_repeated(sets.records[0], operator, own, written):
+            sets = sets.added(operator + time_octets(own) + time_octets(written))
         obeyed = (self._synchronised_on, self._synchronised_times)
         if written.date() != own.date():  # a day of its own: the time may be broadcast once more
             self._synchronised_on, self._synchronised_times = "", 0
