@@ -31,6 +31,7 @@ class Desk:
         self.clock = SimpleNamespace(now_ns=lambda: self.second * 1_000_000_000)
         self.counters = SimpleNamespace(add=lambda name: None)
         self.glass = Lcd(digits="")
+        self.passed: list[tuple[int, str, float]] = []
         self.memory = None
         display.begin(self)
 
@@ -50,6 +51,12 @@ class Desk:
 
     def readings(self):
         return lambda: Readings(0, 0.0, Quality.VALID, EnergyTotals(1, (0,) * 24))
+
+    def has_port(self, port):
+        return True
+
+    def pass_press(self, di, button, held_s):
+        self.passed.append((di, button, held_s))
 
     def now(self):
         return NOON + timedelta(seconds=self.second)
@@ -136,6 +143,29 @@ def test_a_prepaid_meter_shows_what_is_left_first(desk):
 def test_what_the_panel_tells_and_more_than_it_knows(desk):
     desk.cells["panel"] = b'{"programming_key": true, "suspended": true, "later": {"a": 1}}'
     assert {"program", "suspended"} <= set(desk.advance(16)[-1].symbols)
+
+
+def test_what_fee_control_tells_of_the_relay(desk):
+    desk.cells["relay"] = b'{"mode": "remote", "is_open": true, "waits_for_key": true}'
+    assert "relay_open" in desk.advance(16)[-1].symbols
+    desk.cells["relay"] = b'{"mode": "remote", "is_pending": true, "is_alarming": true}'
+    shown = desk.advance(1)[-1]
+    assert shown.blinking == ("relay_open",)
+    assert "alarm" in shown.symbols
+    desk.tell(0, 0, 0, 0, 0, 0, 0)
+    assert desk.advance(61)[-1].blinking == ("relay_open",)  # the words may be older
+    desk.cells["relay"] = b'{"mode": "local", "is_misoperating": true}'
+    assert desk.advance(1)[-1].digits == "Err-01"
+    display.press(desk, "down", 0.0)
+    desk.cells["relay"] = b'{"mode": "local"}'
+    assert desk.advance(70)[-1].di in {"00900200", "00000000", "0280000B", "04000101", "04000102"}
+    assert "00900200" in {shown.di for shown in desk.advance(30)}
+
+
+def test_a_key_held_for_three_seconds_is_passed_on_to_the_relay(desk):
+    for held_s in (0.0, 3.0, 5.0):
+        display.press(desk, "down", held_s)
+    assert desk.passed == [(0x0E200100, "down", 3.0)]
 
 
 def test_the_version_behind_the_test(desk):

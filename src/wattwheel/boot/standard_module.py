@@ -62,6 +62,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.CHANGE_PASSWORD, "", "security"),
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
+    (Control.PRESS, "0E2001", "energy"),
 )
 """(control, identifier prefix, owner); the longest prefix wins."""
 
@@ -72,7 +73,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
         *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
         *(Control.RELAY, Control.OUTPUT),
     ),
-    "display": (Control.READ,),
+    "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
     KERNEL: (Control.READ, Control.LIST, Control.PRESS),
 }

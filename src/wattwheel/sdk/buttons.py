@@ -5,6 +5,9 @@ from __future__ import annotations
 PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
 """Private identifiers under which a button's press travels on the bus."""
 
+HELD_DI = 0x0E200100
+"""Private identifier under which the display tells the partition `energy` of a button that was held long."""
+
 HELD_S = (0.0, 3.0, 5.0)
 """How long a button can be held, as far as anybody cares: behind its name stand none, one or two `+`."""
 

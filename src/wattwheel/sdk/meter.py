@@ -19,7 +19,7 @@ from wattwheel.model.errors import ItemValueError, NotAnswered, Refused
 from wattwheel.model.item import Item
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.protocols.dlt645 import items
-from wattwheel.sdk.buttons import pressed
+from wattwheel.sdk.buttons import press_data, pressed
 from wattwheel.sdk.commands import Command, OnCommand
 from wattwheel.sdk.processes import Processes
 from wattwheel.sdk.writing import Check, Writes, Written
@@ -265,6 +265,11 @@ class Meter:
             self._on_press(self, *pressed(message.data))
         elif message.kind == Kind.NOTICE and message.control in self._commands:
             self._obey(message)
+
+    def pass_press(self, di: int, button: str, held_s: float) -> None:
+        """Tell the owner of `di`, too, of a pressed button. Needs a bus."""
+        assert self._bus is not None, "this APP was granted no bus"
+        self._bus.tell(Control.PRESS, di, press_data(button, held_s))
 
     # -- state -------------------------------------------------------------------------------------------------
 
