@@ -58,6 +58,13 @@ def test_without_the_extra_it_says_what_to_install(shown, monkeypatch, capsys):
     assert err.count("\n") == 1
 
 
+def test_without_a_terminal_it_says_what_else_to_do(shown, capsys):
+    assert main(["lcd"]) == 2
+    assert capsys.readouterr().err == (
+        "wattwheel: the panel needs a terminal; print the display with: wattwheel lcd --once\n"
+    )
+
+
 # -- the panel
 
 pytest_needs_textual = pytest.mark.needs("textual")

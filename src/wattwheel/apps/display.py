@@ -22,6 +22,7 @@ from wattwheel.model.display_state import (
     DisplayState,
     Faults,
     Limits,
+    Relay,
     is_any_voltage_there,
     with_readings,
     with_words,
@@ -33,12 +34,13 @@ from wattwheel.model.records import Quality, Readings
 from wattwheel.model.tariff import TariffPlan, resolve
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched
 from wattwheel.sdk import App, Decoded, Meter
-from wattwheel.sdk.buttons import HELD_DI, HELD_S
+from wattwheel.sdk.buttons import HELD_DI
 
 app = App("display", version="0.2.0")
 start = app.start
 
-DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT, CONDITION_PORT = "display", "panel", "parameters", "condition"
+DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT = "display", "panel", "parameters"
+CONDITION_PORT, RELAY_PORT = "condition", "relay"
 STATUS_WORDS_DI = 0x040005FF
 
 LOOK_AGAIN_S = 5.0
@@ -89,6 +91,21 @@ class PanelState(msgspec.Struct, frozen=True):
     suspended: bool = False
 
 
+class RelayState(msgspec.Struct, frozen=True):
+    """What fee control tells of itself and the relay, where it is there; what else it tells is passed over."""
+
+    mode: str = "none"
+    is_open: bool = False
+    is_pending: bool = False
+    is_alarming: bool = False
+    is_misoperating: bool = False
+
+    @property
+    def relay(self) -> Relay:
+        """As the symbol shows it."""
+        return Relay.OPEN if self.is_open else Relay.PENDING if self.is_pending else Relay.CLOSED
+
+
 class Condition(msgspec.Struct, frozen=True):
     """What the kernel tells: names of the faults that stand, and how many frames have come over the meter's doors."""
 
@@ -124,6 +141,7 @@ class _Panel:
         self._panel = meter.sampled(PANEL_PORT)
         self._told_parameters = meter.sampled(PARAMETERS_PORT)
         self._told_condition = meter.sampled(CONDITION_PORT)
+        self._told_relay = meter.sampled(RELAY_PORT) if meter.has_port(RELAY_PORT) else _nothing
         self._condition_heard: bytes | None = None
         self._condition = Condition()
         self._has_traffic = False
@@ -148,10 +166,11 @@ class _Panel:
     def press(self, button: str, held_s: float) -> None:
         """Follow a button."""
         action = self._walk.press(self._now(), button, held_s)
-        if action is not None:
-            self._meter.counters.add("relay_closings_wanted" if action is Action.CLOSE_RELAY else "output_steps_wanted")
-        if held_s >= HELD_S[1]:
+        if action is Action.CLOSE_RELAY:
+            self._meter.counters.add("relay_closings_wanted")
             self._meter.pass_press(HELD_DI, button, held_s)
+        elif action is Action.STEP_OUTPUT:
+            self._meter.counters.add("output_steps_wanted")
         self.draw()
 
     def tick(self) -> None:
@@ -225,12 +244,20 @@ class _Panel:
         panel = self._panel()
         told = PanelState() if panel is None else msgspec.json.decode(panel, type=PanelState)
         names = self._condition.faults
+        relay = msgspec.json.decode(self._told_relay() or b"{}", type=RelayState)
         is_silent = now - self._valid_at >= METERING_PATIENCE_S
         state = DisplayState(
             programming=told.programming_key,
             traffic=self._has_traffic,
             suspended=told.suspended,
-            faults=Faults(memory=bool(names & MEMORY_FAULTS), metering=is_silent or bool(names & METERING_FAULTS)),
+            relay=relay.relay,
+            alarm=relay.is_alarming,
+            is_prepaid=relay.mode == "local",
+            faults=Faults(
+                control_loop=relay.is_misoperating,
+                memory=bool(names & MEMORY_FAULTS),
+                metering=is_silent or bool(names & METERING_FAULTS),
+            ),
         )
         state = with_readings(state, self._readings, self._limits)
         if self._words is not None:
@@ -273,6 +300,10 @@ class _Panel:
         if drawn != self._last:
             self._last = drawn
             self._publish(drawn)
+
+
+def _nothing() -> None:
+    """What a port tells that this meter does not have."""
 
 
 class _Tariff:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 import click
@@ -43,6 +44,8 @@ def _run_panel(state: str | None) -> None:
             f'the panel needs Textual, which is not installed; install it with: pip install "wattwheel[{EXTRA}]", '
             "or print the display with: wattwheel lcd --once"
         )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("the panel needs a terminal; print the display with: wattwheel lcd --once")
     from wattwheel.boot.control import ask_display, press_button
     from wattwheel.cli.lcd_panel import Panel
 

@@ -141,13 +141,13 @@ def with_words(state: DisplayState, words: Sequence[int]) -> DisplayState:
         price_set=2 if bit(3, 10) else 1,
         programming=state.programming or bit(3, 3),
         alarm=state.alarm or bit(3, 7),
-        relay=Relay.OPEN if bit(3, 4) else Relay.PENDING if bit(3, 6) else Relay.CLOSED,
+        relay=Relay.OPEN if bit(3, 4) else Relay.PENDING if bit(3, 6) else state.relay,
         clock_battery_low=bit(1, 2),
         reading_battery_low=bit(1, 3),
         demand_over_limit=bit(7, 6),
         power_factor_low=bit(7, 7),
         severe_current_imbalance=bit(7, 8),
-        is_prepaid=bool(words[2] >> 8 & 3),
+        is_prepaid=state.is_prepaid or bool(words[2] >> 8 & 3),
         supply=Supply(supply) if supply in Supply.__members__.values() else Supply.MAINS,
     )
 
