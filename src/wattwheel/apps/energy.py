@@ -67,7 +67,12 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 class Energy:
-    """The ledger, the functions beside it, and the command under way."""
+    """The ledger, the functions beside it, and the command under way.
+
+    Attributes:
+        keeps_each_minute: what need not be saved at once is given to the store at each turn of a minute. A host that
+            plays minutes in a row switches it off, and calls `keep` itself at their end.
+    """
 
     def __init__(self, meter: Meter, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -76,6 +81,7 @@ class Energy:
         self._minute_before: RegisterImage | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
+        self.keeps_each_minute = True
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
@@ -102,7 +108,7 @@ class Energy:
         if is_turn:
             self._minute_before = image
         self._show(readings)
-        if is_urgent or is_turn:
+        if is_urgent or (is_turn and self.keeps_each_minute):
             self.keep(at_once=is_urgent)
 
     def _turn_of(self, readings: Readings, is_first: bool) -> Turn:
@@ -129,14 +135,20 @@ class Energy:
         if (shows := (books.settled.entries, ledger.running.words, ledger.tariffs, books.clears)) != ledger.shown:
             ledger.shown = shows
             meter.show_beside({**settled_items(ledger), **books.clears.items(METER_CLEARS_DI)})
+        meter.show(partial(self._items, readings), readings.quality)
+        meter.counters.set("pushes_booked", readings.totals.sequence)
+        meter.counters.set("totals_fell", ledger.fell)
+
+    def _items(self, readings: Readings) -> dict[int, Shown]:
+        """Registers and momentary values after the push `readings`, which is the last one that was taken."""
+        ledger, books = self.ledger, self.ledger.books
+        assert books is not None
         values: dict[int, Shown] = {}
         totals = EnergyTotals(readings.totals.sequence, books.elements)
         values.update(energy_items(books.shares, totals, ledger.running.words, ledger.tariffs))
         if readings.momentary is not None and readings.quality is Quality.VALID:
             values.update(momentary_items(readings.momentary))
-        meter.show(values, readings.quality)
-        meter.counters.set("pushes_booked", readings.totals.sequence)
-        meter.counters.set("totals_fell", ledger.fell)
+        return values
 
     # -- reads of what the functions own
 

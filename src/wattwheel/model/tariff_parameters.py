@@ -61,15 +61,27 @@ def switched(sets: RunningSets, parameters: Mapping[int, bytes], local: datetime
     return sets
 
 
+def switch_instants(parameters: Mapping[int, bytes], local: datetime) -> list[datetime]:
+    """The switch-over instants that are later than `local`."""
+    instants = (_instant(parameters.get(di, b""), local) for di in (ZONES_SWITCH, DAY_TABLES_SWITCH))
+    return [instant for instant in instants if instant is not None and instant > local]
+
+
 def _has_come(instant: bytes, local: datetime) -> bool:
-    """Whether YYMMDDhhmm is a time, which all 0, all 9 and all F are not, and `local` is not before it."""
-    if len(instant) != INSTANT_OCTETS:
-        return False
+    """Whether `instant` is a time, and `local` is not before it."""
+    time = _instant(instant, local)
+    return time is not None and time <= local
+
+
+def _instant(octets: bytes, local: datetime) -> datetime | None:
+    """The time YYMMDDhhmm in the zone of `local`; None where it is none, which all 0, all 9 and all F are not."""
+    if len(octets) != INSTANT_OCTETS:
+        return None
     try:
-        year, month, day, hour, minute = (int(f"{octet:02x}") for octet in reversed(instant))
-        return datetime(2000 + year, month, day, hour, minute, tzinfo=local.tzinfo) <= local
+        year, month, day, hour, minute = (int(f"{octet:02x}") for octet in reversed(octets))
+        return datetime(2000 + year, month, day, hour, minute, tzinfo=local.tzinfo)
     except ValueError:
-        return False
+        return None
 
 
 def plan_of(parameters: Mapping[int, bytes], sets: RunningSets = FIRST_SETS) -> TariffPlan:
