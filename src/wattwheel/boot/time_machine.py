@@ -34,6 +34,7 @@ from wattwheel.drivers.sim.process import Device
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.sdk import Meter
 from wattwheel.services.metering import READINGS_PORT
 from wattwheel.services.platform_management import DATE_TIME_DI
@@ -44,6 +45,7 @@ ROUNDING_US = 499
 """A push tells the calendar in whole milliseconds: so much before its turn it tells the new minute already."""
 FLUSH_MINUTES = 1440
 READY_S_MAX, SAVED_S_MAX, STOPPED_S_MAX = 30.0, 2.0, 10.0
+REPLY_S_MAX = 2.0
 ERR_NO_DATA = 0x02
 SNAPSHOT = "snapshot"
 MICROJOULE_PER_KWH = 3_600_000_000_000
@@ -177,8 +179,11 @@ class TimeMachine(SimBoard):
                 self._push_to_port(self._readings(self._calendar_us()))
         return condition()
 
-    def play_to(self, instant_ns: int) -> None:
-        """Let time pass until `instant_ns`, in minutes as far as that goes; the rest of the last minute in seconds."""
+    def play_to(self, instant_ns: int, makes_every_push: bool = False) -> None:
+        """Let time pass until `instant_ns`, in minutes as far as that goes; the rest of the last minute in seconds.
+
+        `makes_every_push`: the pushes between the turns are made as well, for comparison.
+        """
         meter = self._energy
         assert meter is not None, "the meter is not ready"
         own: energy.Energy = meter.memory
@@ -186,20 +191,20 @@ class TimeMachine(SimBoard):
         own.keeps_each_minute = False
         calendar_us = self._calendar_us()
         zero_us = clock.now_ns() // MICROSECOND_NS - calendar_us  # when the calendar was zero
-        turn_us = calendar_us // MINUTE_US * MINUTE_US
         changes = self._clock_of_meter.changes
         while True:
-            turn_us += MINUTE_US
-            due = self._on_grid((zero_us + turn_us - ROUNDING_US) * MICROSECOND_NS)
+            turn_us = ((clock.now_ns() // MICROSECOND_NS - zero_us + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
+            next_ns = clock.now_ns() + 1
+            if not makes_every_push:
+                next_ns = max(next_ns, (zero_us + turn_us - ROUNDING_US) * MICROSECOND_NS)
+            due = self._on_grid(next_ns)
             if due > instant_ns:
                 break
-            if due <= clock.now_ns():
-                continue
             clock.skip_to(due)
             readings = self._readings(due // MICROSECOND_NS - zero_us, changes)
             take(readings)
             flush -= 1
-            if not flush or meter.unsaved:
+            if flush <= 0 or meter.unsaved:
                 flush = FLUSH_MINUTES
                 self._let_save(own, readings)
         self._let_save(own, self._readings(self._calendar_us()))
@@ -243,6 +248,20 @@ class TimeMachine(SimBoard):
             self._publish(msgspec.msgpack.encode(readings))
 
     # -- what happens to the meter
+
+    def exchange(self, octets: bytes, seconds_max: float = REPLY_S_MAX) -> bytes:
+        """Send `octets` to the TCP door on a connection of its own; the first frame that comes back, b"" for none."""
+        channel, reader = self.door.connect(), FrameReader()
+        found: list[Frame] = []
+
+        def hear() -> None:
+            found.extend(reader.feed(channel.read()))
+
+        channel.on_arrival(hear)
+        channel.write(octets)
+        self.advance_until(lambda: bool(found), seconds_max)
+        channel.close()
+        return encode(found[0]) if found else b""
 
     def set_clock(self, local: datetime, on_reply: Callable[[bool], None]) -> None:
         """Set the meter's clock as a write of 0400010C does, to the meter's standard time `local`."""
