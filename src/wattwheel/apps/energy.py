@@ -90,6 +90,8 @@ class Energy:
 
     Attributes:
         is_power_up: this partition starts because the whole meter does.
+        keeps_each_minute: what need not be saved at once is given to the store at each turn of a minute. A host that
+            plays minutes in a row switches it off, and calls `keep` itself at their end.
     """
 
     is_power_up = False
@@ -110,6 +112,7 @@ class Energy:
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
+        self.keeps_each_minute = True
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
@@ -144,7 +147,7 @@ class Energy:
             self._minute_before = image
         self._show(readings)
         self._publish()
-        if is_urgent or is_due:
+        if is_urgent or (is_due and self.keeps_each_minute):
             self.keep(at_once=is_urgent)
 
     def _is_turn(self, minute: int) -> bool:
@@ -194,14 +197,20 @@ class Energy:
         if (shows := (books.settled.entries, ledger.running.words, ledger.tariffs, books.clears)) != ledger.shown:
             ledger.shown = shows
             meter.show_beside({**settled_items(ledger), **books.clears.items(METER_CLEARS_DI)})
+        meter.show(partial(self._items, readings), readings.quality)
+        meter.counters.set("pushes_booked", readings.totals.sequence)
+        meter.counters.set("totals_fell", ledger.fell)
+
+    def _items(self, readings: Readings) -> dict[int, Shown]:
+        """Registers and momentary values after the push `readings`, which is the last one that was taken."""
+        ledger, books = self.ledger, self.ledger.books
+        assert books is not None
         values: dict[int, Shown] = {}
         totals = EnergyTotals(readings.totals.sequence, books.elements)
         values.update(energy_items(books.shares, totals, ledger.running.words, ledger.tariffs))
         if readings.momentary is not None and readings.quality is Quality.VALID:
             values.update(momentary_items(readings.momentary))
-        meter.show(values, readings.quality)
-        meter.counters.set("pushes_booked", readings.totals.sequence)
-        meter.counters.set("totals_fell", ledger.fell)
+        return values
 
     # -- reads of what the functions own
 

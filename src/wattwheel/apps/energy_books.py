@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from operator import sub
 
 import msgspec
 
@@ -13,8 +14,8 @@ from wattwheel.model.event_ring import EventRing
 from wattwheel.model.records import EnergyTotals, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import NOTHING_SETTLED, Settled
-from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, resolve
-from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched, tariffs_of
+from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, next_change, resolve
+from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switch_instants, switched, tariffs_of
 
 NO_TOTALS = (0,) * 24
 CALENDAR_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -59,7 +60,7 @@ class Books(msgspec.Struct, array_like=True):
     @property
     def elements(self) -> tuple[int, ...]:
         """The 24 registers since the last clear."""
-        return tuple(now - then for now, then in zip(self.highest, self.cleared or NO_TOTALS, strict=True))
+        return tuple(map(sub, self.highest, self.cleared)) if self.cleared else tuple(self.highest)
 
 
 def books_of(saved: bytes | None) -> Books | None:
@@ -97,7 +98,7 @@ def cleared(books: Books, record: bytes) -> Books:
 
 
 class RunningTariff:
-    """The tariff in force, found anew at each minute, and when the parameters or the clock have changed.
+    """The tariff in force, found anew when it may change, and when the parameters or the clock have changed.
 
     Attributes:
         parameters: as they were heard last, octets as on the wire.
@@ -110,7 +111,7 @@ class RunningTariff:
         self._heard: bytes | None = None
         self.parameters: Mapping[int, bytes] = {}
         self._plan: TariffPlan | None = None
-        self._minute: int | None = None
+        self._found = range(0)
         self.words = STANDARD_WORDS
         self.tariffs: int | None = None
 
@@ -120,7 +121,7 @@ class RunningTariff:
             self._heard = message
             self.parameters = msgspec.msgpack.decode(message, type=dict[int, bytes])
             self.words, self.tariffs = words_of(self.parameters), tariffs_of(self.parameters)
-            self._plan = self._minute = None
+            self._plan, self._found = None, range(0)
 
     def second(self, calendar_s: float) -> int:
         """Seconds of the meter's standard time since 2000."""
@@ -136,13 +137,14 @@ class RunningTariff:
         Before the parameters were heard nobody knows: what was in force goes on.
         """
         minute = self.minute(calendar_s)
-        if self.tariffs is None or minute == self._minute:
+        if self.tariffs is None or minute in self._found:
             return tariff, sets
-        self._minute = minute
         local = CALENDAR_EPOCH + timedelta(minutes=minute)
         running = switched(sets, self.parameters, local)
         if self._plan is None or running != sets:
             self._plan = plan_of(self.parameters, running)
+        changes = (next_change(self._plan, local), *switch_instants(self.parameters, local))
+        self._found = range(minute, (min(changes) - CALENDAR_EPOCH) // timedelta(minutes=1))
         return resolve(self._plan, local).tariff, running
 
 

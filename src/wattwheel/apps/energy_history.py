@@ -15,6 +15,7 @@ CLOCK_SET_S = 300.0
 
 COPY_KEY, PHASES_KEY = "settled ", "phases "
 PHASE_REGISTERS = 24
+MINUTES_AN_HOUR = 60
 
 
 class History:
@@ -57,10 +58,14 @@ class History:
         shares: Sequence[Sequence[int]],
         elements: Sequence[int],
     ) -> Settled:
-        """What is kept at `minute`; for what has fallen due, the registers are copied. Looked for once a minute."""
-        if self._looked is not None and self._looked[0] == minute and self._looked[1] is parameters:
+        """What is kept at `minute`; for what has fallen due, the registers are copied.
+
+        Looked for once an hour, which is when instants are, and when the parameters have changed.
+        """
+        hour = minute // MINUTES_AN_HOUR
+        if self._looked is not None and self._looked[0] == hour and self._looked[1] is parameters:
             return settled
-        self._looked = (minute, parameters)
+        self._looked = (hour, parameters)
         after = settle(settled, parameters, minute)
         if after.entries != settled.entries:
             number = after.copies
@@ -75,6 +80,7 @@ class History:
 
     def set_clock(self, settled: Settled, minute: int) -> Settled:
         """What is kept when the clock was set to `minute`."""
+        self._looked = None
         return passed_over(settled, minute)
 
     def changes(self) -> dict[str, bytes | None]:

@@ -61,6 +61,12 @@ def switched(sets: RunningSets, parameters: Mapping[int, bytes], local: datetime
     return sets
 
 
+def switch_instants(parameters: Mapping[int, bytes], local: datetime) -> list[datetime]:
+    """The switch-over instants that are later than `local`."""
+    instants = (instant_of(parameters.get(di, b""), local.tzinfo) for di in (ZONES_SWITCH, DAY_TABLES_SWITCH))
+    return [instant for instant in instants if instant is not None and instant > local]
+
+
 def has_come(instant: bytes, local: datetime) -> bool:
     """Whether YYMMDDhhmm is a time, and `local` is not before it."""
     time = instant_of(instant, local.tzinfo)

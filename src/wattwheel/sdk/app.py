@@ -100,6 +100,10 @@ class App:
 
     def start(self, context: StartContext) -> None:
         """Entry of the partition."""
+        self.begin(context)
+
+    def begin(self, context: StartContext) -> Meter:
+        """The same; the meter as this APP sees it, for a host that drives the APP itself."""
         meter = Meter(context)
         if self._on_press is not None:
             meter.watch_buttons(self._on_press)
@@ -110,6 +114,7 @@ class App:
             meter.load(lambda: self._begin(context, meter))
         else:
             self._begin(context, meter)
+        return meter
 
     def _begin(self, context: StartContext, meter: Meter) -> None:
         if self._on_start is not None:

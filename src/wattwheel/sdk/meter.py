@@ -42,6 +42,7 @@ _S = TypeVar("_S")
 Shown = int | bytes | tuple[int | None, ...]
 """What an APP shows of one item: a number in units of the last digit, numbers of a block, or octets as on the wire."""
 
+MakeShown = Callable[[], Mapping[int, Shown]]
 Looked = Callable[[int, bytes], Shown | None]
 """Of an identifier, and the octets that followed it in the request, what is read; None: no requested data."""
 
@@ -67,6 +68,7 @@ class Meter:
         self._store: StoreClient | None = StoreClient.of(context, STORE_BIT) if self.has_store else None
         self._table: dict[int, bytes] = {}
         self._beside: dict[int, bytes] = {}
+        self._make: MakeShown | None = None
         self._stale = self._has_shown = False
         self._snapshot = context.sampling_source(SNAPSHOT_PORT) if context.has_port(SNAPSHOT_PORT) else None
         self._on_press: Callable[[Meter, str, float], None] | None = None
@@ -188,24 +190,29 @@ class Meter:
 
     # -- items -------------------------------------------------------------------------------------------------
 
-    def show(self, values: Mapping[int, Shown], quality: Quality = Quality.VALID) -> None:
+    def show(self, values: Mapping[int, Shown] | MakeShown, quality: Quality = Quality.VALID) -> None:
         """Answer reads with exactly `values` from now on, by identifier. What is missing is answered ERR 02.
 
-        A value that its picture cannot hold, or no message, is left out and counted: no answer is better than a wrong
-        one.
+        A function that makes them is called when somebody reads, at most once before the next call, and at once where
+        a snapshot is published. A value that its picture cannot hold, or no message, is left out and counted.
         """
-        table = self._encoded(values)
-        self._table = table
+        self._make = values if callable(values) else lambda: values
         self._has_shown = True
         self._stale = quality is not Quality.VALID
-        if self._snapshot is not None:
-            self._snapshot.write(msgspec.msgpack.encode(table))
+        if self._snapshot is not None or not callable(values):
+            table = self._shown()
+            if self._snapshot is not None:
+                self._snapshot.write(msgspec.msgpack.encode(table))
+
+    def _shown(self) -> dict[int, bytes]:
+        """The table of what is shown, made now if it was not read before."""
+        if self._make is not None:
+            make, self._make = self._make, None
+            self._table = self._encoded(make())
+        return self._table
 
     def show_beside(self, values: Mapping[int, Shown]) -> None:
-        """Answer reads with `values` beside whatever is shown: items that change seldom, encoded once for all.
-
-        They are never stale, and always answered by this APP itself.
-        """
+        """Answer reads with `values` beside whatever is shown, never stale: items that change seldom, encoded once."""
         self._beside = self._encoded(values)
 
     def look_up(self, look: Looked, listed: Callable[[], Iterable[int]]) -> None:
@@ -234,7 +241,7 @@ class Meter:
         bus = self._bus
         assert bus is not None
         if request.control == Control.READ:
-            octets = self._table.get(request.di)
+            octets = (self._table if self._make is None else self._shown()).get(request.di)
             if octets is not None:
                 bus.reply(request, octets, quality=_STALE if self._stale else 0)
             elif (lasting := self._beside.get(request.di) or self._looked_up(request)) is not None:
@@ -244,7 +251,7 @@ class Meter:
         elif request.control == Control.WRITE and self._writes is not None:
             self._writes.take(request)
         elif request.control == Control.LIST:
-            known = {*self._table, *self._beside, *self._listed()}
+            known = {*self._shown(), *self._beside, *self._listed()}
             first = int.from_bytes(request.data, "little") if request.data else request.di
             wanted = sorted(di for di in known if first <= di <= (request.di | 0x00FFFFFF))
             bus.reply(request, b"".join(di.to_bytes(4, "little") for di in wanted[:LISTED_MAX]))
@@ -313,6 +320,11 @@ class Meter:
         """Make `changes` durable as one transaction: at once when `promised`, else within a minute."""
         assert self._store is not None, "this APP was granted no store"
         self._store.save(changes, promised, on_saved)
+
+    @property
+    def unsaved(self) -> int:
+        """Transactions that are not yet known to be on the medium."""
+        return self._store.unsaved if self._store is not None else 0
 
     # -- asking others ------------------------------------------------------------------------------------------
 

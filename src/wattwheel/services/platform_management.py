@@ -47,6 +47,9 @@ OFFSET_S_MAX = 10 * 365 * 86_400
 WAITING_MAX = 64
 """Writes that wait for the one under way; one more is refused."""
 
+AHEAD_TOLD = timedelta(hours=1)
+"""A saved clock that is further ahead of the host's is told at the start."""
+
 
 class PlatformSettings(msgspec.Struct, frozen=True):
     """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
@@ -68,6 +71,7 @@ class Platform:
 
     def __init__(self, context: StartContext, settings: PlatformSettings) -> None:
         self._settings = settings
+        self._context = context
         self._counters = context.counters
         self._clock = context.clock
         self._offset_port = context.sampling_source(CLOCK_PORT) if context.has_port(CLOCK_PORT) else None
@@ -101,6 +105,9 @@ class Platform:
                 self._changes = msgspec.json.decode(changes, type=int)
             if offset := records.get(OFFSET_KEY):
                 self._set_offset(saved_offset(offset), self._changes)
+                if self._offset > AHEAD_TOLD:
+                    days = self._offset / timedelta(days=1)
+                    self._context.report("clock", f"goes on in meter time, {days:.1f} days ahead of this machine's")
             if on := records.get(SYNC_KEY):
                 self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
         except (ValueError, RecursionError):  # of another version: the host's clock is the best there is

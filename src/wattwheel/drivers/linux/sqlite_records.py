@@ -50,10 +50,14 @@ _IN_USE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 class SqliteSlots:
-    """`drivers.slots.SlotFile` in one SQLite database, opened at the first use."""
+    """`drivers.slots.SlotFile` in one SQLite database, opened at the first use.
 
-    def __init__(self, path: Path) -> None:
+    Without `is_synced` nothing is forced to the medium: for files that are thrown away when the machine fails.
+    """
+
+    def __init__(self, path: Path, is_synced: bool = True) -> None:
         self._path = path
+        self._is_synced = is_synced
         self._log = path.with_name(path.name + "-wal")
         self._connection: sqlite3.Connection | None = None
         self._form = 0
@@ -103,7 +107,7 @@ class SqliteSlots:
 
     def replace(self, rows: Sequence[Row]) -> None:
         """See `SlotFile.replace`; the old file stays beside it as `NAME.damaged`, with its log, until the next time."""
-        fresh = SqliteSlots(self._path.with_name(self._path.name + ".new"))
+        fresh = SqliteSlots(self._path.with_name(self._path.name + ".new"), self._is_synced)
         fresh._remove()
         try:
             fresh.apply(rows)
@@ -176,7 +180,7 @@ class SqliteSlots:
             f"page_size={PAGE_OCTETS}",
             "auto_vacuum=NONE",
             "journal_mode=WAL",
-            "synchronous=FULL",
+            f"synchronous={'FULL' if self._is_synced else 'OFF'}",
             f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             f"journal_size_limit={LOG_OCTETS_MAX}",
             f"cache_size=-{CACHE_KIB}",
@@ -224,13 +228,14 @@ class SqliteRecords(DualRecords):
     wrote it; StorageError when neither file can be read for another reason than damage.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, is_synced: bool = True) -> None:
+        """`is_synced`: see `SqliteSlots`."""
         make_folder(folder)
         self._lock = hold(folder / STORE_LOCK)
         try:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise opening_error(folder, PermissionError(13, "not writable"))
-            first, second = SqliteSlots(folder / "store.db"), SqliteSlots(folder / "store-second.db")
+            first, second = (SqliteSlots(folder / name, is_synced) for name in ("store.db", "store-second.db"))
             _refuse_newer(folder, first.form(), second.form())
             super().__init__(first, second)
         except BaseException:

@@ -58,6 +58,10 @@ class SimClock:
         self._started = self._now
         self._rate = 1.0 + parts_per_million / 1e6
 
+    def skip_to(self, instant_ns: int) -> None:
+        """Let time jump to `instant_ns`, as for a machine that stood still: what fell due meanwhile runs afterwards."""
+        self._now = max(self._now, instant_ns)
+
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass: everything that falls due in them is run, each at its instant."""
         self._advance_to(self._now + round(seconds * 1e9), lambda: False)

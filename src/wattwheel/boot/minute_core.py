@@ -1,0 +1,147 @@
+"""The metering core of the time machine: what a load of one row a minute leaves in the registers at any instant.
+
+Closed form instead of samples and pushes: the registers at an instant are those at the beginning of its row plus its
+power times the rest, exact in microjoule at each millisecond. Like the real core it forces its registers to the medium
+every `sync_ns`, and comes back from a cut of the supply with those of the last time.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate
+
+from wattwheel.boot.sim_core import FREQUENCY_MILLIHERTZ, quadrant_register
+from wattwheel.drivers.sim.load_file import LoadRow
+from wattwheel.metrology.device import SYNC_NS
+from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
+
+ROW_MS = 60_000
+MILLISECOND_NS = 1_000_000
+NOTHING = (0,) * len(REGISTERS)
+REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
+PHASES = 3
+
+
+class MinuteLoad:
+    """What flows, from `origin_ms` on: `rows` one after the other, again and again with `repeats`, else then nothing.
+
+    `phases` 1: all of it on phase a; 3: a third on each.
+    """
+
+    def __init__(self, rows: Sequence[LoadRow], origin_ms: int, repeats: bool, phases: int = 1) -> None:
+        assert rows
+        assert phases in (1, PHASES)
+        self._origin_ms, self._repeats, self._phases = origin_ms, repeats, phases
+        silent = LoadRow(0, 0, rows[-1].voltage_millivolt, 0)
+        self._rows = rows if repeats else [*rows, silent]
+        self._rates = [_rates(row) for row in self._rows]
+        columns = zip(*self._rates, strict=True)
+        self._before = [array("q", accumulate((rate * ROW_MS for rate in each), initial=0)) for each in columns]
+        self._pass = tuple(column[-1] for column in self._before)
+        self._momentary: dict[LoadRow, Momentary] = {}
+
+    def flowed(self, at_ms: int) -> tuple[int, ...]:
+        """The six registers in microjoule of what has flowed from the origin until `at_ms`."""
+        row, passes, rest_ms = self._place(at_ms)
+        rates, whole = self._rates[row], self._pass
+        places = zip(self._before, rates, whole, strict=True)
+        return tuple([column[row] + rate * rest_ms + passes * each for column, rate, each in places])
+
+    def _place(self, at_ms: int) -> tuple[int, int, int]:
+        """Row, how often all rows were played before it, and the milliseconds of the row that are over."""
+        minute, rest_ms = divmod(max(0, at_ms - self._origin_ms), ROW_MS)
+        if self._repeats:
+            passes, row = divmod(minute, len(self._rows))
+            return row, passes, rest_ms
+        last = len(self._rows) - 1
+        return min(minute, last), 0, rest_ms
+
+    def momentary(self, at_ms: int) -> Momentary:
+        """What flows at `at_ms`."""
+        row = self._rows[self._place(at_ms)[0]]
+        found = self._momentary.get(row)
+        if found is None:
+            if len(self._momentary) > ROW_MS:
+                self._momentary.clear()
+            found = self._momentary[row] = _momentary_of(row, self._phases)
+        return found
+
+    def elements(self, six: tuple[int, ...]) -> tuple[int, ...]:
+        """The 24 registers of all elements that belong to the six of the total."""
+        if self._phases == 1:
+            return six + six + NOTHING + NOTHING
+        a, b, c = (tuple((register + place) // PHASES for register in six) for place in range(PHASES))
+        return six + a + b + c
+
+
+def _rates(row: LoadRow) -> tuple[int, ...]:
+    rates = dict.fromkeys(REGISTERS, 0)
+    rates["import_active" if row.active_milliwatt >= 0 else "export_active"] = abs(row.active_milliwatt)
+    rates[quadrant_register(row.active_milliwatt, row.reactive_millivar)] += abs(row.reactive_millivar)
+    return tuple(rates.values())
+
+
+def _momentary_of(row: LoadRow, phases: int) -> Momentary:
+    p, q = row.active_milliwatt // phases, row.reactive_millivar // phases
+    current = row.current_microampere // phases
+    apparent = row.voltage_millivolt * current // 1_000_000
+    factor = max(-1_000_000, min(1_000_000, p * 1_000_000 // apparent)) if apparent else 1_000_000
+    phase = ElementReading(row.voltage_millivolt, current, p, q, apparent, factor)
+    total = ElementReading(None, None, row.active_milliwatt, row.reactive_millivar, apparent * phases, factor)
+    others = phase if phases == PHASES else ElementReading()
+    return Momentary((total, phase, others, others), FREQUENCY_MILLIHERTZ)
+
+
+class MinuteCore:
+    """Registers over a `MinuteLoad`, with the life of a real metering core: switched on, off, and cut.
+
+    Attributes:
+        starts, sequence: as the core tells them.
+        lost_microjoule: the six registers of what flowed and was forgotten by cuts.
+    """
+
+    def __init__(self, load: MinuteLoad, elements: Sequence[int] = (), sync_ns: int = SYNC_NS) -> None:
+        """`elements`: the 24 registers that were in the memory."""
+        self.load = load
+        self.starts = self.sequence = 0
+        self.lost_microjoule = NOTHING
+        self._base = tuple(elements) or (0,) * REGISTER_COUNT
+        self._booked = NOTHING  # of the load, until it was switched off last
+        self._since_ms: int | None = None
+        self._began = NOTHING
+        self._sync_ms = sync_ns // MILLISECOND_NS
+
+    def switch_on(self, at_ms: int) -> None:
+        """The supply comes back."""
+        assert self._since_ms is None
+        self.starts += 1
+        self._since_ms, self._began = at_ms, self.load.flowed(at_ms)
+
+    def booked(self, at_ms: int) -> tuple[int, ...]:
+        """The six registers of what was metered of the load until `at_ms`."""
+        if self._since_ms is None:
+            return self._booked
+        now = self.load.flowed(at_ms)
+        return tuple(map(_metered, self._booked, now, self._began))
+
+    def registers(self, at_ms: int) -> tuple[int, ...]:
+        """The 24 registers at `at_ms`."""
+        return tuple(map(int.__add__, self._base, self.load.elements(self.booked(at_ms))))
+
+    def switch_off(self, at_ms: int) -> None:
+        """An orderly end: everything is kept."""
+        self._booked, self._since_ms = self.booked(at_ms), None
+
+    def cut(self, at_ms: int) -> None:
+        """The supply is cut: the registers of the last sync stand, what flowed after it is lost."""
+        assert self._since_ms is not None
+        synced_ms = at_ms - (at_ms - self._since_ms) % self._sync_ms
+        kept, flowed = self.booked(synced_ms), self.booked(at_ms)
+        lost = (now - before for now, before in zip(flowed, kept, strict=True))
+        self.lost_microjoule = tuple(map(int.__add__, self.lost_microjoule, lost))
+        self._booked, self._since_ms = kept, None
+
+
+def _metered(booked: int, now: int, began: int) -> int:
+    return booked + now - began
