@@ -20,6 +20,7 @@ from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import VIRTUAL_PORTS_PORT, StartContext
 from wattwheel.boot.body import run_body
 from wattwheel.boot.control_door import ControlDoor
+from wattwheel.boot.fee_orders import order_fee_control
 from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.tapping import Taps, with_tap
@@ -40,7 +41,6 @@ from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.model.core_records import CoreFault
-from wattwheel.model.purchases import Refusal
 from wattwheel.model.records import REGISTERS, Quality, Readings
 from wattwheel.sdk.meter import PRESS_DI
 
@@ -55,19 +55,6 @@ ALLOWED = (
     'or {"partition": NAME, "mode": MODE}'
 )
 STORE_FOLDER = "management"  # in the state folder
-FEE_REFUSALS = {
-    Refusal.REPEATED: "this purchase is booked already",
-    Refusal.COUNT_WRONG: "the purchase count must be one more than that of the last purchase",
-    Refusal.HOARDING: "the wallet would hold more than it may",
-}
-
-
-def fee_refusal(words: str, reply: Message | None) -> dict[str, Any]:
-    """Why a command of fee control was not carried out."""
-    if reply is None:
-        return {"refused": f"{words[:60]!r}: nobody answered"}
-    why = FEE_REFUSALS.get(Refusal(reply.error), "not with this meter's [fee_control] mode, or not such a command")
-    return {"refused": f"{words[:60]!r}: {why}"}
 
 
 class Doors(NamedTuple):
@@ -275,13 +262,7 @@ class Operator:
             if not self._bus.ask(Control.PRESS, PRESS_DI[button], data, replied):
                 replied(None)
         elif isinstance(request.get("fee"), str) and request["fee"].isascii() and self._bus is not None:
-            words = request["fee"]
-
-            def done(message: Message | None) -> None:
-                reply({"done": words} if message is not None and not message.error else fee_refusal(words, message))
-
-            if not self._bus.ask(Control.FEE, 0, words.encode(), done):
-                done(None)
+            order_fee_control(self._bus, request["fee"], reply)
         elif isinstance(request.get("partition"), str):
             reply(self._set_mode(request["partition"], request.get("mode")))
         else:
