@@ -156,6 +156,8 @@ def test_prices_switch_over_at_their_minute_and_the_energy_before_costs_the_old_
     meter.push(1, quanta=2)
     assert meter.wallet == (88 * MILLION, 0)
     assert meter.function.look(0x02800020, b"") == 3_000_000
+    meter.push(60, keep=False)
+    assert meter.function.changes() == {}  # what was executed is done
     assert meter.function.status_bits(3) >> 10 & 3 == 1
     meter.set_clock(NOON)
     meter.push(120)

@@ -38,6 +38,7 @@ _prices = st.lists(st.integers(0, 9999), max_size=7)
 def test_quantum_by_quantum_it_is_the_same(used, quanta, price, limits, prices, ratio):
     total = cost(used, quanta, price, limits, prices, ratio)
     assert total == sum(cost(used + at, 1, price, limits, prices, ratio) for at in range(quanta))
+    assert total == ratio * cost(used, quanta, price, limits, prices)
 
 
 @given(st.integers(0, 10**9), st.lists(st.tuples(st.booleans(), st.integers(0, 10**8)), max_size=30))

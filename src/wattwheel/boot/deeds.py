@@ -42,16 +42,15 @@ class Deed(NamedTuple):
 
 def deed_of(request: dict[str, Any]) -> Deed | None:
     """The deed that `request` wants; None when it wants none."""
-    if request.get("press") in PRESS_DI:
-        button, seconds = str(request["press"]), request.get("seconds")
+    button, contact, words = (request.get(name) for name in ("press", "contact", "fee"))
+    if isinstance(button, str) and button in PRESS_DI:
+        seconds = request.get("seconds")
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
         nobody = partial(_nobody, f"button {button}")
         return Deed(Control.PRESS, PRESS_DI[button], press_data(button, held_s), {"pressed": button}, nobody)
-    if request.get("contact") in set(Contact):
-        name = str(request["contact"])
-        data = f"{name} {'open' if request.get('open') else 'closed'}".encode()
-        return Deed(Control.CONTACT, 0, data, {"contact": name}, partial(_nobody, f"contact {name}"))
-    words = request.get("fee")
+    if isinstance(contact, str) and contact in set(Contact):
+        data = f"{contact} {'open' if request.get('open') else 'closed'}".encode()
+        return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None

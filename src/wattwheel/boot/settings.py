@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from wattwheel.boot.settings_check import Source, build
+from wattwheel.boot.settings_functions import FeeControlSettings
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.model.inputs import InputSettings, RecordingInput, checked_input
@@ -239,19 +240,6 @@ class TariffSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     count: Annotated[int, Meta(ge=1, le=63)] = 1
-
-
-class FeeControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Fee control: what the meter's relay obeys.
-
-    Attributes:
-        mode: "local": energy is charged to a wallet in the meter, which opens the relay when it is used up; "remote":
-            only orders of the head-end (1CH) do; "none": there is no relay.
-        switch: the relay is in the meter, or a switch outside it.
-    """
-
-    mode: Literal["none", "local", "remote"] = "none"
-    switch: Literal["built-in", "external"] = "built-in"
 
 
 class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

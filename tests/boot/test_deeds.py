@@ -1,0 +1,65 @@
+"""What the operator's door passes on, whatever comes through it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattwheel.apex.messages import Control, Kind, Message
+from wattwheel.boot.deeds import Deed, deed_of, do
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(("press", "contact", "fee", "open", "long", "seconds", "ask"))
+
+
+@given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "refund 5")), max_size=4))
+def test_any_request_is_a_deed_or_none(request_):
+    deed = deed_of(request_)
+    assert deed is None or (isinstance(deed, Deed) and deed.control in (Control.PRESS, Control.CONTACT, Control.FEE))
+
+
+@pytest.mark.parametrize(
+    ("asked", "control", "data"),
+    [
+        ({"press": "up"}, Control.PRESS, b"up"),
+        ({"press": "down", "long": True}, Control.PRESS, b"down+"),
+        ({"press": "up", "seconds": 5}, Control.PRESS, b"up++"),
+        ({"contact": "meter-cover", "open": True}, Control.CONTACT, b"meter-cover open"),
+        ({"contact": "terminal-cover"}, Control.CONTACT, b"terminal-cover closed"),
+        ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
+    ],
+)
+def test_deeds(asked, control, data):
+    deed = deed_of(asked)
+    assert (deed.control, deed.data) == (control, data)
+
+
+@pytest.mark.parametrize("asked", [{"press": "left"}, {"contact": "window"}, {"fee": "f\u00fcnf"}, {"press": []}, {}])
+def test_no_deeds(asked):
+    assert deed_of(asked) is None
+
+
+class Bus:
+    """A bus that answers at once, with `error`, or is full."""
+
+    def __init__(self, error=0, is_full=False):
+        self.error, self.is_full = error, is_full
+
+    def ask(self, control, di, data, on_reply):
+        if not self.is_full:
+            on_reply(Message(Kind.REPLY, control, di, error=self.error))
+        return not self.is_full
+
+
+@pytest.mark.parametrize("bus", [Bus(1), Bus(is_full=True), None])
+@pytest.mark.parametrize("asked", [{"press": "up"}, {"contact": "meter-cover"}, {"fee": "refund 5"}])
+def test_each_is_answered_once(asked, bus):
+    replies = []
+    do(deed_of(asked), Bus(), replies.append)
+    do(deed_of(asked), bus, replies.append)
+    assert ["refused" in reply for reply in replies] == [False, True]
