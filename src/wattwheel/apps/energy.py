@@ -12,6 +12,7 @@ The other functions (`FUNCTIONS`) are told of each push and each turn of a minut
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -83,7 +84,7 @@ class Energy:
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
-        self._publish = meter.publish(CLEARS_PORT) if meter.has_port(CLEARS_PORT) else None
+        self.publish_clears: Callable[[bytes], None] | None = None
 
     # -- pushes
 
@@ -191,9 +192,9 @@ class Energy:
 
     def tell_clears(self) -> None:
         """Publish the clears that are on the medium, for whoever keeps event records in another partition."""
-        if self._publish is not None and self.ledger.books is not None:
+        if self.publish_clears is not None and self.ledger.books is not None:
             events = next((each.event_clears for each in self.functions if each.event_clears), ())
-            self._publish(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
+            self.publish_clears(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
 
     def obey(self, function: Function, command: Command) -> None:
         """Carry out a command, now or when those before it are done."""
@@ -280,7 +281,9 @@ def begin(meter: Meter) -> None:
     own = meter.memory = Energy(meter, ledger)
     for function in own.functions:
         function.begin(meter.saved)
-    own.tell_clears()
+    if meter.has_port(CLEARS_PORT):
+        own.publish_clears = meter.publish(CLEARS_PORT)
+        own.tell_clears()
     for obeyed in OBEYED:
         meter.accept(obeyed, partial(_obey, obeyed))
     meter.look_up(own.look, own.listed)
