@@ -170,19 +170,19 @@ def waiting_app() -> App:
     def show(meter):
         while True:
             number = int((yield meter.memory.receive()))
-            meter.show({0x03300000: number})
+            meter.show({0x03300E00: number})
 
     return app
 
 
 def test_an_app_with_processes_lives_in_a_meter_and_comes_back_after_a_kill():
     app = waiting_app()
-    with simulated_meter(app, owns=[("0330", app)]) as meter:
+    with simulated_meter(app, owns=[("03300E", app)]) as meter:
         meter.advance(10)
-        before = int(meter.ask(0x03300000).data[::-1].hex())
+        before = int(meter.ask(0x03300E00).data[::-1].hex())
         meter.advance(5)
-        assert int(meter.ask(0x03300000).data[::-1].hex()) - before == 5
+        assert int(meter.ask(0x03300E00).data[::-1].hex()) - before == 5
         assert before in (10, 11, 12)
         meter.kill("waiter")
         meter.advance(3)
-        assert int(meter.ask(0x03300000).data[::-1].hex()) in (3, 4)
+        assert int(meter.ask(0x03300E00).data[::-1].hex()) in (3, 4)
