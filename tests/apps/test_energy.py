@@ -169,28 +169,24 @@ def test_a_minute_ends_when_the_clock_has_passed_its_end(minutes, turns):
 
 
 class FakeMeter:
-    """What publishes."""
+    """Where something is published."""
 
-    def __init__(self, *ports):
-        self.ports, self.published = ports, []
-
-    def has_port(self, port):
-        return port in self.ports
-
-    def publish(self, port):
-        return self.published.append
+    def __init__(self):
+        self.published = []
 
 
 # -- clears that other partitions follow
 
 
 def test_the_last_event_clears_are_published_beside_the_meter_clears():
-    meter, ledger = FakeMeter("clears"), Ledger()
+    meter, ledger = FakeMeter(), Ledger()
     energy = Energy(meter, ledger)
+    energy.tell_clears()  # nobody follows
+    energy.publish_clears = meter.published.append
     energy.tell_clears()
     assert meter.published == []  # what has happened is not known before the books are
     ledger.take(readings(totals(1, 2, 3, 4, 5, 6)))
-    energy.functions[2].event_clears = tuple((number, 0xFFFFFFFF) for number in range(1, 20))
+    energy.functions[-1].event_clears = tuple((number, 0xFFFFFFFF) for number in range(1, 20))
     energy.tell_clears()
     (clears,) = (msgspec.msgpack.decode(octets, type=Clears) for octets in meter.published)
     assert clears == Clears(0, tuple((number, 0xFFFFFFFF) for number in range(4, 20)))

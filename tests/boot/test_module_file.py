@@ -159,7 +159,7 @@ def test_the_how_to(tmp_path, monkeypatch):
 
 def test_a_stranger_has_no_more_rights_than_granted(tmp_path, monkeypatch):
     (app,) = re.findall(r"```python\n(.*?)```", HOW_TO, re.DOTALL)
-    (tmp_path / "peak_guard.py").write_text(app)
+    (tmp_path / "peak_guard.py").write_text(app.replace("0x03300E00", "0x02800007"))  # what no partition shows
     (tmp_path / "meter.xml").write_bytes(module_document(Settings(), [AddedApp("peak-guard", "peak_guard:start")]))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with (
@@ -168,7 +168,7 @@ def test_a_stranger_has_no_more_rights_than_granted(tmp_path, monkeypatch):
     ):
         head_end.read_when_back(0x02010100)
         with pytest.raises(SilentError, match="D1"):  # nobody owns the item, whoever would answer it
-            head_end.read(0x03300E00)
+            head_end.read(0x02800007)
 
 
 # -- the command ----------------------------------------------------------------------------------------------

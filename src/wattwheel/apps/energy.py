@@ -12,7 +12,7 @@ The other functions (`FUNCTIONS`) are told of each push and each turn of a minut
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial, reduce
 from itertools import chain
@@ -118,7 +118,7 @@ class Energy:
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
-        self._publish_clears = meter.publish(CLEARS_PORT) if meter.has_port(CLEARS_PORT) else None
+        self.publish_clears: Callable[[bytes], None] | None = None
 
     # -- pushes
 
@@ -260,9 +260,9 @@ class Energy:
 
     def tell_clears(self) -> None:
         """Publish the clears that are on the medium, for whoever keeps event records in another partition."""
-        if self._publish_clears is not None and self.ledger.books is not None:
+        if self.publish_clears is not None and self.ledger.books is not None:
             events = next((each.event_clears for each in self.functions if each.event_clears), ())
-            self._publish_clears(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
+            self.publish_clears(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
 
     def obey(self, function: Function, command: Command) -> None:
         """Carry out a command, now or when those before it are done."""
@@ -353,7 +353,9 @@ def begin(meter: Meter) -> None:
     for function in own.functions:
         function.rate(settings.ratings)
         function.begin(meter.saved)
-    own.tell_clears()
+    if meter.has_port(CLEARS_PORT):
+        own.publish_clears = meter.publish(CLEARS_PORT)
+        own.tell_clears()
     meter.saved = {}  # load records are megabytes: whoever needs something has taken it
     for obeyed in OBEYED:
         meter.accept(obeyed, partial(_obey, obeyed))

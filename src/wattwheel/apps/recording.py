@@ -51,6 +51,7 @@ from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import Function, Shown
 
 WATCH_KEY, CLEARS_KEY = "recording", "recording clears"
+DI_OCTETS = 4
 CLEARS_DI = 0x03300300
 ACTIVE_DEMAND, REACTIVE_DEMAND = 0x02800004, 0x02800005
 EVENT_DI3 = (0x03, *range(0x10, 0x21))
@@ -101,7 +102,7 @@ class Recording(MeterFunction):
         self.book = EventBook(saved)
         watch = self._saved = watch_of(saved.get(WATCH_KEY))
         clears = decoded(saved.get(CLEARS_KEY), EventRing)
-        self.clears = clears if clears is not None else EventRing()
+        self._take_clears(clears if clears is not None else EventRing())
         self.statistics = VoltageStatistics(self._ratings, watch.voltage if watch else None, saved.get(MONTHS_KEY))
         self.judge.take_up(self.book.lasting, watch.differing if watch else [], watch.down_s if watch else None)
 
@@ -270,9 +271,17 @@ class Recording(MeterFunction):
         clears = self.clears.added(second_octets(turn.image.second) + operator + data)
 
         def apply() -> None:
-            self.clears = clears
+            self._take_clears(clears)
 
         return Prepared({CLEARS_KEY: msgspec.msgpack.encode(clears)}, apply)
+
+    def _take_clears(self, clears: EventRing) -> None:
+        """Keep the records of event clears, and tell the newest of them to whoever follows in other partitions."""
+        self.clears = clears
+        newest = enumerate(clears.records)
+        self.event_clears = tuple(
+            (clears.count - at, int.from_bytes(record[-DI_OCTETS:], "little")) for at, record in newest
+        )[::-1]
 
     def clear_events(self, di: int, turn: Turn) -> Prepared | None:
         """See `MeterFunction`."""

@@ -148,6 +148,7 @@ class Oracle:
             return Expected(0xD2, bytes((NO_DATA,)), None, None, frame)
         if function in _WITHOUT_ANSWER:
             self.counts[_WITHOUT_ANSWER[function]] += 1
+            self.counts["changes_refused"] += function is Function2007.WRITE_ADDRESS
             return None
         if decision.is_silent:
             self.counts["broadcast_commands"] += 1
