@@ -16,7 +16,10 @@ CLOCK_STEP_S = 2
 """A calendar that moves by more than that against the intervals does not count the seconds."""
 
 SECOND_LIMIT = 1 << 33
-"""What no calendar reaches."""
+"""What no calendar reaches, in seconds, and no current, in microampere."""
+
+CHARGE_LIMIT = 1 << 60
+"""What no meter counts in its life, in microampere-seconds."""
 
 _T = TypeVar("_T")
 
@@ -74,9 +77,12 @@ def decoded(saved: bytes | None, kind: type[_T]) -> _T | None:
 def watch_of(saved: bytes | None) -> Watch | None:
     """The watch that was saved; None for what is none."""
     watch = decoded(saved, Watch)
-    if watch is None or not all(0 <= second < SECOND_LIMIT for second in (watch.second, watch.counted.second)):
+    if watch is None:
         return None
-    return watch
+    counted = watch.counted
+    seconds = (watch.second, counted.second, counted.watched_s, *watch.currents)
+    is_sound = all(0 <= number < SECOND_LIMIT for number in seconds)
+    return watch if is_sound and all(0 <= charge < CHARGE_LIMIT for charge in counted.charge) else None
 
 
 def currents_of(momentary: Momentary) -> tuple[int, int, int]:
