@@ -228,7 +228,7 @@ class Energy:
 
     def listed(self) -> list[int]:
         """What the functions answer."""
-        return list(chain.from_iterable(function.listed() for function in self.functions))
+        return [*STATUS_DIS, *chain.from_iterable(function.listed() for function in self.functions)]
 
     # -- the medium
 

@@ -12,6 +12,7 @@ import msgspec
 
 from wattwheel.apex.messages import Control, Message
 from wattwheel.boot.settings import Settings
+from wattwheel.boot.sim_core import Shown
 from wattwheel.boot.sim_meter import SimMeter
 from wattwheel.drivers.sim.clock import POWER_UP, SimClock
 from wattwheel.model import catalogue
@@ -19,7 +20,7 @@ from wattwheel.model import catalogue
 RUN_S = 65.0
 """A minute has ended by then: what is made of whole minutes is there too."""
 
-PHASE_MILLIWATT = 1_000_000
+PHASE_MILLIWATT = 500_000
 UNANSWERED = os.path.join(catalogue.DATA, "unanswered.csv")
 
 
@@ -83,7 +84,8 @@ def answered_identifiers() -> frozenset[int]:
     settings = Settings()
     without_page = msgspec.structs.replace(settings, web=msgspec.structs.replace(settings.web, enabled=False))
     meter = SimMeter(clock, random.Random(0), without_page)
-    meter.load.set([PHASE_MILLIWATT] * 3, [0] * 3)
+    nominal = round(1000 * settings.meter.nominal_voltage_v)
+    meter.load.set([PHASE_MILLIWATT] * 3, [0] * 3, Shown((nominal,) * 3))
     clock.advance(RUN_S)
     answered: set[int] = set()
 
