@@ -103,6 +103,10 @@ class Energy:
         own: Mapping[str, Any] = settings or {}
         making: list[Any] = list(FUNCTIONS)
         self.functions: list[MeterFunction] = [make(own[make.name]) if make.name in own else make() for make in making]
+        kinds = {type(each): each for each in self.functions}
+        fees, freezes = kinds.get(FeeControl), kinds.get(Freezing)
+        if isinstance(fees, FeeControl) and isinstance(freezes, Freezing):
+            fees.on_switched = freezes.prices_switched
         self._publishing = [
             (each, meter.publish(each.port)) for each in self.functions if each.port and meter.has_port(each.port)
         ]
@@ -117,6 +121,8 @@ class Energy:
         self.saves_under_way = 0
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
+        self._saves = 0
+        self._newest: dict[str, int] = {}  # by key, the save that had it last
         self._waiting: deque[tuple[Function, Command]] = deque()
         self.publish_clears: Callable[[bytes], None] | None = None
 

@@ -8,7 +8,7 @@ steps are only shown. All of it is saved in the transaction of the energy regist
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Literal
@@ -77,8 +77,17 @@ class RelayFace(msgspec.Struct, frozen=True):
     is_misoperating: bool
 
 
+def _tell_nobody(prices: bytes, steps: bytes) -> None:
+    """For a meter that freezes nothing."""
+
+
 class FeeControl(MeterFunction):
-    """See the module."""
+    """See the module.
+
+    Attributes:
+        on_switched: called with the switch-over instants of prices and steps that were executed last, as written,
+            whenever one was.
+    """
 
     obeys = frozenset({Function.RELAY, Function.FEE})
     name = "fee_control"
@@ -92,6 +101,8 @@ class FeeControl(MeterFunction):
             RelaySettings(own.nominal_millivolt, own.switch == "external", own.zero_deadline == "accept")
         )
         self._judged: object = None
+        self._told_sets: object = None
+        self.on_switched: Callable[[bytes, bytes], None] = _tell_nobody
         self._face: tuple[object, ...] = ()
         self._message = b""
 
@@ -117,6 +128,9 @@ class FeeControl(MeterFunction):
             charging.minute(turn)
         else:
             charging.follow(turn)
+        if (sets := charging.money.sets) is not self._told_sets:
+            self._told_sets = sets
+            self.on_switched(sets.prices_switched, sets.steps_switched)
         if self.mode == "none":
             return
         wallet = charging.money.account.wallet

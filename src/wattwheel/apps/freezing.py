@@ -125,6 +125,12 @@ class Freezing(MeterFunction):
         while self._pending:
             self._freeze_switch(turn, *self._pending.pop(0))
 
+    def prices_switched(self, prices: bytes, steps: bytes) -> None:
+        """Fee control has executed these switch-overs of prices and of steps; each new one is frozen at this push."""
+        executed = {FreezeKind.PRICE_SETS: prices, FreezeKind.STEP_SETS: steps}
+        for kind, instant in executed.items():
+            self.switch_over(kind, instant)
+
     def switch_over(self, kind: FreezeKind, instant: bytes) -> None:
         """Two sets of `kind` have been switched over at `instant` (YYMMDDhhmm on the wire): freeze at the next push.
 
