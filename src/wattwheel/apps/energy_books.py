@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from operator import sub
 
 import msgspec
 
@@ -59,7 +60,7 @@ class Books(msgspec.Struct, array_like=True):
     @property
     def elements(self) -> tuple[int, ...]:
         """The 24 registers since the last clear."""
-        return tuple(now - then for now, then in zip(self.highest, self.cleared or NO_TOTALS, strict=True))
+        return tuple(map(sub, self.highest, self.cleared)) if self.cleared else tuple(self.highest)
 
 
 def books_of(saved: bytes | None) -> Books | None:

@@ -36,8 +36,8 @@ class MinuteLoad:
         silent = LoadRow(0, 0, rows[-1].voltage_millivolt, 0)
         self._rows = rows if repeats else [*rows, silent]
         self._rates = [_rates(row) for row in self._rows]
-        columns = [accumulate((rate[at] * ROW_MS for rate in self._rates), initial=0) for at in range(len(REGISTERS))]
-        self._before = [array("q", column) for column in columns]
+        columns = zip(*self._rates, strict=True)
+        self._before = [array("q", accumulate((rate * ROW_MS for rate in each), initial=0)) for each in columns]
         self._pass = tuple(column[-1] for column in self._before)
         self._momentary: dict[LoadRow, Momentary] = {}
 
@@ -73,9 +73,8 @@ class MinuteLoad:
         """The 24 registers of all elements that belong to the six of the total."""
         if self._phases == 1:
             return six + six + NOTHING + NOTHING
-        third = tuple(register // PHASES for register in six)
-        last = tuple(register - 2 * part for register, part in zip(six, third, strict=True))
-        return six + third + third + last
+        a, b, c = (tuple((register + place) // PHASES for register in six) for place in range(PHASES))
+        return six + a + b + c
 
 
 def _rates(row: LoadRow) -> tuple[int, ...]:

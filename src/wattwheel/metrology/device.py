@@ -8,7 +8,6 @@ read. A failing memory stops nothing: the fault is told, the registers live on h
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -19,6 +18,7 @@ from wattwheel.hil.octets import OctetChannel
 from wattwheel.hil.sampling import SampleBlock, SampleSource
 from wattwheel.hil.storage import Memory
 from wattwheel.metrology.ring import RegisterRing, RingStart
+from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus, HalfCycleEvent, Waveform
 from wattwheel.model.errors import ItemValueError, RemoteProtocolError, StorageError, WattwheelError
 from wattwheel.model.records import Momentary
@@ -52,8 +52,6 @@ ASK_AGAIN_NS = 5_000_000_000
 CALENDAR_NS = 600_000_000_000
 """How often the core asks for the calendar once it has it."""
 
-_STATE = struct.Struct("<BBIQ")  # format, lasting faults, starts, push sequence; the state of the registers follows
-_STATE_FORMAT = 1
 _LASTING = CoreFault.REGISTERS_LOST
 """Faults that a restart does not heal: they are kept with the registers."""
 
@@ -152,13 +150,11 @@ class MeteringCore:
             self._faults |= CoreFault.MEMORY_DAMAGED
         if self._ring.state is not None:
             try:
-                form, lasting, starts, sequence = _STATE.unpack_from(self._ring.state)
-                if form != _STATE_FORMAT:
-                    raise ItemValueError("state of the core", f"format {form}", f"format {_STATE_FORMAT}")
-                self._ledger.from_state(self._ring.state[_STATE.size :])
-                self._starts, self._sequence = starts, sequence
-                self._faults |= CoreFault(lasting) & _LASTING
-            except (ItemValueError, struct.error):
+                saved = SavedState.from_octets(self._ring.state)
+                self._ledger.from_state(saved.ledger)
+                self._starts, self._sequence = saved.starts, saved.sequence
+                self._faults |= CoreFault(saved.faults) & _LASTING
+            except ItemValueError:
                 self._faults |= CoreFault.REGISTERS_LOST
         elif self._ring.start is RingStart.LOST:
             self._faults |= CoreFault.REGISTERS_LOST
@@ -253,9 +249,9 @@ class MeteringCore:
         self._link.write(octets + pack(Side.CORE, Message(Kind.STATUS, self._sequence, encode_status(self.status()))))
 
     def _save(self, now: int) -> None:
-        head = _STATE.pack(_STATE_FORMAT, self._faults & _LASTING, self._starts, self._sequence)
+        state = SavedState(self._faults & _LASTING, self._starts, self._sequence, self._ledger.to_state())
         try:
-            self._ring.write(head + self._ledger.to_state())
+            self._ring.write(state.to_octets())
             self._faults &= ~CoreFault.MEMORY_WRITE
         except StorageError:
             self._faults |= CoreFault.MEMORY_WRITE

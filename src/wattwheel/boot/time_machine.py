@@ -1,0 +1,290 @@
+"""The time machine: a meter under virtual time that plays what nothing changes a minute at a time.
+
+Theory of operation. The partitions are those of the real meter, on the simulated host; the metering service and the
+core behind it are replaced by a `MinuteCore`, which knows the registers of any instant. There are two ways through
+time. *In seconds* a push comes each second, all timers run, and whatever a head-end or a person does can happen. *In
+minutes* only the pushes that find a new minute of the meter's clock are made; they go straight to the APP `energy`,
+and nothing else of the meter runs, as on a machine that stands still. The pushes of the second way are some of those
+of the first, and by the rules of the APPs the ones between change nothing that is kept: the energy of a push belongs to
+the tariff in force at the push before, and the image of a minute is that of the first push at or after its turn.
+
+What need not be saved at once is saved once a day (`FLUSH_MINUTES`), and before anything else happens.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from wattwheel.apex.bus import TO_BUS, BusPort
+from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.partition import StartContext
+from wattwheel.apps import energy
+from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore
+from wattwheel.boot.module_file import CORE_LINK, LISTENER, STORE, module_of
+from wattwheel.boot.settings import Settings
+from wattwheel.boot.sim_board import SimBoard
+from wattwheel.drivers.sim.clock import SimClock
+from wattwheel.drivers.sim.loop import SimLoop
+from wattwheel.drivers.sim.octets import SimDoor
+from wattwheel.drivers.sim.process import Device
+from wattwheel.kernel.config import KERNEL, ModuleConfig
+from wattwheel.model.errors import NotAnswered
+from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
+from wattwheel.sdk import Meter
+from wattwheel.services.metering import READINGS_PORT
+from wattwheel.services.platform_management import DATE_TIME_DI
+
+SECOND_NS, MICROSECOND_NS = 1_000_000_000, 1000
+MINUTE_US = 60_000_000
+ROUNDING_US = 499
+"""A push tells the calendar in whole milliseconds: so much before its turn it tells the new minute already."""
+FLUSH_MINUTES = 1440
+READY_S_MAX, SAVED_S_MAX, STOPPED_S_MAX = 30.0, 2.0, 10.0
+REPLY_S_MAX = 2.0
+ERR_NO_DATA = 0x02
+SNAPSHOT = "snapshot"
+MICROJOULE_PER_KWH = 3_600_000_000_000
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class _NoLink:
+    """The device `core_link` where there is no core behind it."""
+
+    def open(self, loop: SimLoop) -> object:
+        """Nothing that anybody uses."""
+        return self
+
+
+class TimeMachine(SimBoard):
+    """A meter that is made with its power on; `await_ready` lets it start.
+
+    Attributes:
+        core: the metering core, closed form.
+        door: where head-ends connect.
+        pushes: how many were made.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        core: MinuteCore,
+        store: Device,
+        calendar: datetime,
+        seed: int = 0,
+        adapt: Callable[[ModuleConfig], ModuleConfig] | None = None,
+    ) -> None:
+        """`store`: the medium; `calendar`: UTC of the beginning, a whole second."""
+        chance = random.Random(seed)
+        clock = SimClock(calendar, chance)
+        self.core, self.settings = core, settings
+        self.door = SimDoor(clock, chance, name=LISTENER)
+        self.pushes = 0
+        self._start_ns = clock.now_ns()
+        self._energy: Meter | None = None
+        self._publish: Callable[[bytes], None] | None = None
+        self._offset = timedelta(minutes=settings.clock.utc_offset_minutes)
+        meter = settings.meter
+        self._pulse_microjoule = (
+            MICROJOULE_PER_KWH // meter.active_constant_imp_per_kwh,
+            MICROJOULE_PER_KWH // meter.reactive_constant_imp_per_kvarh,
+        )
+        config = _coarse(module_of(settings, (), (LISTENER,)))
+        devices: Mapping[str, Device] = {LISTENER: self.door, CORE_LINK: _NoLink(), STORE: store}
+        entries = {"energy": self._start_energy, "metering": self._start_metering}
+        super().__init__(clock, chance, adapt(config) if adapt is not None else config, devices, entries)
+        self.power_up()
+
+    # -- life
+
+    def power_up(self) -> None:
+        """The supply comes back."""
+        self.core.switch_on(self.now_ms)
+        super().power_up()
+
+    def lose_power(self) -> None:
+        """The supply is cut in the middle of whatever happens."""
+        self.core.cut(self.now_ms)
+        self._forget()
+        super().lose_power()
+
+    def switch_off(self) -> None:
+        """An orderly end: everything is kept. Raises NotAnswered when the meter does not stop."""
+        stopped: list[bool] = []
+        self.stop(lambda: stopped.append(True))
+        if not self.clock.advance_until(lambda: bool(stopped), STOPPED_S_MAX):
+            raise NotAnswered(f"the meter did not stop within {STOPPED_S_MAX:g} s")
+        self.core.switch_off(self.now_ms)
+        self._forget()
+        super().lose_power()
+
+    def _forget(self) -> None:
+        self._energy = self._publish = None
+
+    def await_ready(self) -> None:
+        """Let time pass, in seconds, until the meter has started. Raises NotAnswered."""
+        if not self.advance_until(lambda: self.is_ready, READY_S_MAX):
+            raise NotAnswered(f"the meter did not start within {READY_S_MAX:g} s; it said: {self.log[-3:]}")
+
+    @property
+    def is_ready(self) -> bool:
+        """Every partition is NORMAL, and energy has heard readings and parameters."""
+        own = self._energy.memory if self._energy is not None else None
+        is_metering = own is not None and own.ledger.image is not None and own.ledger.running.tariffs is not None
+        return self.is_normal and is_metering
+
+    def _start_energy(self, context: StartContext) -> None:
+        self._energy = energy.app.begin(context)
+
+    def _start_metering(self, context: StartContext) -> None:
+        """Entry of the partition that stands in for `metering`: it says what the machine lets it say."""
+        self._clock_of_meter = context.clock
+        self._publish = context.sampling_source(READINGS_PORT).write
+        if context.has_port(TO_BUS):
+            bus = BusPort(context)
+            bus.on_request(lambda request: bus.reply(request, error=ERR_NO_DATA))
+
+    # -- time
+
+    @property
+    def now_ms(self) -> int:
+        """Milliseconds on the machine's monotonic clock."""
+        return self.clock.now_ns() // MILLISECOND_NS
+
+    @property
+    def local(self) -> datetime:
+        """The meter's own standard time, marked as UTC."""
+        return _EPOCH + (self._clock_of_meter.calendar() - _EPOCH) + self._offset
+
+    def _calendar_us(self) -> int:
+        """Microseconds of the meter's calendar since 2000, UTC."""
+        return (self._clock_of_meter.calendar() - _EPOCH) // _MICROSECOND
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass, in seconds."""
+        self.advance_until(lambda: False, seconds)
+
+    def advance_until(self, condition: Callable[[], bool], seconds_max: float) -> bool:
+        """Let time pass, in seconds, until `condition` holds. False: it did not within `seconds_max`."""
+        end = self.clock.now_ns() + round(seconds_max * 1e9)
+        while (now := self.clock.now_ns()) < end:
+            due = self._on_grid(now + 1)
+            if self.clock.advance_until(condition, (min(due, end) - now) / 1e9):
+                return True
+            if due <= end and self._publish is not None:
+                self._push_to_port(self._readings(self._calendar_us()))
+        return condition()
+
+    def play_to(self, instant_ns: int, makes_every_push: bool = False) -> None:
+        """Let time pass until `instant_ns`, in minutes as far as that goes; the rest of the last minute in seconds.
+
+        `makes_every_push`: the pushes between the turns are made as well, for comparison.
+        """
+        meter = self._energy
+        assert meter is not None, "the meter is not ready"
+        own: energy.Energy = meter.memory
+        clock, take, flush = self.clock, own.take, FLUSH_MINUTES
+        own.keeps_each_minute = False
+        calendar_us = self._calendar_us()
+        zero_us = clock.now_ns() // MICROSECOND_NS - calendar_us  # when the calendar was zero
+        changes = self._clock_of_meter.changes
+        while True:
+            turn_us = ((clock.now_ns() // MICROSECOND_NS - zero_us + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
+            next_ns = clock.now_ns() + 1
+            if not makes_every_push:
+                next_ns = max(next_ns, (zero_us + turn_us - ROUNDING_US) * MICROSECOND_NS)
+            due = self._on_grid(next_ns)
+            if due > instant_ns:
+                break
+            clock.skip_to(due)
+            readings = self._readings(due // MICROSECOND_NS - zero_us, changes)
+            take(readings)
+            flush -= 1
+            if flush <= 0 or meter.unsaved:
+                flush = FLUSH_MINUTES
+                self._let_save(own, readings)
+        self._let_save(own, self._readings(self._calendar_us()))
+        own.keeps_each_minute = True
+        if clock.now_ns() < instant_ns:
+            self.advance((instant_ns - clock.now_ns()) / 1e9)
+
+    def _let_save(self, own: energy.Energy, readings: Readings) -> None:
+        """Let the meter run until everything that it has to keep is on the medium."""
+        meter = self._energy
+        assert meter is not None
+        own.keep(at_once=True)
+        self._push_to_port(readings)  # a second time: to whoever else reads it, and so that nobody finds an old one
+        if not self.clock.advance_until(lambda: not meter.unsaved, SAVED_S_MAX):
+            raise NotAnswered(f"the meter did not save its state within {SAVED_S_MAX:g} s; it said: {self.log[-3:]}")
+
+    def _on_grid(self, instant_ns: int) -> int:
+        """The first instant of a push from `instant_ns` on."""
+        return self._start_ns + -(-(instant_ns - self._start_ns) // SECOND_NS) * SECOND_NS
+
+    # -- pushes
+
+    def _readings(self, calendar_us: int, changes: int | None = None) -> Readings:
+        core, now_ms = self.core, self.clock.now_ns() // MILLISECOND_NS
+        core.sequence += 1
+        self.pushes += 1
+        registers = core.registers(now_ms)
+        active, reactive = self._pulse_microjoule
+        return Readings(
+            now_ms * MILLISECOND_NS,
+            round(calendar_us / 1000) / 1000,
+            Quality.VALID,
+            EnergyTotals(core.sequence, registers),
+            core.load.momentary(now_ms),
+            ((registers[0] + registers[1]) // active, sum(registers[2:6]) // reactive),
+            self._clock_of_meter.changes if changes is None else changes,
+        )
+
+    def _push_to_port(self, readings: Readings) -> None:
+        if self._publish is not None:
+            self._publish(msgspec.msgpack.encode(readings))
+
+    # -- what happens to the meter
+
+    def exchange(self, octets: bytes, seconds_max: float = REPLY_S_MAX) -> bytes:
+        """Send `octets` to the TCP door on a connection of its own; the first frame that comes back, b"" for none."""
+        channel, reader = self.door.connect(), FrameReader()
+        found: list[Frame] = []
+
+        def hear() -> None:
+            found.extend(reader.feed(channel.read()))
+
+        channel.on_arrival(hear)
+        channel.write(octets)
+        self.advance_until(lambda: bool(found), seconds_max)
+        channel.close()
+        return encode(found[0]) if found else b""
+
+    def set_clock(self, local: datetime, on_reply: Callable[[bool], None]) -> None:
+        """Set the meter's clock as a write of 0400010C does, to the meter's standard time `local`."""
+        weekday = f"{local.isoweekday() % 7:02d}"
+        octets = bytes.fromhex(f"{local:%y%m%d}{weekday}{local:%H%M%S}")[::-1]
+
+        def replied(message: Message | None) -> None:
+            on_reply(message is not None and not message.error)
+
+        self.ask(Control.WRITE, DATE_TIME_DI, bytes(4) + octets, replied)
+
+
+def _coarse(config: ModuleConfig) -> ModuleConfig:
+    """`config` without the snapshot that nobody reads, and with a kernel that may set the clock."""
+
+    def told(settings: bytes) -> bytes:
+        own = msgspec.json.decode(settings)
+        own["rights"][KERNEL] = [*own["rights"].get(KERNEL, ()), Control.WRITE]
+        return msgspec.json.encode(own)
+
+    partitions = tuple(
+        msgspec.structs.replace(own, settings=told(own.settings)) if own.name == "bus" else own
+        for own in config.partitions
+    )
+    channels = tuple(own for own in config.sampling_channels if own.name != SNAPSHOT)
+    return msgspec.structs.replace(config, partitions=partitions, sampling_channels=channels)
