@@ -20,6 +20,7 @@ EXIT_DONE, EXIT_NO, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "run": "boot a meter and run it until Ctrl-C",
+    "simulate": "play days and years of a meter's life in seconds",
     "read": "read data items of any DL/T 645 meter",
     "measure": "meter a recording",
     "frame": "look into DL/T 645 frames",

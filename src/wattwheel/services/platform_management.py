@@ -27,6 +27,8 @@ DATE_OCTETS, TIME_OCTETS, OPERATOR_OCTETS = 4, 3, 4
 ADDRESS_DI, METER_NUMBER_DI = 0x04000401, 0x04000402
 OFFSET_S_MAX = 10 * 365 * 86_400
 SYNC_DIFFERENCE_MAX = timedelta(minutes=5)
+AHEAD_TOLD = timedelta(hours=1)
+"""A saved clock that is further ahead of the host's is told at the start."""
 MIDNIGHT_GUARD = timedelta(minutes=5)
 
 
@@ -127,6 +129,9 @@ class Platform:
                 self._changes = msgspec.json.decode(changes, type=int)
             if offset := loading.records.get(OFFSET_KEY):
                 self._set_offset(saved_offset(offset))
+                if self._offset > AHEAD_TOLD:
+                    days = self._offset / timedelta(days=1)
+                    self._context.report("clock", f"goes on in meter time, {days:.1f} days ahead of this machine's")
             if on := loading.records.get(SYNC_KEY):
                 self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
         except (ValueError, RecursionError):  # of another version: the host's clock is the best there is

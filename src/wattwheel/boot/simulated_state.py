@@ -1,0 +1,101 @@
+"""The state folder of a simulated meter: the one that `wattwheel run` keeps, so that either can go on from it."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from wattwheel.boot.kernel_process import STORE_FOLDER
+from wattwheel.boot.metering_core import MARKER_NAME, RING_NAME
+from wattwheel.drivers.linux.sqlite_records import SqliteRecords
+from wattwheel.drivers.linux.storage import FileMemory, hold, make_folder
+from wattwheel.drivers.sim.loop import SimLoop
+from wattwheel.hil.storage import Change
+from wattwheel.metrology.energy import Registers
+from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
+from wattwheel.metrology.saved_state import SavedState
+from wattwheel.model.errors import BadInput, ItemValueError
+from wattwheel.services.platform_management import OFFSET_KEY
+
+PLATFORM = "platform"
+METER_LOCK = "meter.lock"
+METERING_FOLDER = "metering"
+
+
+class CoreMemory:
+    """What the metering core keeps: 24 registers in microjoule, starts, push sequence."""
+
+    def __init__(self, registers: tuple[int, ...] = (), starts: int = 0, sequence: int = 0) -> None:
+        self.registers, self.starts, self.sequence = registers, starts, sequence
+
+
+class StateFolder:
+    """A state folder, held until `close`; nothing in it is forced to the medium before that.
+
+    Raises DoorUnavailable while a meter runs on it, BadInput for registers that are no metering core's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        make_folder(folder)
+        self._folder = folder
+        self._lock = hold(folder / METER_LOCK)
+        self._memory = FileMemory(folder / METERING_FOLDER / RING_NAME, RING_OCTETS)
+        self._ring = RegisterRing(self._memory)
+        if self._ring.state is not None:
+            self._set_offset(None)  # the simulation's calendar is the meter's own from the first instant on
+
+    def open(self, loop: SimLoop) -> SqliteRecords:
+        """The store's medium as a device."""
+        records = SqliteRecords(self._folder / STORE_FOLDER, is_synced=False)
+        loop.at_end(records.close)
+        return records
+
+    def core(self) -> CoreMemory:
+        """What was in the metering core's memory."""
+        if self._ring.state is None:
+            return CoreMemory()
+        try:
+            saved = SavedState.from_octets(self._ring.state)
+            return CoreMemory(Registers.from_state(saved.ledger).snapshot(), saved.starts, saved.sequence)
+        except ItemValueError as fault:
+            raise BadInput(f"{self._folder}: {fault}; give a folder of this version, or an empty one") from None
+
+    def keep_core(self, memory: CoreMemory) -> None:
+        """Write the metering core's memory."""
+        registers = Registers()
+        registers.preset(memory.registers)
+        self._ring.write(SavedState(0, memory.starts, memory.sequence, registers.to_state()).to_octets())
+        self._ring.sync()
+        (self._folder / METERING_FOLDER / MARKER_NAME).touch(mode=0o600)
+
+    def keep_clock(self, calendar: datetime, host: datetime) -> timedelta:
+        """Let the meter go on at `calendar` where that lies ahead of `host`, this machine's clock; both UTC.
+
+        Returns how far ahead; the store must be closed. Zero: this machine's clock is later, and will be followed.
+        """
+        ahead = calendar - host
+        if ahead <= timedelta(0):
+            return timedelta(0)
+        self._set_offset(ahead)
+        return ahead
+
+    def _set_offset(self, offset: timedelta | None) -> None:
+        records = SqliteRecords(self._folder / STORE_FOLDER, is_synced=False)
+        try:
+            octets = None if offset is None else msgspec.json.encode(offset.total_seconds())
+            if octets is not None or OFFSET_KEY in records.load(PLATFORM):
+                records.commit([Change(PLATFORM, OFFSET_KEY, octets)], both=True)
+        finally:
+            records.close()
+
+    def close(self) -> None:
+        """Force what was written to the medium and give the folder back."""
+        self._memory.close()
+        for file in (self._folder / STORE_FOLDER).iterdir():
+            descriptor = os.open(file, os.O_RDONLY)
+            os.fsync(descriptor)
+            os.close(descriptor)
+        os.close(self._lock)

@@ -1,0 +1,156 @@
+"""The time machine: a minute at a time leaves exactly what a second at a time leaves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+
+import msgspec
+import pytest
+
+from wattwheel.boot.minute_core import MinuteCore, MinuteLoad
+from wattwheel.boot.sim_meter import SimStore
+from wattwheel.boot.time_machine import TimeMachine
+from wattwheel.drivers.sim.clock import START_NS
+from wattwheel.drivers.sim.load_file import LoadRow
+from wattwheel.drivers.sim.storage import SimDisk
+from wattwheel.testing.readable import readable, written
+from wattwheel.testing.world import simulated_settings
+
+SECOND_NS = 1_000_000_000
+START_MS = START_NS // 1_000_000
+PASSWORD = "440044"
+MOMENTARY_CLOCK = 0x04000102, 0x0400010C  # the time itself
+FOUR_TARIFFS = {
+    0x04000203: "04",
+    0x04000204: "04",
+    0x04010001: "201504" + "120003" + "061702" + "000001",
+    0x04000B01: "0100",
+    0x04000B02: "0113",
+}
+EVENING = datetime(2026, 2, 28, 18, 0, tzinfo=UTC)
+
+
+def rows():
+    """A load that changes each minute, in amount and direction."""
+    active = accumulate(range(1, 400), lambda power, n: (power * 7 + n * 104_729) % 9_000_000)
+    return [LoadRow(p - 2_000_000, p % 1_700_000 - 300_000, 229_000 + p % 3000, p // 230 * 1000) for p in active]
+
+
+def machine(calendar=EVENING, phases=1, store=None, core=None):
+    settings = simulated_settings()
+    own = msgspec.structs.replace(settings.dlt645, password_level_4=PASSWORD)
+    settings = msgspec.structs.replace(settings, dlt645=own)
+    core = core or MinuteCore(MinuteLoad(rows(), START_MS, True, phases))
+    made = TimeMachine(settings, core, store or SimStore(SimDisk(1)), calendar)
+    made.await_ready()
+    return made
+
+
+def after(made, seconds):
+    """The machine's instant so long after its beginning."""
+    return START_NS + seconds * SECOND_NS - made.clock.now_ns()
+
+
+def play(made, seconds, in_seconds):
+    if in_seconds is None:  # the whole host, all its timers and ports
+        made.advance(after(made, seconds) / 1e9)
+    else:
+        made.play_to(START_NS + seconds * SECOND_NS, makes_every_push=in_seconds)
+
+
+def set_clock(made, local):
+    replies = []
+    made.set_clock(local, replies.append)
+    made.advance_until(lambda: bool(replies), 5)
+    assert replies == [True]
+
+
+def told(made):
+    """What can be read, and what is kept, but for the clock itself."""
+    items = {di: value for di, value in readable(made).items() if di not in MOMENTARY_CLOCK}
+    image = made._energy.memory.ledger.image
+    return items, msgspec.structs.replace(image, at_ns=0)
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+def test_a_day_in_minutes_is_a_day_in_seconds(phases):
+    found = []
+    for in_seconds in (True, False):
+        made = machine(phases=phases)
+        for di, digits in FOUR_TARIFFS.items():
+            assert written(made, di, digits, PASSWORD)
+        made.advance(after(made, 70) / 1e9)
+        play(made, 86_400, in_seconds)
+        made.advance(0.5)
+        assert abs(made.local - EVENING - timedelta(seconds=86_400.5)) < timedelta(seconds=0.1)
+        assert not made.crashes
+        found.append(told(made))
+        assert len(found[-1][0]) > 100
+        assert len(set(found[-1][1].shares)) == 4
+    assert found[0] == found[1]
+
+
+def test_with_a_clock_that_is_set_it_is_the_same():
+    found = []
+    for in_seconds in (None, True, False):
+        made = machine()
+        for di, digits in FOUR_TARIFFS.items():
+            assert written(made, di, digits, PASSWORD)
+        made.advance(after(made, 100) / 1e9)
+        play(made, 2000, in_seconds)
+        set_clock(made, EVENING + timedelta(hours=6, seconds=17))
+        made.advance(after(made, 2070) / 1e9)
+        play(made, 3000, in_seconds)
+        set_clock(made, EVENING + timedelta(hours=3, seconds=41))
+        made.advance(after(made, 3100) / 1e9)
+        play(made, 4800, in_seconds)
+        made.advance(0.5)
+        found.append(told(made))
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_registers_are_what_has_flowed():
+    made = machine()
+    made.play_to(START_NS + 3 * 86_400 * SECOND_NS)
+    made.advance(0.5)
+    expected = [0] * 6
+    cycle = rows()
+    for minute in range(3 * 1440):
+        row = cycle[minute % len(cycle)]
+        expected[0 if row.active_milliwatt >= 0 else 1] += abs(row.active_milliwatt) * 60_000
+        quadrant = (0 if row.reactive_millivar >= 0 else 3) if row.active_milliwatt >= 0 else 1
+        quadrant = 2 if row.active_milliwatt < 0 and row.reactive_millivar < 0 else quadrant
+        expected[2 + quadrant] += abs(row.reactive_millivar) * 60_000
+    assert made._energy.memory.ledger.image.totals == expected
+
+
+def test_switched_off_and_on_it_goes_on_where_it_was():
+    made = machine()
+    made.play_to(START_NS + 7000 * SECOND_NS)
+    made.switch_off()
+    before = made.core.booked(made.now_ms)
+    made.clock.skip_to(made.clock.now_ns() + 3600 * SECOND_NS)
+    made.power_up()
+    made.await_ready()
+    made.play_to(made.clock.now_ns() + 600 * SECOND_NS)
+    assert made.kernel_starts == 2
+    flowed = made.core.load.flowed(made.now_ms)
+    total = made.core.booked(made.now_ms)
+    assert before < total < flowed
+    made.advance(1.5)
+    image = made._energy.memory.ledger.image
+    assert tuple(image.totals) <= made.core.booked(made.now_ms)
+    assert tuple(image.totals) >= total
+
+
+def test_a_cut_costs_what_was_not_synced():
+    made = machine()
+    made.advance(53.25)
+    made.lose_power()
+    lost = made.core.lost_microjoule
+    at = made.now_ms
+    since = START_MS
+    kept = at - (at - since) % 20_000
+    assert lost == tuple(b - a for a, b in zip(made.core.load.flowed(kept), made.core.load.flowed(at), strict=True))
+    assert made.core.booked(at) == made.core.load.flowed(kept)
