@@ -34,6 +34,8 @@ from wattwheel.drivers.sim.process import Device
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.settled_books import Entry
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.sdk import Meter
 from wattwheel.services.metering import READINGS_PORT
@@ -160,6 +162,24 @@ class TimeMachine(SimBoard):
         """The meter's own standard time, marked as UTC."""
         return _EPOCH + (self._clock_of_meter.calendar() - _EPOCH) + self._offset
 
+    @property
+    def image(self) -> RegisterImage:
+        """The registers as the APP `energy` has booked them, after its last push."""
+        image = self._own().ledger.image
+        assert image is not None, "the meter is not ready"
+        return image
+
+    @property
+    def settled(self) -> tuple[Entry, ...]:
+        """The settlement periods that the APP `energy` keeps."""
+        books = self._own().ledger.books
+        return books.settled.entries if books is not None else ()
+
+    def _own(self) -> energy.Energy:
+        assert self._energy is not None, "the meter is not ready"
+        own: energy.Energy = self._energy.memory
+        return own
+
     def _calendar_us(self) -> int:
         """Microseconds of the meter's calendar since 2000, UTC."""
         return (self._clock_of_meter.calendar() - _EPOCH) // _MICROSECOND
@@ -184,9 +204,8 @@ class TimeMachine(SimBoard):
 
         `makes_every_push`: the pushes between the turns are made as well, for comparison.
         """
-        meter = self._energy
-        assert meter is not None, "the meter is not ready"
-        own: energy.Energy = meter.memory
+        meter, own = self._energy, self._own()
+        assert meter is not None
         clock, take, flush = self.clock, own.take, FLUSH_MINUTES
         own.keeps_each_minute = False
         calendar_us = self._calendar_us()

@@ -1,4 +1,5 @@
-"""Exercises of a meter: `wattwheel drill NAME`. Each one starts a real meter, treats it badly and keeps the score.
+"""Exercises of a meter: `wattwheel drill NAME`. Each one starts a meter, a real one or one in virtual
+time, treats it badly and keeps the score.
 
 A drill that finds anything says what; it never stops at the first failure. Everything that is left to chance comes from
 the seed. Whatever is sent goes to loopback, and counts and times are bounded.
@@ -54,6 +55,18 @@ def _link_cut(times: int, seed: int) -> Score:
     return drill(times, seed)
 
 
+def _power_cut(times: int, seed: int) -> Score:
+    from wattwheel.testing.drills.power_cut import drill
+
+    return drill(times, seed)
+
+
+def _year(times: int, seed: int) -> Score:
+    from wattwheel.testing.drills.year import drill
+
+    return drill(times, seed)
+
+
 class Drill(NamedTuple):
     """A drill and how often it does what it does when nobody says."""
 
@@ -68,9 +81,11 @@ DRILLS = {
     "restarts": Drill(_restarts, 1000),
     "crowd": Drill(_crowd, 1000),
     "link-cut": Drill(_link_cut, 100),
+    "power-cut": Drill(_power_cut, 3),
+    "year": Drill(_year, 300),
 }
 """By name. `times` counts kills of cores, octets on each type of channel, rounds of attempts, kills of partitions, and
-requests of each of the crowd, cuts."""
+requests of each of the crowd, cuts of the line, cuts of the supply at each write, cuts in the year."""
 
 
 def run(name: str, times: int | None = None, seed: int | None = None) -> dict[str, Any]:
