@@ -22,6 +22,7 @@ from wattwheel.drivers.sim.storage import SimDisk
 from wattwheel.hil.clock import Clock
 from wattwheel.model.errors import BadInput
 from wattwheel.model.records import REGISTERS
+from wattwheel.services.platform_management import OFFSET_S_MAX
 
 BEFORE_NS = AFTER_NS = 60 * SECOND_NS
 """In seconds is played what lies so close before and after a step."""
@@ -85,6 +86,9 @@ class Simulation:
                 raise BadInput(f"step {step.line}: at {step.at.isoformat()} is outside; allowed: {why}")
         self._steps, self._begin, self._days, self._say = steps, begin, days, say
         self._host = host or LinuxClock(EpollLoop())
+        ahead_s = (end.replace(tzinfo=UTC) - self._host.calendar()).total_seconds()
+        if folder is not None and ahead_s > OFFSET_S_MAX - DAY_NS / SECOND_NS:
+            raise BadInput(f"--state with an end at {end.isoformat()}: a meter's clock may be 10 years ahead at most")
         self._again_ns = 0  # until then the time after a step is played in seconds
         self._done: list[dict[str, Any]] = []
         self._folder = StateFolder(folder) if folder is not None else None

@@ -1,0 +1,141 @@
+"""`wattwheel simulate`: loads, scripts, and a state folder that either kind of meter goes on from."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from wattwheel.boot.simulate import simulate
+from wattwheel.cli.main import main
+from wattwheel.drivers.linux.clock import LinuxClock
+from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.sim.load_file import load_rows
+from wattwheel.model.errors import BadInput, DoorUnavailable
+from wattwheel.testing.living import LivingMeter
+
+UCI = Path(__file__).parents[1] / "data" / "uci-household" / "2007-02-01_02.csv"
+ASK_ADDRESS = "FEFEFEFE 68AAAAAAAAAAAA68 1300 DF16"
+
+
+def played(tmp_path, script="", **given):
+    told = []
+    path = None
+    if script:
+        path = str(tmp_path / "script.toml")
+        Path(path).write_text(script)
+    given = {"begin": "2026-02-28", "days": 2, "load": str(UCI), "repeats": False, "state": None} | given
+    return simulate(None, script=path, say=told.append, **given), told
+
+
+def test_the_energy_is_that_of_the_load(tmp_path):
+    document, told = played(tmp_path)
+    rows = load_rows(str(UCI))
+    assert document["ok"]
+    assert document["energy_microjoule"]["import_active"] == sum(row.active_milliwatt for row in rows) * 60_000
+    assert document["energy_microjoule"]["reactive_q1"] == sum(row.reactive_millivar for row in rows) * 60_000
+    assert document["clock"] == "2026-03-02T00:00:00"
+    assert not told
+    longer, told = played(tmp_path, days=3)
+    assert longer["energy_microjoule"] == document["energy_microjoule"]
+    assert "nothing flows from then on" in told[0]
+    again, told = played(tmp_path, days=4, repeats=True)
+    assert again["energy_microjoule"]["import_active"] == 2 * document["energy_microjoule"]["import_active"]
+
+
+SCRIPT = f"""
+[[step]]
+at = "2026-02-28T10:00:30"
+send = "{ASK_ADDRESS}"
+expect = "68 01 00 20 11 26 20 68 93 06 34 33 53 44 59 53 .. 16"
+[[step]]
+at = "2026-02-28T12:00:00"
+supply = "off"
+[[step]]
+at = "2026-02-28T13:00:00"
+send = "{ASK_ADDRESS}"
+expect = ""
+[[step]]
+at = "2026-03-01T00:00:00"
+supply = "on"
+[[step]]
+at = "2026-03-01T06:00:00"
+clock = "2026-03-01T07:30:00"
+[[step]]
+at = "2026-03-01T06:00:30"
+press = "up"
+"""
+
+
+def test_a_script_sends_presses_sets_and_switches(tmp_path):
+    document, _ = played(tmp_path, SCRIPT)
+    assert [step["ok"] for step in document["steps"]] == [True] * 6, document["steps"]
+    assert document["clock"] in ("2026-03-02T01:29:59", "2026-03-02T01:30:00")
+    rows = load_rows(str(UCI))
+    metered = rows[: 12 * 60] + rows[24 * 60 :]
+    expected = sum(row.active_milliwatt for row in metered) * 60_000
+    found = document["energy_microjoule"]["import_active"]
+    assert 0 <= found - expected < 2_000_000_000  # the orderly end after the switch takes a moment
+
+
+def test_an_answer_that_is_not_as_expected_is_the_answer_no(tmp_path, capfd):
+    script = tmp_path / "script.toml"
+    script.write_text(f'[[step]]\nat = "2026-02-28T10:00:30"\nsend = "{ASK_ADDRESS}"\nexpect = "68 16"\n')
+    words = ["simulate", "--from", "2026-02-28", "--days", "1", "--load", "house", "--script", str(script), "--json"]
+    assert main(words) == 1
+    out, err = capfd.readouterr()
+    document = json.loads(out)
+    assert not document["ok"]
+    assert document["steps"][0]["got"].startswith("68010020112620")
+    assert "did not go as expected" in err
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"begin": "2026-02-30"}, "--from"),
+        ({"begin": "2026-02-28T00:00:00Z"}, "--from"),
+        ({"load": "castle"}, "--load"),
+        ({"script": '[[step]]\nat = "2026-03-02"\npress = "up"\n'}, "outside"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(tmp_path, given, why):
+    with pytest.raises(BadInput, match=why):
+        played(tmp_path, **given)
+
+
+def test_a_second_simulation_goes_on_where_the_first_has_ended(tmp_path):
+    state = str(tmp_path / "state")
+    first, told = played(tmp_path, load="constant", repeats=True, state=state)
+    assert first["clock_ahead_s"] == 0 or "ahead" in told[-1]
+    second, _ = played(tmp_path, begin="2026-03-02", load="constant", repeats=True, state=state)
+    one = first["energy_microjoule"]["import_active"]
+    assert second["energy_microjoule"]["import_active"] == 2 * one == 2 * 2 * 1440 * 1_100_000 * 60_000
+    assert second["clock"] == "2026-03-04T00:00:00"
+
+
+def test_a_meter_that_runs_goes_on_in_meter_time(tmp_path):
+    state = tmp_path / "state"
+    begin = LinuxClock(EpollLoop()).calendar().replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+    begin += timedelta(days=1000)
+    text = begin.isoformat()
+    document, told = played(tmp_path, begin=text, load="constant", repeats=True, state=str(state))
+    assert re.fullmatch(r"the meter's clock is 100[0-9.]+ days ahead of this machine's; .*", told[-1])
+    with LivingMeter(state=state) as meter:
+        host, port = meter.door("dlt645")
+        assert main(["read", "00010000", "--tcp", f"{host}:{port}"]) == 0
+        assert "days ahead of this machine's" in meter.output
+        status = meter.status()
+        with pytest.raises(DoorUnavailable):
+            played(tmp_path, state=str(state))
+    assert datetime.fromisoformat(status["clock"][:-1]) - begin - timedelta(days=2) < timedelta(minutes=10)
+    assert status["energy_microjoule"]["import_active"] >= document["energy_microjoule"]["import_active"]
+
+
+def test_no_state_is_kept_that_no_meter_could_go_on_from(tmp_path):
+    with pytest.raises(BadInput, match="10 years"):
+        played(tmp_path, begin="2090-01-01", state=str(tmp_path / "state"))
+    assert not (tmp_path / "state").exists()
