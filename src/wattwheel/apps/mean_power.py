@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import sub
 
 from wattwheel.apps.functions import MeterFunction, Turn
 from wattwheel.model.demand import MICROJOULE_A_MINUTE_A_MILLIWATT, MILLIWATT_A_DIGIT
@@ -27,7 +28,7 @@ class MeanPower(MeterFunction):
             return
         if before.second % 60 > LATE_S_MAX:  # the first push after a start
             return
-        imported, exported = (now.totals[at] - before.totals[at] for at in range(2))
+        imported, exported, *_reactive = map(sub, now.totals, before.totals)
         unit = MICROJOULE_A_MINUTE_A_MILLIWATT * MILLIWATT_A_DIGIT
         digits = (abs(imported - exported) + unit // 2) // unit
         if digits <= DIGITS_MAX:

@@ -45,10 +45,8 @@ class MinuteLoad:
         """The six registers in microjoule of what has flowed from the origin until `at_ms`."""
         row, passes, rest_ms = self._place(at_ms)
         rates, whole = self._rates[row], self._pass
-        return tuple(
-            column[row] + rate * rest_ms + passes * each
-            for column, rate, each in zip(self._before, rates, whole, strict=True)
-        )
+        places = zip(self._before, rates, whole, strict=True)
+        return tuple([column[row] + rate * rest_ms + passes * each for column, rate, each in places])
 
     def _place(self, at_ms: int) -> tuple[int, int, int]:
         """Row, how often all rows were played before it, and the milliseconds of the row that are over."""

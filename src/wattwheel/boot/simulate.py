@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from wattwheel.boot.body import GC_THRESHOLDS
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore, MinuteLoad
 from wattwheel.boot.settings import Override, Settings
 from wattwheel.boot.settings import load as load_settings
@@ -104,6 +106,7 @@ class Simulation:
     def run(self) -> dict[str, Any]:
         """Play it to its end. Raises NotAnswered when the meter itself fails."""
         began_ns = self._host.now_ns()
+        gc.set_threshold(*GC_THRESHOLDS)
         machine = self.machine
         machine.await_ready()
         for step in self._steps:

@@ -45,7 +45,7 @@ class RegisterImage(msgspec.Struct, frozen=True, array_like=True):
     @property
     def totals(self) -> list[int]:
         """The six registers of all tariffs together."""
-        return [sum(column) for column in zip(*self.shares, strict=True)]
+        return list(map(sum, zip(*self.shares, strict=True)))
 
     def phase(self, element: str) -> tuple[int, ...]:
         """The six registers of the element `element` ("a", "b", "c")."""
