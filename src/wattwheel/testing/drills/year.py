@@ -24,7 +24,7 @@ from wattwheel.drivers.sim.load_file import LoadRow
 from wattwheel.drivers.sim.storage import PowerCut, SimDisk, Torn
 from wattwheel.testing.drills.score import Score
 from wattwheel.testing.drills.year_reference import Slot, YearReference
-from wattwheel.testing.readable import readable, written
+from wattwheel.testing.readable import readable, requested, written
 from wattwheel.testing.world import simulated_settings
 
 PASSWORD = "440044"
@@ -47,6 +47,9 @@ TABLES = (
 )
 REGISTER_OF = {1: 0, -1: 1}
 READ_EVERY_DAYS = 61
+READ, DONE = 0x11, 0x80
+DAILY_FREEZE, DAYS_FROZEN_MAX = (0x05060000, 0x05060100), 62
+"""Identifiers of the time and of the imported energy of a daily freeze, to which the number of days back is added."""
 
 
 class Course(NamedTuple):
@@ -129,8 +132,7 @@ class _Year:
     # -- what happens
 
     def _set_up(self) -> None:
-        first, second = (f"{switch:%y%m%d%H%M}" for switch in self._course.switches)
-        del second
+        first = f"{self._course.switches[0]:%y%m%d%H%M}"
         parameters = {
             0x04000203: "04",
             0x04000204: "04",
@@ -220,6 +222,8 @@ class _Year:
                 what = f"{share[at]} microjoule, {off} off; cuts at changes of tariff explain {doubt}"
                 score.check(abs(off) <= doubt, f"{name} of tariff {tariff}", what)
             score.add(what=name, microjoule=total, lost_by_cuts=reference.lost(sign), at_changes_of_tariff=doubt)
+        for check in CHECKS:
+            check(machine, score)
         score.add(
             what="lived",
             days=self._course.days,
@@ -229,6 +233,25 @@ class _Year:
             pushes=machine.pushes,
             clock=f"{machine.local:%Y-%m-%d %H:%M}",
         )
+
+
+def daily_freezes(machine: TimeMachine, score: Score) -> None:
+    """Each day is frozen once, and no frozen register stands above a later one; told where the meter freezes none."""
+    found: list[tuple[str, int]] = []
+    for back in range(1, DAYS_FROZEN_MAX + 1):
+        time, energy = (requested(machine, READ, (di | back).to_bytes(4, "little")) for di in DAILY_FREEZE)
+        if time is None or energy is None or READ | DONE not in (time.control, energy.control):
+            break
+        found.append((time.data[:3:-1].hex(), int(energy.data[7:3:-1].hex())))
+    times, energies = [time for time, _ in found], [energy for _, energy in found]
+    score.check(len(set(times)) == len(times), "daily freezes", f"a day was frozen twice: {sorted(times)}")
+    score.check(energies == sorted(energies, reverse=True), "daily freezes", f"frozen energy fell: {energies}")
+    score.add(what="daily freezes", found=len(found) or "the meter has no such function")
+
+
+Check = Callable[[TimeMachine, Score], None]
+CHECKS: tuple[Check, ...] = (daily_freezes,)
+"""What else has to hold in the end; one more function's books are one more row."""
 
 
 def _settings() -> Settings:
