@@ -88,3 +88,26 @@ def test_the_example_of_the_manual():
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "test-an-app.md").read_text()
     (example,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     exec(compile(example, "test-an-app.md", "exec"), {})
+
+
+def test_what_a_function_shows_is_made_when_somebody_reads_and_once():
+    app = App("lazy", version="1.0.0")
+    made = []
+
+    @app.on_readings
+    def show(meter, readings):
+        def items():
+            made.append(readings.totals.sequence)
+            return {0x03300000: readings.totals.sequence % 100}
+
+        meter.show(items)
+
+    with simulated_meter(app, owns=[("0330", app)]) as meter:
+        meter.advance(5)
+        assert not made
+        answers = {meter.ask(0x03300000).data for _ in range(3)}
+        assert answers == {bytes.fromhex(f"{made[0]:02d}0000")}
+        assert len(made) == 1
+        meter.advance(1)
+        assert meter.ask(0x03300000).data not in answers
+        assert len(made) == 2

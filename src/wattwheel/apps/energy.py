@@ -72,6 +72,7 @@ class Energy:
     Attributes:
         keeps_each_minute: what need not be saved at once is given to the store at each turn of a minute. A host that
             plays minutes in a row switches it off, and calls `keep` itself at their end.
+        saves_under_way: how often `keep` has saved what is not known to be on the medium, or refused, yet.
     """
 
     def __init__(self, meter: Meter, ledger: Ledger) -> None:
@@ -82,6 +83,7 @@ class Energy:
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
         self.keeps_each_minute = True
+        self.saves_under_way = 0
         self._is_saving = False
         self._unsaved: dict[str, bytes | None] = {}
         self._waiting: deque[tuple[Function, Command]] = deque()
@@ -171,9 +173,11 @@ class Energy:
         changes = self._changes()
 
         def saved(result: SaveResult) -> None:
+            self.saves_under_way -= 1
             if result is not SaveResult.SAVED:
                 self._unsaved = {**changes, **self._unsaved}
 
+        self.saves_under_way += 1
         self._meter.save({BOOKS_KEY: _encode(ledger.books), **changes}, at_once, saved)
 
     def _changes(self) -> dict[str, bytes | None]:

@@ -204,8 +204,7 @@ class TimeMachine(SimBoard):
 
         `makes_every_push`: the pushes between the turns are made as well, for comparison.
         """
-        meter, own = self._energy, self._own()
-        assert meter is not None
+        own = self._own()
         clock, take, flush = self.clock, own.take, FLUSH_MINUTES
         own.keeps_each_minute = False
         calendar_us = self._calendar_us()
@@ -223,7 +222,7 @@ class TimeMachine(SimBoard):
             readings = self._readings(due // MICROSECOND_NS - zero_us, changes)
             take(readings)
             flush -= 1
-            if flush <= 0 or meter.unsaved:
+            if flush <= 0 or own.saves_under_way:
                 flush = FLUSH_MINUTES
                 self._let_save(own, readings)
         self._let_save(own, self._readings(self._calendar_us()))
@@ -233,11 +232,9 @@ class TimeMachine(SimBoard):
 
     def _let_save(self, own: energy.Energy, readings: Readings) -> None:
         """Let the meter run until everything that it has to keep is on the medium."""
-        meter = self._energy
-        assert meter is not None
         own.keep(at_once=True)
         self._push_to_port(readings)  # a second time: to whoever else reads it, and so that nobody finds an old one
-        if not self.clock.advance_until(lambda: not meter.unsaved, SAVED_S_MAX):
+        if not self.clock.advance_until(lambda: not own.saves_under_way, SAVED_S_MAX):
             raise NotAnswered(f"the meter did not save its state within {SAVED_S_MAX:g} s; it said: {self.log[-3:]}")
 
     def _on_grid(self, instant_ns: int) -> int:

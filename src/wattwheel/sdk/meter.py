@@ -300,11 +300,6 @@ class Meter:
         assert self._store is not None, "this APP was granted no store"
         self._store.save(changes, promised, on_saved)
 
-    @property
-    def unsaved(self) -> int:
-        """Transactions that are not yet known to be on the medium."""
-        return self._store.unsaved if self._store is not None else 0
-
     # -- asking others ------------------------------------------------------------------------------------------
 
     def ask_text(self, di: int, action: Callable[[str | None], None]) -> None:
