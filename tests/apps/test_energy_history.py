@@ -44,6 +44,16 @@ def taken_up(state: tuple[bytes, dict[str, bytes]], written: dict[int, str]) -> 
     return again
 
 
+def test_each_hour_of_a_day_can_end_a_period():
+    for hour in range(24):
+        own = ledger({FIRST_DAY: f"01{hour:02d}"})
+        for minute in range(-1, hour * 60 + 2):
+            own.take(pushed(60 * minute, minute))
+        assert settled_items(own)[0x00010001] == 0
+        assert own.history.copies[1] == [[hour * 60 or 0, 0, 0, 0, 0, 0]]
+        assert own.books.settled.entries == (Entry(MIDNIGHT_MINUTE + 60 * hour, 1, 1),)
+
+
 def test_the_registers_are_those_of_the_push_at_the_turn_of_the_period():
     own = ledger(FOUR_TARIFFS)
     own.take(pushed(-2, 3 * CENTI))

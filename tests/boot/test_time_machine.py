@@ -66,6 +66,20 @@ def set_clock(made, local):
     assert replies == [True]
 
 
+def spied(made):
+    """How often the clock had been set, by the pushes that energy takes from now on."""
+    own, seen = made._energy.memory, set()
+    take = own.take
+
+    def look(readings):
+        assert readings.clock_changes >= max(seen, default=0)
+        seen.add(readings.clock_changes)
+        take(readings)
+
+    own.take = look
+    return seen
+
+
 def told(made):
     """What can be read, and what is kept, but for the clock itself."""
     items = {di: value for di, value in readable(made).items() if di not in MOMENTARY_CLOCK}
@@ -95,6 +109,7 @@ def test_with_a_clock_that_is_set_it_is_the_same():
     found = []
     for in_seconds in (None, True, False):
         made = machine()
+        settings_seen = spied(made)
         for di, digits in FOUR_TARIFFS.items():
             assert written(made, di, digits, PASSWORD)
         made.advance(after(made, 100) / 1e9)
@@ -107,6 +122,7 @@ def test_with_a_clock_that_is_set_it_is_the_same():
         play(made, 4800, in_seconds)
         made.advance(0.5)
         found.append(told(made))
+        assert settings_seen == {0, 1, 2}
     assert found[0] == found[1] == found[2]
 
 

@@ -244,11 +244,15 @@ class Energy:
         if ledger.books is None or self._is_saving:
             return
         changes = self._changes()
+        self._saves += 1
+        number = self._saves
+        self._newest.update(dict.fromkeys(changes, number))
 
         def saved(result: SaveResult) -> None:
             self.saves_under_way -= 1
-            if result is not SaveResult.SAVED:
-                self._unsaved = {**changes, **self._unsaved}
+            if result is not SaveResult.SAVED:  # what was saved anew meanwhile must not be undone
+                lost = {key: octets for key, octets in changes.items() if self._newest.get(key) == number}
+                self._unsaved = {**lost, **self._unsaved}
 
         self.saves_under_way += 1
         self._meter.save({BOOKS_KEY: _encode(ledger.books), **changes}, at_once, saved)
