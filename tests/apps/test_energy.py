@@ -174,6 +174,9 @@ class FakeMeter:
     def __init__(self):
         self.published = []
 
+    def has_port(self, port):
+        return False
+
 
 # -- clears that other partitions follow
 

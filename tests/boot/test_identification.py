@@ -50,7 +50,7 @@ def test_the_meter_tells_what_it_is():
     world.set_power(100)
     world.await_ready()
     assert world.read("04800001") == f"wattwheel {__version__} {software_checksum()[:SHOWN_DIGITS]}"
-    assert world.read("rated_voltage") == "347V"
+    assert world.read("rated_voltage") == "220V"
     assert world.read("rated_current") == "5A"
     assert world.read("protocol_version") == "DL/T645-2007"
     assert world.read("active_meter_constant") == 6400

@@ -48,6 +48,10 @@ class MinuteLoad:
         places = zip(self._before, rates, whole, strict=True)
         return tuple([column[row] + rate * rest_ms + passes * each for column, rate, each in places])
 
+    def next_change_ms(self, at_ms: int) -> int:
+        """When the first row after `at_ms` begins."""
+        return self._origin_ms + ((at_ms - self._origin_ms) // ROW_MS + 1) * ROW_MS
+
     def _place(self, at_ms: int) -> tuple[int, int, int]:
         """Row, how often all rows were played before it, and the milliseconds of the row that are over."""
         minute, rest_ms = divmod(max(0, at_ms - self._origin_ms), ROW_MS)

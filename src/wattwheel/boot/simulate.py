@@ -35,6 +35,16 @@ PROGRESS_DAYS = 10
 MINUTES_A_DAY = 1440
 DONE_S_MAX = 5.0
 
+HOUSE_METER: dict[str, str | float] = {
+    "wiring": "1p2w",
+    "nominal_voltage_v": 230.0,
+    "nominal_current_a": 5.0,
+    "maximum_current_a": 60.0,
+    "nominal_frequency_hz": 50,
+    "current_ratio": 1,
+}
+"""Settings of `[meter]` where there is no settings file: a single phase of 230 V, 5 (60) A."""
+
 Say = Callable[[str], None]
 
 
@@ -48,7 +58,7 @@ def simulate(
     state: str | None,
     say: Say,
 ) -> dict[str, Any]:
-    """Play `days` from `begin` on and return the document; without a settings file the meter has a single phase.
+    """Play `days` from `begin` on and return the document; without a settings file it is `HOUSE_METER`.
 
     Raises BadInput and its heirs, DoorUnavailable, StorageError, before anything is played.
     """
@@ -57,7 +67,7 @@ def simulate(
         raise BadInput(f"--from {begin}: allowed: {TIME_WORDS}")
     own = [Override("web", "enabled", False, "simulate")]
     if settings_file is None:
-        own.append(Override("meter", "wiring", "1p2w", "simulate"))
+        own += [Override("meter", name, value, "simulate") for name, value in HOUSE_METER.items()]
     settings = load_settings(settings_file, own)
     steps = read_script(script) if script is not None else []
     rows = load_rows(load, days * MINUTES_A_DAY)

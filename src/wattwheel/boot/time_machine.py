@@ -215,7 +215,9 @@ class TimeMachine(SimBoard):
             next_ns = clock.now_ns() + 1
             if not makes_every_push:
                 next_ns = max(next_ns, (zero_us + turn_us - ROUNDING_US) * MICROSECOND_NS)
-            due = self._on_grid(next_ns)
+            # A clock that was set has its turns between the rows of the load: what changes then is an input, too.
+            changes_ms = self.core.load.next_change_ms(clock.now_ns() // MILLISECOND_NS)
+            due = self._on_grid(min(next_ns, changes_ms * MILLISECOND_NS))
             if due > instant_ns:
                 break
             clock.skip_to(due)

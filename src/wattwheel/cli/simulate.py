@@ -30,7 +30,8 @@ def simulate(
 ) -> int:
     """Run a meter with the settings of METER.toml under virtual time: the same APPs, on a load instead of samples.
 
-    Without METER.toml the meter has a single phase. Exit code 1 when a step of the script did not go as it expects.
+    Without METER.toml the meter has a single phase of 230 V, 5 (60) A. Exit code 1 when a step of the script did not go
+    as it expects.
     """
     from wattwheel.boot.simulate import simulate as play
     from wattwheel.cli.output import print_json
