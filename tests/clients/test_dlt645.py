@@ -73,7 +73,7 @@ def value_in_block(frame, number):
 
 
 def test_what_is_not_there_is_refused(client):
-    for call, di in (("read_00", 0x00010001), ("read_01", 0x01010000), ("read_04", 0x04000105)):
+    for call, di in (("read_00", 0x00010001), ("read_01", 0x01010001), ("read_04", 0x04000105)):
         for told in client(call=call, args=[di]):
             assert told["value"] is None
             assert reply_of(told) == (0xD1, b"\x02")
@@ -94,7 +94,6 @@ PASSWORD, LEVEL_0 = "04123456", "00123456"
 REFUSED = {
     "write a parameter": ({"call": "write_04", "args": [0x04000103, "15", PASSWORD]}, (0xD4, b"\x04")),
     "freeze, fields turned round": ({"call": "freeze", "args": [12, 31, 23, 59]}, (0xD6, b"\x01")),
-    "freeze now": ({"call": "freeze", "args": [99, 99, 99, 99]}, (0xD6, b"\x01")),
     "4800 baud, wrong word": ({"call": "change_baud_rate", "args": [4800]}, (0xD7, b"\x08")),
     "9600 baud, wrong word": ({"call": "change_baud_rate", "args": [9600]}, (0xD7, b"\x08")),
     "19200 baud, wrong word": ({"call": "change_baud_rate", "args": [19200]}, (0xD7, b"\x08")),
@@ -168,3 +167,17 @@ def test_what_the_broadcast_times_came_to(client, meter, api):
             break
     assert {"time_impossible", "time_too_far"} <= counters.keys()
     assert "time_accepted" not in counters
+
+
+def test_a_freeze_now_is_made_and_read(client, api):
+    """99999999 in the order of the standard; what was frozen is read as any energy item."""
+    for told in client(call="freeze", args=[99, 99, 99, 99]):
+        assert reply_of(told) == (0x96, b"")
+    assert api.value(0x05010001).startswith(f"{minutes_text(api)}")
+    energies = api.value(0x05010101)
+    assert energies[0]["value"] <= api.value(0x00010000)
+
+
+def minutes_text(api):
+    """Year, month and day of the meter's calendar."""
+    return api.value(0x0400010C)[:6]

@@ -98,16 +98,16 @@ def test_what_a_function_shows_is_made_when_somebody_reads_and_once():
     def show(meter, readings):
         def items():
             made.append(readings.totals.sequence)
-            return {0x03300000: readings.totals.sequence % 100}
+            return {0x03300E00: readings.totals.sequence % 100}
 
         meter.show(items)
 
-    with simulated_meter(app, owns=[("0330", app)]) as meter:
+    with simulated_meter(app, owns=[("03300E", app)]) as meter:
         meter.advance(5)
         assert not made
-        answers = {meter.ask(0x03300000).data for _ in range(3)}
+        answers = {meter.ask(0x03300E00).data for _ in range(3)}
         assert answers == {bytes.fromhex(f"{made[0]:02d}0000")}
         assert len(made) == 1
         meter.advance(1)
-        assert meter.ask(0x03300000).data not in answers
+        assert meter.ask(0x03300E00).data not in answers
         assert len(made) == 2

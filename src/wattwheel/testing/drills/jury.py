@@ -69,11 +69,28 @@ class Jury:
         except (UnknownItem, ItemValueError) as fault:
             yield f"{di:08X}: {octets.hex()} cannot be: {fault}"
             return
-        for part in decoded.parts or (decoded,):
-            own = int(part.di, 16)
-            if not self._is_between(part, self._before.get(own), after.get(own)):
-                api = f"{self._before.get(own)!r} before, {after.get(own)!r} after"
+        for part, low, high in self._compared(decoded, self._before.get(di), after.get(di), after):
+            if not self._is_between(part, low, high):
+                api = f"{low!r} before, {high!r} after"
                 yield f"{di:08X}: {part.di} is {part.text or None}, by the API {api}"
+
+    def _compared(
+        self, decoded: Decoded, before: Any, after: Any, all_after: Known
+    ) -> Iterator[tuple[Decoded, Any, Any]]:
+        """The single values in `decoded`, each with what the API said of it before and after.
+
+        Members of a block have rows of their own; fields of a record are rows in the value of theirs.
+        """
+        if decoded.parts is None:
+            yield decoded, before, after
+            return
+        for place, part in enumerate(decoded.parts):
+            own = int(part.di, 16)
+            if part.di == decoded.di:
+                low, high = (_field(value, place) for value in (before, after))
+            else:
+                low, high = self._before.get(own), all_after.get(own)
+            yield from self._compared(part, low, high, all_after)
 
     def _is_between(self, part: Decoded, before: Any, after: Any) -> bool:
         if part.value is None or before is None or after is None:
@@ -83,6 +100,11 @@ class Jury:
             return mine >= low or mine <= high  # a clock that has passed midnight
         spread = MOMENTARY_UNITS if int(part.di, 16) >> 24 == MOMENTARY_DI3 else 0
         return min(low, high) - spread <= mine <= max(low, high) + spread
+
+
+def _field(value: Any, place: int) -> Any:
+    """Value of the field at `place` of a record as the API shows it; None where there is none."""
+    return value[place]["value"] if isinstance(value, list) and place < len(value) else None
 
 
 def _units(part: Decoded, value: Any) -> int:
