@@ -225,3 +225,15 @@ def test_over_kills_cuts_and_clock_steps_each_instant_is_settled_once(seed):
     assert 0 <= once <= world.true_microjoule() // CENTI
     assert world.ask(0x00010002).error == 2
     assert [f"{crash.partition}: {crash.fault!r}" for crash in world.meter.crashes] == []
+
+
+def test_one_register_is_read_over_all_periods():
+    world = meter()
+    assert numbers(world.ask(0x000100FF).check()) == [world.read("import_active_energy")]
+    world.advance(40)
+    world.set_power(0)
+    world.advance(3)
+    assert numbers(world.ask(0x000100FF).check()) == [world.read(0x00010000), world.read(0x00010001)]
+    assert numbers(world.ask(0x001500FF).check()) == [world.read(0x00150000), world.read(0x00150001)]
+    assert numbers(world.ask(0x000101FF).check()) == [world.read(0x00010100), world.read(0x00010101)]
+    assert world.ask(0x0001FFFF).error == world.ask(0x000140FF).error == world.ask(0x000900FF).error == 2

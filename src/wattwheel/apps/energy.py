@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from functools import partial, reduce
-from itertools import chain
+from itertools import chain, takewhile
 from operator import or_
 from typing import Any
 
@@ -24,21 +23,20 @@ import msgspec
 from wattwheel.apps import status_words
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
-from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, cleared, settled_items
+from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
 from wattwheel.apps.energy_history import History
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
-from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.apps.status_words import STATUS_DIS
-from wattwheel.model.energy_items import energy_items, register_view
+from wattwheel.model.energy_items import energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
-from wattwheel.model.event_ring import count_octets, time_octets
 from wattwheel.model.momentary_items import momentary_items
 from wattwheel.model.ratings import Ratings
-from wattwheel.model.records import ELEMENTS, REGISTERS, EnergyTotals, Quality, Readings
+from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import App, Command, Function, Meter, SaveResult, Shown
 from wattwheel.sdk.buttons import HELD_S
@@ -56,6 +54,8 @@ OBEYED = (
 STEP_BACK_MINUTES = 1
 """A clock that is set back so far has not left its time; what is further back it lives through once more."""
 PRESSES_WAITING_MAX = 16
+PERIODS_BLOCK = 0xFF
+"""DI0 of the block over now and all settlement periods."""
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
@@ -226,8 +226,18 @@ class Energy:
         """What the first function that knows `di` says of it; of a status word, what all of them say."""
         if di in STATUS_DIS:
             return None if self._turn is None else status_words.shown(di, self._status_word)
+        if di >> 24 == 0 and di & 0xFF == PERIODS_BLOCK:
+            return self._periods(di & ~0xFF)
         found = (function.look(di, data) for function in self.functions)
         return next((value for value in found if value is not None), None)
+
+    def _periods(self, di: int) -> Shown | None:
+        """The block of `di` now and at the ends of the periods that are kept; None for what is a block itself."""
+        if self._turn is None:
+            return None
+        values = {**self._items(self._turn.readings), **settled_items(self.ledger)}
+        column = list(takewhile(lambda value: isinstance(value, int), map(values.get, range(di, di + PERIODS_BLOCK))))
+        return tuple(value for value in column if isinstance(value, int)) or None
 
     def _status_word(self, number: int) -> int:
         return reduce(or_, (function.status_bits(number) for function in self.functions))
@@ -387,12 +397,3 @@ def press(meter: Meter, button: str, held_s: float) -> None:
 def book(meter: Meter, readings: Readings) -> None:
     """Book the newest totals, tell the functions, show every item."""
     meter.memory.take(readings)
-
-
-def clear_record(image: RegisterImage, operator: bytes) -> bytes:
-    """The record of a meter clear: time, operator, the six registers of total, A, B and C before it (106 octets)."""
-    time = time_octets(EPOCH + timedelta(seconds=image.second))
-    phases = [register for element in ELEMENTS[1:] for register in image.phase(element)]
-    energies = [count_octets(register_view(register), 4) for register in (*image.totals, *phases)]
-    assert len(energies) == len(ELEMENTS) * len(REGISTERS)
-    return time + operator + b"".join(energies)

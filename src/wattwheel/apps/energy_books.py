@@ -9,9 +9,16 @@ from operator import sub
 import msgspec
 
 from wattwheel.apps.energy_history import History
-from wattwheel.model.energy_items import REGISTERS_2007, STANDARD_WORDS, phase_items, tariff_items, words_of
-from wattwheel.model.event_ring import EventRing
-from wattwheel.model.records import EnergyTotals, Readings
+from wattwheel.model.energy_items import (
+    REGISTERS_2007,
+    STANDARD_WORDS,
+    phase_items,
+    register_view,
+    tariff_items,
+    words_of,
+)
+from wattwheel.model.event_ring import EventRing, count_octets, time_octets
+from wattwheel.model.records import ELEMENTS, REGISTERS, EnergyTotals, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import NOTHING_SETTLED, Settled
 from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, next_change, resolve
@@ -250,3 +257,12 @@ def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
         if (phases := ledger.history.phases.get(entry.copy)) is not None:
             values |= phase_items(EnergyTotals(0, tuple(phases)), words, period)
     return values
+
+
+def clear_record(image: RegisterImage, operator: bytes) -> bytes:
+    """The record of a meter clear: time, operator, the six registers of total, A, B and C before it (106 octets)."""
+    time = time_octets(CALENDAR_EPOCH + timedelta(seconds=image.second))
+    phases = [register for element in ELEMENTS[1:] for register in image.phase(element)]
+    energies = [count_octets(register_view(register), 4) for register in (*image.totals, *phases)]
+    assert len(energies) == len(ELEMENTS) * len(REGISTERS)
+    return time + operator + b"".join(energies)
