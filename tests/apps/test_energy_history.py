@@ -149,6 +149,22 @@ def test_what_could_not_be_saved_goes_with_the_next_transaction():
     assert "settled 1" not in paper.saved
 
 
+def test_what_could_not_be_saved_does_not_undo_what_was_saved_since():
+    """A refusal that comes late, after a command has saved the same keys."""
+    paper = Paper(SaveResult.SAVED)
+    own, answers = Energy(paper, ledger({})), []
+    paper.save = lambda changes, promised=False, on_saved=None: answers.append((changes, on_saved))
+    for seconds in (-1, 0):
+        own.take(pushed(seconds, 7))
+    assert "settled 1" in answers[-1][0]
+    late = answers[-1][1]
+    own._number({"settled 1": None})
+    late(SaveResult.MEDIUM_FAILED)
+    own.keep()
+    assert "settled 1" not in answers[-1][0]
+    assert "phases 1" in answers[-1][0]
+
+
 # -- in a meter
 
 

@@ -102,3 +102,23 @@ def test_the_register_after_it_is_exactly_what_has_flowed_since(world):
     world.kill("energy")
     world.advance(5)
     assert world.read("import_active_energy") == (world.true_microjoule() - flowed) // CENTI
+
+
+def test_what_comes_before_the_next_push_finds_the_meter_clear(world):
+    """A freeze takes the empty registers, and a second clear records them."""
+    assert world.read("import_active_energy") > 500
+    assert world.request(0x1A, clear_data(2, LEVEL_2)) == (0x9A, b"")
+    assert world.request(0x16, b"\x99" * 4) == (0x96, b"")
+    assert world.request(0x1A, clear_data(2, LEVEL_2)) == (0x9A, b"")
+    assert world.read(CLEARS) == 2
+    assert numbers(world.ask(RECORD).check()[10:]) == [0] * 24
+    assert max(numbers(world.ask(RECORD + 1).check()[10:])) > 500
+    assert world.request(0x16, b"\x99" * 4) == (0x96, b"")
+    assert set(numbers(world.ask(0x05010101).check())) == {0}
+
+
+def test_a_clock_that_is_set_right_after_it_settles_nothing(world):
+    assert world.request(0x1A, clear_data(2, LEVEL_2)) == (0x9A, b"")
+    write(world, {0x0400010C: "26081506120000"})
+    world.advance(5)
+    assert world.ask(0x00010001).error == 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
@@ -29,6 +30,7 @@ from wattwheel.model.prices import (
 )
 from wattwheel.model.purchases import Account
 from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.settled_books import MINUTES_MAX, Minute
 from wattwheel.model.wallet_limits import Limits
 
 LIMITS = (0x04001001, 0x04001002, 0x04001003, 0x04001004, 0x04001005)
@@ -54,10 +56,10 @@ class Money(msgspec.Struct, frozen=True, array_like=True):
 
     account: Account = Account()
     billed: tuple[int, ...] | None = None
-    used: int = 0
+    used: Annotated[int, msgspec.Meta(ge=0)] = 0
     periods: tuple[int, ...] = ()
-    looked: int = 0
-    settled: int = -1
+    looked: Minute = 0
+    settled: Annotated[int, msgspec.Meta(ge=-1, le=MINUTES_MAX)] = -1
     sets: PriceSets = FIRST_PRICES
     is_held_back: bool = False
     is_paid: bool = False

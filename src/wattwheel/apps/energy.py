@@ -254,15 +254,12 @@ class Energy:
         if ledger.books is None or self._is_saving:
             return
         changes = self._changes()
-        self._saves += 1
-        number = self._saves
-        self._newest.update(dict.fromkeys(changes, number))
+        number = self._number(changes)
 
         def saved(result: SaveResult) -> None:
             self.saves_under_way -= 1
-            if result is not SaveResult.SAVED:  # what was saved anew meanwhile must not be undone
-                lost = {key: octets for key, octets in changes.items() if self._newest.get(key) == number}
-                self._unsaved = {**lost, **self._unsaved}
+            if result is not SaveResult.SAVED:
+                self._put_back(changes, number)
 
         self.saves_under_way += 1
         self._meter.save({BOOKS_KEY: _encode(ledger.books), **changes}, at_once, saved)
@@ -316,9 +313,22 @@ class Energy:
         for part in parts:
             changes.update(part.changes)
         self._is_saving = True
-        self._meter.save({BOOKS_KEY: _encode(books), **changes}, True, partial(self._saved, parts, before, command))
+        number = self._number(changes)
+        saved = partial(self._saved, parts, before, number, command)
+        self._meter.save({BOOKS_KEY: _encode(books), **changes}, True, saved)
 
-    def _saved(self, parts: list[Prepared], before: Changes, command: Command, result: SaveResult) -> None:
+    def _number(self, changes: Changes) -> int:
+        """Number of a save that has `changes`."""
+        self._saves += 1
+        self._newest.update(dict.fromkeys(changes, self._saves))
+        return self._saves
+
+    def _put_back(self, changes: Changes, number: int) -> None:
+        """What the save `number` could not make durable goes with the next one, but for what was saved anew since."""
+        lost = {key: octets for key, octets in changes.items() if self._newest.get(key) == number}
+        self._unsaved = {**lost, **self._unsaved}
+
+    def _saved(self, parts: list[Prepared], before: Changes, number: int, command: Command, result: SaveResult) -> None:
         self._is_saving = False
         if result is SaveResult.SAVED:
             for part in parts:
@@ -329,7 +339,7 @@ class Energy:
             self._publish()
             command.done(parts[0].data)
         else:
-            self._unsaved = {**before, **self._unsaved}
+            self._put_back(before, number)
             self._meter.counters.add("commands_unsaved")
             command.refuse(ERROR_OTHER)
         while self._waiting and not self._is_saving:
@@ -344,7 +354,12 @@ class Energy:
         gone = dict.fromkeys(key for number in ledger.history.copies for key in ledger.history.keys(number))
 
         def apply() -> None:
-            ledger.books, ledger.history, self._minute_before = emptied, History(), None
+            ledger.books, ledger.history, self._minute_before = emptied, ledger.history.emptied(), None
+            shares = tuple(map(tuple, emptied.shares))
+            image = ledger.image = msgspec.structs.replace(
+                turn.image, shares=shares, elements=emptied.elements, meter_clears=emptied.clears.count
+            )
+            self._turn = turn._replace(image=image, minute_before=None, settled=(), copies={})
             self._meter.counters.add("meter_clears")
 
         return Prepared({BOOKS_KEY: _encode(emptied), **gone}, apply)

@@ -83,6 +83,12 @@ class History:
         self._looked = None
         return passed_over(settled, minute)
 
+    def emptied(self) -> History:
+        """The history after a meter clear: no copies, but the clock is known as before."""
+        history = History()
+        history._last, history._looked = self._last, self._looked
+        return history
+
     def changes(self) -> dict[str, bytes | None]:
         """What the next transaction has to hold beside the books."""
         changes, self.unsaved = self.unsaved, {}

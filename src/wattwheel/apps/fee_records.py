@@ -12,6 +12,7 @@ import msgspec
 
 from wattwheel.apps.charging_books import MILLIONTHS_PER_CENT
 from wattwheel.apps.functions import Turn
+from wattwheel.model.charging import AMOUNT_MAX
 from wattwheel.model.energy_items import register_view
 from wattwheel.model.event_ring import EventRing, count_octets, time_octets
 from wattwheel.model.purchases import Account
@@ -75,8 +76,8 @@ def _purchase_items(records: tuple[bytes, ...]) -> Iterator[tuple[int, bytes]]:
 
 
 def amount_octets(amount: int) -> bytes:
-    """An amount in millionths as XXXXXX.XX; what is less than 0.01 is not shown."""
-    return count_octets(amount // MILLIONTHS_PER_CENT, AMOUNT_OCTETS)
+    """An amount in millionths as XXXXXX.XX; what is less than 0.01, and more than the picture holds, is not shown."""
+    return count_octets(min(amount, AMOUNT_MAX) // MILLIONTHS_PER_CENT, AMOUNT_OCTETS)
 
 
 def purchase_record(turn: Turn, before: Account, after: Account) -> bytes:

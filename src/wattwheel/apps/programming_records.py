@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
-from wattwheel.model.event_ring import RECORDS_MAX, EventRing, time_octets
+from wattwheel.model.event_ring import COUNT_MAX, RECORDS_MAX, EventRing, time_octets
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, ZONES_MAX
 from wattwheel.model.tariff_parameters import HOLIDAY_COUNT, REST_TABLE, TARIFF_COUNT
@@ -126,8 +127,8 @@ class Session(msgspec.Struct, frozen=True, array_like=True):
 class Ring(msgspec.Struct, frozen=True, array_like=True):
     """What is kept of a ring beside its records. `serial`: records ever added, which tells where the newest lies."""
 
-    count: int = 0
-    serial: int = 0
+    count: Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)] = 0
+    serial: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):

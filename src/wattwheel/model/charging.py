@@ -7,7 +7,9 @@ one in force before it is added.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+import msgspec
 
 from wattwheel.model.tariff import step_number
 
@@ -18,11 +20,15 @@ AMOUNT_MAX = 999_999_990_000
 """999999.99, what a wallet may hold."""
 
 
+Amount = Annotated[int, msgspec.Meta(ge=0, le=1 << 60)]
+"""In millionths; more than `AMOUNT_MAX` can be owed, but not shown."""
+
+
 class Wallet(NamedTuple):
     """What is left and what is owed; at most one of them is not zero."""
 
-    balance: int
-    overdraft: int
+    balance: Amount
+    overdraft: Amount
 
 
 def cost(

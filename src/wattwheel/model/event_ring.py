@@ -6,6 +6,7 @@ Pure. It belongs to whoever makes the change that it records, and is saved in th
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -19,8 +20,8 @@ COUNT_OCTETS = 3
 class EventRing(msgspec.Struct, frozen=True, array_like=True):
     """`count`: how often it happened; `records`: octets as on the wire, the newest first."""
 
-    count: int = 0
-    records: tuple[bytes, ...] = ()
+    count: Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)] = 0
+    records: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=RECORDS_MAX)] = ()
 
     def added(self, record: bytes) -> EventRing:
         """The ring with one more record."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -77,8 +77,8 @@ NO_PRICES = PricePlan()
 class PriceSets(msgspec.Struct, frozen=True, array_like=True):
     """Which sets are running (0 first, 1 second), and the switch-over instants that were executed last, as written."""
 
-    prices: int = 0
-    steps: int = 0
+    prices: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0
+    steps: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0
     prices_switched: bytes = b""
     steps_switched: bytes = b""
 

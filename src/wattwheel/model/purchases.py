@@ -6,6 +6,7 @@ Pure. Amounts in millionths of the currency, as in `model.charging`.
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import Annotated
 
 import msgspec
 
@@ -28,8 +29,8 @@ class Account(msgspec.Struct, frozen=True, array_like=True):
     """A wallet and its history: `count` purchases so far, `purchased` in all of them together."""
 
     wallet: Wallet = Wallet(0, 0)
-    count: int = 0
-    purchased: int = 0
+    count: Annotated[int, msgspec.Meta(ge=0, le=PURCHASE_COUNT_MAX)] = 0
+    purchased: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 def recharged(account: Account, amount: int, count: int, hoarding_limit: int = AMOUNT_MAX) -> Account | Refusal:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
 import msgspec
 
@@ -17,11 +18,16 @@ SETTLEMENT_DAYS = (0x04000B01, 0x04000B02, 0x04000B03)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 
+MINUTES_MAX = 200 * 366 * 1440
+"""No meter's clock goes further."""
+
+Minute = Annotated[int, msgspec.Meta(ge=0, le=MINUTES_MAX)]
+
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """The end of a settlement period: nominal `minute`, which of the three instants, number of the registers' copy."""
 
-    minute: int
+    minute: Minute
     number: int
     copy: int
 
@@ -36,10 +42,10 @@ class Settled(msgspec.Struct, frozen=True, array_like=True):
         entries: the newest first, up to `SETTLEMENTS_KEPT_MAX`.
     """
 
-    looked: int | None = None
+    looked: Minute | None = None
     day_1: bytes = b""
     copies: int = 0
-    entries: tuple[Entry, ...] = ()
+    entries: Annotated[tuple[Entry, ...], msgspec.Meta(max_length=SETTLEMENTS_KEPT_MAX)] = ()
 
 
 NOTHING_SETTLED = Settled()
