@@ -158,7 +158,7 @@ def test_what_could_not_be_saved_does_not_undo_what_was_saved_since():
         own.take(pushed(seconds, 7))
     assert "settled 1" in answers[-1][0]
     late = answers[-1][1]
-    own._number({"settled 1": None})
+    own._unsaved.begin({"settled 1": None})
     late(SaveResult.MEDIUM_FAILED)
     own.keep()
     assert "settled 1" not in answers[-1][0]

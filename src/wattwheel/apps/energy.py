@@ -27,11 +27,12 @@ from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, 
 from wattwheel.apps.energy_history import History
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
-from wattwheel.apps.functions import ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.apps.status_words import STATUS_DIS
+from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.energy_items import energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.momentary_items import momentary_items
@@ -60,13 +61,8 @@ COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
-    MeanPower,
-    Contacts,
-    Demand,
-    FeeControl,
-    Recording,
-    Freezing,
-    LoadRecord,
+    *(MeanPower, Contacts, Demand, FeeControl),
+    *(Recording, Freezing, LoadRecord),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
@@ -120,9 +116,7 @@ class Energy:
         self.keeps_each_minute = True
         self.saves_under_way = 0
         self._is_saving = False
-        self._unsaved: dict[str, bytes | None] = {}
-        self._saves = 0
-        self._newest: dict[str, int] = {}  # by key, the save that had it last
+        self._unsaved = Unsaved()
         self._waiting: deque[tuple[Function, Command]] = deque()
         self.publish_clears: Callable[[bytes], None] | None = None
 
@@ -254,19 +248,18 @@ class Energy:
         if ledger.books is None or self._is_saving:
             return
         changes = self._changes()
-        number = self._number(changes)
+        number = self._unsaved.begin(changes)
 
         def saved(result: SaveResult) -> None:
             self.saves_under_way -= 1
-            if result is not SaveResult.SAVED:
-                self._put_back(changes, number)
+            self._unsaved.end(number, changes, {} if result is SaveResult.SAVED else changes)
 
         self.saves_under_way += 1
         self._meter.save({BOOKS_KEY: _encode(ledger.books), **changes}, at_once, saved)
 
     def _changes(self) -> dict[str, bytes | None]:
         """What the next transaction has to hold beside the books."""
-        changes, self._unsaved = {**self._unsaved, **self.ledger.history.changes()}, {}
+        changes = {**self._unsaved.take(), **self.ledger.history.changes()}
         for each in self.functions:
             changes.update(each.changes())
             for name, count in each.counted.items():
@@ -313,22 +306,15 @@ class Energy:
         for part in parts:
             changes.update(part.changes)
         self._is_saving = True
-        number = self._number(changes)
-        saved = partial(self._saved, parts, before, number, command)
+        number = self._unsaved.begin(changes)
+
+        def saved(result: SaveResult) -> None:
+            self._unsaved.end(number, changes, {} if result is SaveResult.SAVED else before)
+            self._saved(parts, command, result)
+
         self._meter.save({BOOKS_KEY: _encode(books), **changes}, True, saved)
 
-    def _number(self, changes: Changes) -> int:
-        """Number of a save that has `changes`."""
-        self._saves += 1
-        self._newest.update(dict.fromkeys(changes, self._saves))
-        return self._saves
-
-    def _put_back(self, changes: Changes, number: int) -> None:
-        """What the save `number` could not make durable goes with the next one, but for what was saved anew since."""
-        lost = {key: octets for key, octets in changes.items() if self._newest.get(key) == number}
-        self._unsaved = {**lost, **self._unsaved}
-
-    def _saved(self, parts: list[Prepared], before: Changes, number: int, command: Command, result: SaveResult) -> None:
+    def _saved(self, parts: list[Prepared], command: Command, result: SaveResult) -> None:
         self._is_saving = False
         if result is SaveResult.SAVED:
             for part in parts:
@@ -339,7 +325,6 @@ class Energy:
             self._publish()
             command.done(parts[0].data)
         else:
-            self._put_back(before, number)
             self._meter.counters.add("commands_unsaved")
             command.refuse(ERROR_OTHER)
         while self._waiting and not self._is_saving:
