@@ -19,7 +19,7 @@ from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR, energy_it
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.model.tariff_parameters import DAY_TABLES_SWITCH, TARIFF_COUNT, RunningSets
-from wattwheel.sdk.meter import LISTED_MAX
+from wattwheel.sdk.asking import LISTED_MAX
 from wattwheel.testing.world import KERNEL, NO_FAULTS, ROUGH_LINK, Faults, World, simulated_settings
 
 CENTI = MICROJOULE_PER_CENTIWATTHOUR

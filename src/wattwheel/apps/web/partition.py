@@ -17,8 +17,8 @@ from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.model.transformer import Ratios, with_primary
 from wattwheel.sdk import App, Meter
+from wattwheel.sdk.asking import item_named_or_numbered, reason_of
 from wattwheel.sdk.buttons import PRESS_DI, press_data
-from wattwheel.sdk.meter import item_named_or_numbered, reason_of
 
 app = App("web", version="0.1.0")
 start = app.start
