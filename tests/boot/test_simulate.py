@@ -135,7 +135,7 @@ def test_a_meter_that_runs_goes_on_in_meter_time(tmp_path):
     assert status["energy_microjoule"]["import_active"] >= document["energy_microjoule"]["import_active"]
 
 
-def test_no_state_is_kept_that_no_meter_could_go_on_from(tmp_path):
-    with pytest.raises(BadInput, match="10 years"):
-        played(tmp_path, begin="2090-01-01", state=str(tmp_path / "state"))
+def test_nothing_is_played_beyond_the_calendar(tmp_path):
+    with pytest.raises(BadInput, match="calendar ends at 2100-01-01"):
+        played(tmp_path, begin="2099-12-31T12:00:00", days=1, state=str(tmp_path / "state"))
     assert not (tmp_path / "state").exists()

@@ -43,7 +43,9 @@ PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 CLOCK_SETS_DI = 0x03300400
-OFFSET_S_MAX = 10 * 365 * 86_400
+OFFSET_S_MAX = 100 * 366 * 86_400
+"""From any year that YY can say, 2000 to 2099, to any other."""
+
 WAITING_MAX = 64
 """Writes that wait for the one under way; one more is refused."""
 
