@@ -53,7 +53,7 @@ def test_without_the_extra_it_says_what_to_install(shown, monkeypatch, capsys):
     monkeypatch.setattr("wattwheel.cli.lcd.find_spec", lambda name: None)
     assert main(["lcd"]) == 2
     err = capsys.readouterr().err
-    assert "wattwheel[tui]" in err
+    assert "uv sync --extra tui" in err
     assert "--once" in err
     assert err.count("\n") == 1
 

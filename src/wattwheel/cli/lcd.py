@@ -41,8 +41,8 @@ def _run_panel(state: str | None) -> None:
 
     if find_spec("textual") is None:
         raise BadInput(
-            f'the panel needs Textual, which is not installed; install it with: pip install "wattwheel[{EXTRA}]", '
-            "or print the display with: wattwheel lcd --once"
+            f"the panel needs Textual, which is not installed; install it with: uv sync --extra {EXTRA} (or into .venv "
+            "with: pip install textual), or print the display with: wattwheel lcd --once"
         )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("the panel needs a terminal; print the display with: wattwheel lcd --once")
