@@ -85,6 +85,24 @@ def test_ten_records_are_kept_and_all_are_counted(world):
     assert world.ask(TERMINAL_COVER + 11).error == 2
 
 
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_look_that_finds_it_open_for_less_than_a_second_is_none(world, tenth):
+    """Wherever it lies between the looks, which are a second apart: some of these are seen once."""
+    world.advance(tenth / 10)
+    assert tell(world, "terminal-cover", "open") == 0
+    world.advance(0.6)
+    assert tell(world, "terminal-cover", "closed") == 0
+    world.advance(5)
+    assert world.read(TERMINAL_COVER) == 0
+
+
+def test_what_was_told_outlives_a_kill_at_once(world):
+    assert tell(world, "meter-cover", "open") == 0
+    world.kill("energy")
+    world.advance(10)
+    assert world.read(METER_COVER) == 1
+
+
 @pytest.mark.parametrize("write", range(10))
 def test_a_cut_leaves_what_the_contact_said_or_what_it_said_before(world, write):
     world.cut_power_at_write(write)

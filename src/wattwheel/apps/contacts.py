@@ -18,6 +18,7 @@ from wattwheel.sdk import Function
 
 KEY = "contacts"
 DELAY_S = 1
+SECOND_NS = 1_000_000_000
 TIME_OCTETS, ENERGY_OCTETS, ENERGIES = 6, 4, 6
 OPEN, CLOSED = b"open", b"closed"
 COUNT_DIS = {"meter-cover": 0x03300D00, "terminal-cover": 0x03300E00}
@@ -58,10 +59,11 @@ class Contacts(MeterFunction):
         """Look at the contacts, as often as seconds have passed."""
         self.needs_saving_now = False
         now_ns = turn.image.at_ns
-        seconds = 1 if self._last_ns is None else (now_ns - self._last_ns) // 1_000_000_000
+        last_ns = now_ns - SECOND_NS if self._last_ns is None else self._last_ns
+        seconds = (now_ns - last_ns + SECOND_NS // 2) // SECOND_NS  # to the nearest: a push may come a little early
         if seconds < 1:
             return
-        self._last_ns = now_ns if self._last_ns is None else self._last_ns + seconds * 1_000_000_000
+        self._last_ns = last_ns + seconds * SECOND_NS
         for name, cover in self._covers.items():
             if cover.is_open != cover.delay[0] or cover.delay[1]:
                 self._look(name, cover, turn, seconds)
