@@ -216,3 +216,17 @@ def test_a_meter_clear_keeps_the_money_and_charges_nothing_again(make_world):
     world.set_power(0)
     world.advance(3)
     assert before - world.read(REMAINING) == 100 * world.read(REGISTER) > 0
+
+
+def test_switch_overs_of_prices_and_steps_are_frozen_once(make_world):
+    world = make_world()
+    write(world, {PRICE: "01000000", PRICE_2: "02000000", 0x04000108: "2606101601", 0x04000109: "2606101602"})
+    assert world.ask(0x05050001).error == world.ask(0x05070001).error == 2
+    world.advance(240)
+    for kind, minute in ((0x05050000, "2606101601"), (0x05070000, "2606101602")):
+        assert world.ask(kind + 1).check()[::-1].hex() == minute
+        assert world.ask(kind + 0x0101).error is None
+        assert world.ask(kind + 2).error == 2
+    world.kill("energy")
+    world.advance(70)
+    assert world.ask(0x05050002).error == world.ask(0x05070002).error == 2

@@ -31,7 +31,12 @@ def test_every_change_gives_another_checksum(folder):
     seen.add(checksum(folder))
     (folder / "empty.py").write_text("")
     seen.add(checksum(folder))
-    assert len(seen) == 5
+    (folder / "a").mkdir()
+    (folder / "empty.py").rename(folder / "a" / "empty.py")
+    seen.add(checksum(folder))
+    (folder / "a").rename(folder / "b")
+    seen.add(checksum(folder))
+    assert len(seen) == 7
 
 
 def test_what_python_writes_beside_the_code_does_not_count(folder):

@@ -65,3 +65,18 @@ def test_tables_and_blocks():
     assert known([{"di": "02010100", "value": 220.0, "unit": "V"}]) == {VOLTAGE: 220.0}
     assert VOLTAGES in set(blocks_of(BEFORE))
     assert all(block & 0xFF00 == 0xFF00 or block & 0xFF == 0xFF for block in blocks_of(BEFORE))
+
+
+DEMAND = 0x01010000
+DEMAND_AT_NOON = bytes.fromhex("000003") + bytes.fromhex("2611201200")[::-1]
+
+
+@pytest.mark.parametrize(
+    ("kilowatt", "when", "count"),
+    [(3.0, "2611201200", 0), (3.0001, "2611201200", 1), (3.0, "2611201201", 1), (2.0, "2511201200", 2)],
+)
+def test_each_field_of_a_record_is_compared(kilowatt, when, count):
+    table = {DEMAND: [{"di": "01010000", "value": kilowatt}, {"di": "01010000", "value": when}]}
+    jury = Jury(table)
+    jury.hear(DEMAND, DEMAND_AT_NOON)
+    assert len(jury.judge(table)) == count
