@@ -88,6 +88,7 @@ BAD = {
     "descriptors": (partition(descriptors_max=0), "partition a descriptors_max", "1 to"),
     "memory": (partition(memory_octets_max=MEMORY_OCTETS_MAX + 1), "partition a memory_octets_max", "1 to"),
     "devices": (partition(devices=tuple(map(str, range(DEVICES_MAX + 1)))), "partition a devices", "0 to 64"),
+    "device's name": (partition(devices=("file:/" + "a" * 1019,)), "partition a device", "1 to 1024 characters"),
     "device twice": (partition(devices=("store", "store")), "partition a device", "each once"),
     "no JSON": (partition(settings=b"{"), "partition a settings", "one JSON document"),
     "no text": (partition(settings=b'"\xff"'), "partition a settings", "one JSON document"),
@@ -139,6 +140,7 @@ BAD = {
 
 def test_a_good_module_breaks_no_rule():
     assert list(problems_of(GOOD)) == []
+    assert list(problems_of(partition(devices=("file:/" + "a" * 1018,)))) == []
 
 
 @pytest.mark.parametrize("why", BAD)

@@ -28,7 +28,8 @@ from wattwheel.kernel.config import (
     WindowConfig,
 )
 
-LONG_NAME_LENGTH_MAX = 64  # of channels and devices, which no APEX service names
+LONG_NAME_LENGTH_MAX = 64  # of channels, which no APEX service names
+DEVICE_NAME_LENGTH_MAX = 1024  # a device may be a file with its path
 ENTRY_LENGTH_MAX = 200
 IDENTIFIER_MAX = 65_535
 CHANNELS_MAX = 1024
@@ -140,8 +141,8 @@ def _own_problems(about: About, partition: PartitionConfig) -> Iterator[Problem]
     yield from _outside(about, f"{where} memory_octets_max", partition.memory_octets_max, 1, MEMORY_OCTETS_MAX)
     yield from _outside(about, f"{where} devices", len(partition.devices), 0, DEVICES_MAX)
     for device in partition.devices:
-        if not _is_name(device, LONG_NAME_LENGTH_MAX) or partition.devices.count(device) > 1:
-            yield Problem(about, f"{where} device", device, f"each once, {_name_words(LONG_NAME_LENGTH_MAX)}")
+        if not _is_name(device, DEVICE_NAME_LENGTH_MAX) or partition.devices.count(device) > 1:
+            yield Problem(about, f"{where} device", device, f"each once, {_name_words(DEVICE_NAME_LENGTH_MAX)}")
     if why := json_fault(partition.settings):
         yield Problem(about, f"{where} settings", why, "one JSON document")
 
