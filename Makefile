@@ -39,7 +39,7 @@ lint: .venv/.ready-dev
 
 # pytest comes last: its closing line says what was run, and what was not.
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 docs: .venv/.ready-dev
 	$(BIN)/python -m tools.write_docs

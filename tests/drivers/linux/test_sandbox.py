@@ -28,11 +28,15 @@ from wattwheel.drivers.linux.sandbox import Offer, Wall
 from wattwheel.hil.process import BodySpec
 
 OFFER = sandbox.probe()
-MEMORY = 512 * 1024 * 1024  # much more than the forking test process has itself
+MEMORY = 512 * 1024 * 1024  # beyond what the forking test process has itself
 GOT_THROUGH = "got through"
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 CLONE_NEWUSER = 0x10000000
 NOBODY = 65534
+
+
+def own_octets():
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def tried(attempt, user=None, **wall):
@@ -46,7 +50,7 @@ def tried(attempt, user=None, **wall):
                 os.setgroups([])
                 os.setresgid(user, user, user)
                 os.setresuid(user, user, user)
-            sandbox.put_up(Wall(**{"offer": OFFER, "memory_octets_max": MEMORY, "descriptors_max": 64, **wall}))
+            sandbox.put_up(Wall(**{"offer": OFFER, "memory_octets_max": own_octets() + MEMORY, "descriptors_max": 64, **wall}))
             attempt()
         except OSError as fault:
             outcome = errno.errorcode[fault.errno] if fault.errno else type(fault).__name__
