@@ -50,7 +50,8 @@ def tried(attempt, user=None, **wall):
                 os.setgroups([])
                 os.setresgid(user, user, user)
                 os.setresuid(user, user, user)
-            sandbox.put_up(Wall(**{"offer": OFFER, "memory_octets_max": own_octets() + MEMORY, "descriptors_max": 64, **wall}))
+            bounds = {"memory_octets_max": own_octets() + MEMORY, "descriptors_max": 64}
+            sandbox.put_up(Wall(**{"offer": OFFER, **bounds, **wall}))
             attempt()
         except OSError as fault:
             outcome = errno.errorcode[fault.errno] if fault.errno else type(fault).__name__
