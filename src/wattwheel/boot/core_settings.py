@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from wattwheel.model.inputs import InputSettings, RecordingInput
+from wattwheel.model.inputs import InputSettings, RecordingInput, StreamInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,7 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         wiring: as in the meter's settings, like all that follow up to `speed`.
         minute_of_day: local minute of the day at the start, for a simulated house.
         speed: factor on the time of simulated inputs.
+        has_relay: a simulated relay stands between the input and the load.
         parent_pid: the process that supplies the core with power: it dies with it. 0: nobody does.
         is_restart: the meter is running already: then a memory that cannot be opened any more does not end metering.
     """
@@ -66,6 +67,7 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sync_seconds: float = 20.0
     speed: float = 1.0
     minute_of_day: float = 0.0
+    has_relay: bool = False
     parent_pid: int = 0
     is_restart: bool = False
 
@@ -103,6 +105,7 @@ def core_settings(
         sync_seconds=metering.sync_seconds,
         speed=settings.clock.speed,
         minute_of_day=minute_of_day,
+        has_relay=settings.fee_control.mode != "none" and not isinstance(settings.input, StreamInput),
         parent_pid=parent_pid,
         is_restart=is_restart,
     )

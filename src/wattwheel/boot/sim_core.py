@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import Killed, SimLoop
 from wattwheel.drivers.sim.octets import SimChannel, SimWire
+from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.drivers.sim.storage import SimDisk, SimMemory
 from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
@@ -78,6 +79,8 @@ class Load:
         self._clock = clock
         self._from_ms = [0]
         self._spans = [_span_of(0, (0,) * _REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
+        self._wanted: tuple[Sequence[int], Sequence[int], Shown] = ((0,) * PHASES, (0,) * PHASES, NOMINAL)
+        self._is_cut_off = False
 
     def now_ms(self) -> int:
         """Milliseconds on the world's clock."""
@@ -91,8 +94,21 @@ class Load:
     ) -> None:
         """Let these powers flow through the phases a, b, c from now on; negative active power is exported.
 
-        `shown`: the other quantities; they do not change what flows.
+        `shown`: the other quantities; they do not change what flows. Behind an open relay it waits.
         """
+        self._wanted = active_milliwatt, reactive_millivar, shown
+        self._begin_span()
+
+    def switch(self, is_cut_off: bool) -> None:
+        """The relay has opened, so nothing flows, or has closed again; the voltages stay."""
+        self._is_cut_off = is_cut_off
+        self._begin_span()
+
+    def _begin_span(self) -> None:
+        active_milliwatt, reactive_millivar, shown = self._wanted
+        if self._is_cut_off:
+            active_milliwatt = reactive_millivar = (0,) * PHASES
+            shown = shown._replace(microampere=None)
         now = self.now_ms()
         span = _span_of(now, self.registers(now), active_milliwatt, reactive_millivar, shown)
         if self._from_ms[-1] == now:
@@ -258,6 +274,7 @@ class SimCore:
         books: registers of the living core, or those that the last one died with.
         is_held_down: while True a dead core is not started again.
         starts: how often it was started.
+        relay: in front of the load; it keeps its position whatever happens to the core. None: there is none.
         faults: what it raised and must not have.
     """
 
@@ -269,8 +286,10 @@ class SimCore:
         wire: SimWire,
         load: Load,
         timing: CoreTiming = DEFAULT_TIMING,
+        has_relay: bool = False,
     ) -> None:
         self._clock, self._chance, self._disk = clock, chance, disk
+        self.relay = SimRelay(on_moved=load.switch) if has_relay else None
         self._wire, self._load, self._timing = wire, load, timing
         self.books = LoadBooks(load)
         self.is_held_down = False
@@ -301,7 +320,11 @@ class SimCore:
         books = LoadBooks(self._load)
         link = SimChannel(self._wire.near, self._loop, "core")
         identity = CoreIdentity("0.1.0", "", PHASES, 1_000_000)
-        core = MeteringCore(self._loop, self._memory, link, books, identity, self._timing, was_written=self.starts > 1)
+        core = MeteringCore(
+            *(self._loop, self._memory, link, books, identity, self._timing),
+            was_written=self.starts > 1,
+            relay=self.relay,
+        )
         self.books = books
         core.start()
         core.measure(LoadSource(self._load), books)

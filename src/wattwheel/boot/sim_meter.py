@@ -63,7 +63,8 @@ class SimMeter(SimBoard):
         self.core_link = SimWire(clock, chance, link_faults, name=CORE_LINK)
         self.line = SimWire(clock, chance, line_faults, name=LINE)
         self.door = SimDoor(clock, chance, line_faults, DOOR)
-        self.core = SimCore(clock, chance, self.disk, self.core_link, self.load, timing)
+        has_relay = settings.fee_control.mode != "none"
+        self.core = SimCore(clock, chance, self.disk, self.core_link, self.load, timing, has_relay)
         config = module_of(settings, (LINE,), (DOOR,))
         devices: dict[str, Device] = {
             DOOR: self.door,

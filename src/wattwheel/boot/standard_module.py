@@ -59,6 +59,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
+    (Control.CONTACT, "0E4000", "metering"),
     (Control.READ, "0E300000", "platform"),
     (Control.READ, "020A", "metering"),
     (Control.READ, "020B", "metering"),
@@ -213,7 +214,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, ("communication",))
     yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
-    yield cell("relay", "energy", ("display", KERNEL, *web), SMALL_OCTETS_MAX)
+    yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
     yield cell("condition", KERNEL, ("display",), SMALL_OCTETS_MAX)
     if has_web:

@@ -15,10 +15,12 @@ import msgspec
 
 from wattwheel.hil.clock import Clock
 from wattwheel.hil.octets import OctetChannel
+from wattwheel.hil.relay import LoadSwitch
 from wattwheel.hil.sampling import SampleBlock, SampleSource
 from wattwheel.hil.storage import Memory
 from wattwheel.metrology.ring import RegisterRing, RingStart
 from wattwheel.metrology.saved_state import SavedState
+from wattwheel.metrology.switching import Switching
 from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus, HalfCycleEvent, Waveform
 from wattwheel.model.errors import ItemValueError, RemoteProtocolError, StorageError, WattwheelError
 from wattwheel.model.records import Momentary
@@ -31,7 +33,9 @@ from wattwheel.protocols.corelink_bodies import (
     Totals,
     decode_address,
     decode_calendar,
+    decode_flag,
     decode_nominal,
+    decode_relay_order,
     decode_since,
     encode_events,
     encode_identity,
@@ -123,10 +127,13 @@ class MeteringCore:
         was_written: bool = False,
         faults: CoreFault = CoreFault(0),  # noqa: B008 - a frozen value
         on_nominal: Callable[[Nominal], bool] | None = None,
+        relay: LoadSwitch | None = None,
     ) -> None:
-        """`was_written`: see `RegisterRing`. Raises StorageError when the memory is too small."""
+        """`was_written`: see `RegisterRing`; `relay`: None where there is none. Raises StorageError when the memory is
+        too small."""
         self._clock, self._link, self._ledger = clock, link, ledger
         self._identity, self._timing, self._on_nominal = identity, timing, on_nominal
+        self._switching = None if relay is None else Switching(relay)
         self._source: SampleSource | None = None
         self._meter: Meter | None = None
         self._faults = faults
@@ -190,6 +197,8 @@ class MeteringCore:
             return
         now = self._clock.now_ns()
         self._read_samples()
+        if self._switching is not None:
+            self._switching.look(now)
         is_news = not self._has_told_momentary and self._meter is not None and self._meter.momentary() is not None
         if now >= self._push_due_ns or self._is_push_wanted or is_news:
             self._push()
@@ -277,6 +286,8 @@ class MeteringCore:
             memory_faults=self._ring.faults,
             damaged_slots=self._ring.damaged,
             unknown_messages=self._unknown + self._reader.other_versions,
+            has_outputs=self._switching is not None,
+            relay_open=None if self._switching is None else self._switching.is_open,
         )
 
     @property
@@ -348,6 +359,20 @@ class MeteringCore:
         is_taken = self._on_nominal is not None and self._on_nominal(nominal)
         return Result.GOOD if is_taken else Result.REFUSED, b""
 
+    def _set_relay(self, body: bytes) -> tuple[Result, bytes]:
+        order = decode_relay_order(body)
+        if self._switching is None:
+            return Result.NOT_AVAILABLE, b""
+        self._read_samples()  # up to now the load flowed as the relay stood
+        self._switching.order(order.number, order.is_open)
+        return Result.GOOD, b""
+
+    def _hold_relay(self, body: bytes) -> tuple[Result, bytes]:
+        is_held = decode_flag(body)
+        if self._switching is None:
+            return Result.NOT_AVAILABLE, b""
+        return Result.GOOD if self._switching.relay.hold(is_held) else Result.REFUSED, b""
+
     def _half_cycles(self, body: bytes) -> tuple[Result, bytes]:
         since = decode_since(body)
         return Result.GOOD, encode_events(self._meter.events(since) if self._meter is not None else [])
@@ -359,4 +384,6 @@ _ANSWERS: dict[int, Callable[[MeteringCore, bytes], tuple[Result, bytes]]] = {
     Kind.PUSH_NOW: MeteringCore._push_now,
     Kind.SET_NOMINAL: MeteringCore._set_nominal,
     Kind.HALF_CYCLES: MeteringCore._half_cycles,
+    Kind.SET_RELAY: MeteringCore._set_relay,
+    Kind.HOLD_RELAY: MeteringCore._hold_relay,
 }

@@ -65,6 +65,13 @@ NOMINAL_LIMITS = Nominal(1_000_000, 70_000, 1_000_000, 1_000_000)
 NOMINAL_LIMITS_LOW = Nominal(10_000, 40_000, 0, 1)
 
 
+class RelayOrder(NamedTuple):
+    """The position that the relay is to have. `number`: a later order has a higher one, a repeated one the same."""
+
+    number: int
+    is_open: bool
+
+
 class CalendarTime(NamedTuple):
     """The meter's calendar: UTC milliseconds since 2000-01-01, and whether it may be trusted."""
 
@@ -90,6 +97,8 @@ _TOTALS = struct.Struct("<BIQQ24Q")
 _ELEMENT = struct.Struct("<H5q5i")
 _TAIL = struct.Struct("<BBiqii")
 _STATUS = struct.Struct("<IBQQIIII")
+_STATUS_TAIL = struct.Struct("<BQQ")
+_RELAY_WORDS: tuple[bool | None, ...] = (None, False, True)
 _IDENTITY = struct.Struct("<16s32sBQ6s")
 _WAVE_HEAD = struct.Struct("<IB")
 _WAVE_PHASE = struct.Struct(f"<II{2 * WAVEFORM_POINTS}h")
@@ -97,6 +106,7 @@ _EVENT = struct.Struct("<QBBQII")
 _NOMINAL = struct.Struct("<IIII")
 _CALENDAR = struct.Struct("<QB")
 _SINCE = struct.Struct("<Q")
+_RELAY_ORDER = struct.Struct("<QB")
 _ADDRESS_DIGITS = 12
 _CALENDAR_MAX_MS = 100 * 366 * 86_400_000
 
@@ -147,9 +157,9 @@ def decode_momentary(body: bytes) -> Momentary:
 
 
 def encode_status(status: CoreStatus) -> bytes:
-    """Body of STATUS. Counters saturate at the bound of their field."""
+    """Body of STATUS. Counters saturate at the bound of their field; the tail is that of a core with outputs."""
     u32, u64 = 2**32 - 1, 2**64 - 1
-    return _STATUS.pack(
+    body = _STATUS.pack(
         status.faults,
         status.no_load,
         min(status.lost_samples, u64),
@@ -159,11 +169,20 @@ def encode_status(status: CoreStatus) -> bytes:
         min(status.damaged_slots, u32),
         min(status.unknown_messages, u32),
     )
+    if not status.has_outputs:
+        return body
+    relay = _RELAY_WORDS.index(status.relay_open)
+    return body + _STATUS_TAIL.pack(relay, min(status.pulses_given, u64), min(status.pulses_dropped, u64))
 
 
 def decode_status(body: bytes) -> CoreStatus:
     """Status of a body; unknown fault bits stay. Raises RemoteProtocolError."""
-    return CoreStatus(*_unpack(_STATUS, body))
+    if len(body) == _STATUS.size:
+        return CoreStatus(*_STATUS.unpack(body))
+    relay, given, dropped = _unpack(_STATUS_TAIL, body[_STATUS.size :])
+    if relay >= len(_RELAY_WORDS):
+        raise RemoteProtocolError(f"relay {relay}; allowed: 0 to {len(_RELAY_WORDS) - 1}")
+    return CoreStatus(*(*_STATUS.unpack_from(body), True, _RELAY_WORDS[relay], given, dropped))
 
 
 def encode_identity(identity: CoreIdentity) -> bytes:
@@ -262,6 +281,35 @@ def encode_since(number: int) -> bytes:
 def decode_since(body: bytes) -> int:
     """Number of a HALF_CYCLES request. Raises RemoteProtocolError."""
     return int(_unpack(_SINCE, body)[0])
+
+
+def encode_relay_order(order: RelayOrder) -> bytes:
+    """Body of SET_RELAY."""
+    return _RELAY_ORDER.pack(*order)
+
+
+def decode_relay_order(body: bytes) -> RelayOrder:
+    """Order of a body. Raises RemoteProtocolError."""
+    number, is_open = _unpack(_RELAY_ORDER, body)
+    return RelayOrder(number, _flag(is_open))
+
+
+def encode_flag(flag: bool) -> bytes:
+    """Body of HOLD_RELAY: whether the relay is to stick where it stands."""
+    return bytes((flag,))
+
+
+def decode_flag(body: bytes) -> bool:
+    """Flag of a body. Raises RemoteProtocolError."""
+    if len(body) != 1:
+        raise RemoteProtocolError(f"body of {len(body)} octets; allowed: 1")
+    return _flag(body[0])
+
+
+def _flag(octet: int) -> bool:
+    if octet > 1:
+        raise RemoteProtocolError(f"flag {octet}; allowed: 0 and 1")
+    return bool(octet)
 
 
 def encode_address(digits: str) -> bytes:
