@@ -28,6 +28,8 @@ from wattwheel.drivers.linux.storage import FileMemory, FrozenMemory
 from wattwheel.hil.octets import LineSettings
 from wattwheel.metrology.device import CoreTiming, MeteringCore
 from wattwheel.metrology.ledger import EnergyLedger
+from wattwheel.metrology.outputs import CoreOutputs
+from wattwheel.metrology.pulse_output import PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import CoreFault, CoreIdentity
 from wattwheel.model.errors import BadInput, ConfigError, DoorUnavailable, StorageError
@@ -171,6 +173,7 @@ def open_meter(
     from wattwheel.drivers.inputs import open_source
     from wattwheel.drivers.sim.relay import SwitchedSource
     from wattwheel.metrology.calibration import Calibration, ChannelCalibration
+    from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
     from wattwheel.metrology.meter import ChainMeter
     from wattwheel.metrology.wiring import Rating, Wiring
 
@@ -182,6 +185,7 @@ def open_meter(
         current_ratio=settings.current_ratio,
         minute_of_day=settings.minute_of_day,
     )
+    ledger.counters.start_samples(origin_ns, 1e9 / source.format.rate_hz / TICKS_PER_SAMPLE)
     if relay is not None:
         source = SwitchedSource(source, relay)
     wiring = {"1p2w": Wiring.SINGLE_PHASE, "3p4w": Wiring.FOUR_WIRE, "3p3w": Wiring.THREE_WIRE}[settings.wiring]
@@ -206,6 +210,17 @@ def open_meter(
     return source, ChainMeter(ledger, source.format, wiring, rating, calibration)
 
 
+def open_ledger(settings: CoreSettings) -> EnergyLedger:
+    """An empty ledger, with the output of its pulses where there is one. Raises DoorUnavailable, ConfigError."""
+    output = None
+    if settings.pulse_file:
+        from wattwheel.drivers.linux.pulse_file import PulseFile
+
+        sink = PulseFile(Path(settings.pulse_file), settings.pulse_file_octets_max)
+        output = PulseOutput(sink, settings.maximum_power_w)
+    return EnergyLedger(settings.active_constant_imp_per_kwh, settings.reactive_constant_imp_per_kvarh, output)
+
+
 def open_relay(settings: CoreSettings, folder: Path) -> SimRelay | None:
     """The simulated relay, as it stood last; None where there is none."""
     if not settings.has_relay:
@@ -224,7 +239,7 @@ def run(settings: CoreSettings) -> None:
     marker = folder / MARKER_NAME
     link = ReopeningLink(loop, clock, settings.link)
     link.open_first()
-    ledger = EnergyLedger(settings.active_constant_imp_per_kwh, settings.reactive_constant_imp_per_kvarh)
+    ledger = open_ledger(settings)
     relay = open_relay(settings, folder)
     core = MeteringCore(
         clock,
@@ -235,7 +250,7 @@ def run(settings: CoreSettings) -> None:
         CoreTiming(push_ns=round(settings.push_seconds * 1e9), sync_ns=round(settings.sync_seconds * 1e9)),
         was_written=marker.exists() or memory.was_truncated or isinstance(memory, FrozenMemory),
         faults=CoreFault.MEMORY_DAMAGED if memory.was_truncated else CoreFault(0),
-        relay=relay,
+        outputs=CoreOutputs(relay, ledger.counters),
     )
     loop.on_signal(signal.SIGTERM, loop.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to end

@@ -18,8 +18,12 @@ from wattwheel.drivers.sim.loop import Killed, SimLoop
 from wattwheel.drivers.sim.octets import SimChannel, SimWire
 from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.drivers.sim.storage import SimDisk, SimMemory
+from wattwheel.hil.pulses import PulseSink
 from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
+from wattwheel.metrology.energy import FINE_BITS
+from wattwheel.metrology.outputs import CoreOutputs
+from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import StorageError
@@ -32,7 +36,8 @@ RESTART_NS = 100_000_000
 VOLTAGE_MILLIVOLT, FREQUENCY_MILLIHERTZ = 220_000, 50_000
 PHASES = 3
 POINT_MAX = 32_767
-MICROJOULE_A_PULSE = 562_500_000  # 6400 impulses per kWh
+IMP_PER_KWH = 6400
+MAXIMUM_POWER_W = 39_600.0  # 60 A in each phase
 
 _REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
 _STATE = struct.Struct(f"<{_REGISTER_COUNT}Q")
@@ -215,16 +220,25 @@ class LoadSource:
 class LoadBooks:
     """Ledger and signal chain in one (`metrology.device.Ledger` and `.Meter`): books what the load says."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, sink: PulseSink | None = None) -> None:
+        """`sink`: where pulses go; None: they are only counted."""
         self._load = load
         self._registers = (0,) * _REGISTER_COUNT
+        output = None if sink is None else PulseOutput(sink, MAXIMUM_POWER_W)
+        self.counters = PulseCounters(IMP_PER_KWH, IMP_PER_KWH, output)
+        self.counters.start_samples(0, MILLISECOND_NS)
         self._has_fed = False
 
     def feed(self, block: SampleBlock) -> None:
         """Book the energy of the block's milliseconds."""
         before, after = self._load.registers(block.first), self._load.registers(block.first + len(block.voltage))
         self._registers = tuple(own + b - a for own, a, b in zip(self._registers, before, after, strict=True))
+        self.counters.book(self._fine(), block.first, block.first + len(block.voltage))
         self._has_fed = True
+
+    def _fine(self) -> tuple[int, int]:
+        """What the test outputs count, in 2**-32 microjoule."""
+        return sum(self._registers[:2]) << FINE_BITS, sum(self._registers[2:6]) << FINE_BITS
 
     def finish(self) -> None:
         """Nothing is open."""
@@ -235,7 +249,7 @@ class LoadBooks:
 
     def pulses(self) -> tuple[int, int]:
         """Active and reactive test pulses since the first start."""
-        return sum(self._registers[:2]) // MICROJOULE_A_PULSE, sum(self._registers[2:6]) // MICROJOULE_A_PULSE
+        return self.counters.counts
 
     def momentary(self) -> Momentary | None:
         """What flows now, None before the first sample."""
@@ -265,6 +279,7 @@ class LoadBooks:
         if len(state) != _STATE.size:
             raise StorageError("restore registers", f"state of {len(state)} octets; expected {_STATE.size}")
         self._registers = _STATE.unpack(state)
+        self.counters.count_up(self._fine())
 
 
 class SimCore:
@@ -275,6 +290,7 @@ class SimCore:
         is_held_down: while True a dead core is not started again.
         starts: how often it was started.
         relay: in front of the load; it keeps its position whatever happens to the core. None: there is none.
+        sink: where its pulses go; it outlives the core. None: nowhere.
         faults: what it raised and must not have.
     """
 
@@ -287,10 +303,11 @@ class SimCore:
         load: Load,
         timing: CoreTiming = DEFAULT_TIMING,
         has_relay: bool = False,
+        sink: PulseSink | None = None,
     ) -> None:
         self._clock, self._chance, self._disk = clock, chance, disk
         self.relay = SimRelay(on_moved=load.switch) if has_relay else None
-        self._wire, self._load, self._timing = wire, load, timing
+        self._wire, self._load, self._timing, self.sink = wire, load, timing, sink
         self.books = LoadBooks(load)
         self.is_held_down = False
         self.starts = 0
@@ -317,13 +334,13 @@ class SimCore:
     def _begin(self) -> None:
         assert self._loop is not None
         self._memory = SimMemory(self._disk, RING_OCTETS, "ring")
-        books = LoadBooks(self._load)
+        books = LoadBooks(self._load, self.sink)
         link = SimChannel(self._wire.near, self._loop, "core")
         identity = CoreIdentity("0.1.0", "", PHASES, 1_000_000)
         core = MeteringCore(
             *(self._loop, self._memory, link, books, identity, self._timing),
             was_written=self.starts > 1,
-            relay=self.relay,
+            outputs=CoreOutputs(self.relay, books.counters),
         )
         self.books = books
         core.start()

@@ -72,6 +72,26 @@ class RelayOrder(NamedTuple):
     is_open: bool
 
 
+class PulseOrder(NamedTuple):
+    """Meter constants and width of the test pulses. `number`: see `RelayOrder`."""
+
+    number: int
+    active_imp_per_kwh: int
+    reactive_imp_per_kvarh: int
+    width_ms: int
+
+
+PULSE_CONSTANT_MAX, PULSE_WIDTH_MS_MAX = 1_000_000, 9_999
+
+
+class TerminalSignal(IntEnum):
+    """Signals of the multi-function terminal, by the octet of 1DH."""
+
+    SECOND = 0x00
+    DEMAND_PERIOD = 0x01
+    SLOT_CHANGE = 0x02
+
+
 class CalendarTime(NamedTuple):
     """The meter's calendar: UTC milliseconds since 2000-01-01, and whether it may be trusted."""
 
@@ -107,6 +127,8 @@ _NOMINAL = struct.Struct("<IIII")
 _CALENDAR = struct.Struct("<QB")
 _SINCE = struct.Struct("<Q")
 _RELAY_ORDER = struct.Struct("<QB")
+_PULSES = struct.Struct("<III")
+_PULSE_ORDER = struct.Struct("<QIII")
 _ADDRESS_DIGITS = 12
 _CALENDAR_MAX_MS = 100 * 366 * 86_400_000
 
@@ -283,19 +305,36 @@ def decode_since(body: bytes) -> int:
     return int(_unpack(_SINCE, body)[0])
 
 
-def encode_relay_order(order: RelayOrder) -> bytes:
-    """Body of SET_RELAY."""
-    return _RELAY_ORDER.pack(*order)
-
-
 def decode_relay_order(body: bytes) -> RelayOrder:
     """Order of a body. Raises RemoteProtocolError."""
     number, is_open = _unpack(_RELAY_ORDER, body)
     return RelayOrder(number, _flag(is_open))
 
 
+def encode_pulses(active_imp_per_kwh: int, reactive_imp_per_kvarh: int, width_ms: int) -> bytes:
+    """Body of SET_PULSES behind the number."""
+    return _PULSES.pack(active_imp_per_kwh, reactive_imp_per_kvarh, width_ms)
+
+
+def decode_pulse_order(body: bytes) -> PulseOrder:
+    """Order of a body. Raises RemoteProtocolError."""
+    order = PulseOrder(*_unpack(_PULSE_ORDER, body))
+    constants, width_ms = order[1:3], order.width_ms
+    if not (min(constants) >= 1 and max(constants) <= PULSE_CONSTANT_MAX and 1 <= width_ms <= PULSE_WIDTH_MS_MAX):
+        allowed = f"constants of 1 to {PULSE_CONSTANT_MAX}, 1 to {PULSE_WIDTH_MS_MAX} ms"
+        raise RemoteProtocolError(f"pulses {constants}, {width_ms} ms; allowed: {allowed}")
+    return order
+
+
+def decode_signal(body: bytes) -> TerminalSignal:
+    """Signal of a GIVE_SIGNAL request. Raises RemoteProtocolError."""
+    if len(body) != 1 or body[0] not in set(TerminalSignal):
+        raise RemoteProtocolError(f"signal {body.hex()}; allowed: one octet, 00 to 02")
+    return TerminalSignal(body[0])
+
+
 def encode_flag(flag: bool) -> bytes:
-    """Body of HOLD_RELAY: whether the relay is to stick where it stands."""
+    """Body of HOLD_RELAY, and that of SET_RELAY behind the number."""
     return bytes((flag,))
 
 

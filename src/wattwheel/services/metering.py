@@ -25,15 +25,23 @@ from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.harmonics import harmonic_item, is_harmonic
+from wattwheel.model.pulse_parameters import pulses_of
 from wattwheel.protocols.corelink import Kind
-from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_flag, encode_since
+from wattwheel.protocols.corelink_bodies import (
+    Result,
+    decode_events,
+    decode_waveform,
+    encode_flag,
+    encode_pulses,
+    encode_since,
+)
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
-from wattwheel.services.relay_orders import RelayOrders
+from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
 
 CORE_LINK = "core_link"
 READINGS_PORT, PARAMETERS_PORT, RELAY_PORT = "readings", "parameters", "relay"
-LINK_BIT, LOOK_BIT, RELAY_BIT = 1, 2, 3
+LINK_BIT, LOOK_BIT, RELAY_BIT, PARAMETERS_BIT = 1, 2, 8, 9
 RELAY_DI = 0x0E400000
 """Private identifier under which a simulated relay is held where it stands (01), or set free (00)."""
 ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
@@ -79,7 +87,9 @@ class _Partition:
             clock_changes=lambda: context.clock.changes,
         )
         self._relay = context.sampling_destination(RELAY_PORT) if context.has_port(RELAY_PORT) else None
-        self._orders = RelayOrders(context.clock, self.link)
+        self._relay_order = StandingOrder(context.clock, self.link, Kind.SET_RELAY, RELAY_REPEAT_NS)
+        self._pulse_order = StandingOrder(context.clock, self.link, Kind.SET_PULSES)
+        self._parameters_heard: bytes | None = None
         if self._relay is not None:
             context.wheel.task(RELAY_BIT, self._hear_relay)
             self._relay.on_message(context.wheel.poster(RELAY_BIT))
@@ -89,6 +99,10 @@ class _Partition:
         self._channel.on_arrival(context.wheel.poster(LINK_BIT))
         context.wheel.post_every(LOOK_NS, LOOK_BIT)
         context.wheel.post(LINK_BIT)
+        if self._parameters is not None:
+            context.wheel.task(PARAMETERS_BIT, self._hear_parameters)
+            self._parameters.on_message(context.wheel.poster(PARAMETERS_BIT))
+            context.wheel.post(PARAMETERS_BIT)
         self._bus: BusPort | None = None
         if context.has_port(TO_BUS):
             self._bus = BusPort(context)
@@ -109,11 +123,20 @@ class _Partition:
         octets = self._relay.read()[0] if self._relay is not None else None
         if octets is not None:
             wish = msgspec.json.decode(octets, type=RelayWish)
-            self._orders.want(None if wish.mode == "none" else wish.is_open)
+            self._relay_order.want(None if wish.mode == "none" else encode_flag(wish.is_open))
+
+    def _hear_parameters(self) -> None:
+        octets = self._parameters.read()[0] if self._parameters is not None else None
+        if octets is None or octets == self._parameters_heard:
+            return
+        self._parameters_heard = octets
+        pulses = pulses_of(msgspec.msgpack.decode(octets, type=dict[int, bytes]))
+        self._pulse_order.want(None if pulses is None else encode_pulses(*pulses))
 
     def _look(self) -> None:
         self.link.look()
-        self._orders.look()
+        self._relay_order.look()
+        self._pulse_order.look()
         self._show_counters()
 
     def _show_counters(self) -> None:

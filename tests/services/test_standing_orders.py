@@ -1,4 +1,4 @@
-"""Orders to the relay over a quiet, a rough and a dead link."""
+"""Standing orders, here to the relay, over a quiet, a rough and a dead link."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from tests.metrology.world import IDENTITY, Cells, CountingBooks, Fate, SteadySo
 
 from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.metrology.device import MeteringCore
+from wattwheel.metrology.outputs import CoreOutputs
 from wattwheel.model.records import Readings
+from wattwheel.protocols.corelink import Kind
 from wattwheel.services.metering_link import LOOK_NS, MeteringLink
-from wattwheel.services.relay_orders import RelayOrders
+from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
+
+CLOSED, OPEN = bytes((0,)), bytes((1,))
 
 
 class Both:
@@ -32,7 +36,7 @@ class Both:
         self.kill_core()
         relay = self.relay if self.has_relay else None
         books = CountingBooks()
-        self.core = MeteringCore(self.clock, self.cells, self.near, books, IDENTITY, relay=relay)
+        self.core = MeteringCore(self.clock, self.cells, self.near, books, IDENTITY, outputs=CoreOutputs(relay))
         self.core.start()
         self.core.measure(SteadySource(self.clock.now_ns()), books)
 
@@ -44,7 +48,7 @@ class Both:
 
     def start_service(self) -> None:
         self.link = MeteringLink(self.clock, self.far.write, self.readings.append, lambda: "202611200001")
-        self.orders = RelayOrders(self.clock, self.link)
+        self.orders = StandingOrder(self.clock, self.link, Kind.SET_RELAY, RELAY_REPEAT_NS)
         self.far.on_arrival(lambda: self.link.arrived(self.far.read()))
         self.look(self.link)
 
@@ -59,7 +63,7 @@ def test_an_order_is_carried_out_at_once_and_told_by_the_push_after_three_looks(
     both = Both()
     both.clock.advance(2)
     assert both.readings[-1].relay_open is False
-    both.orders.want(True)
+    both.orders.want(OPEN)
     both.clock.advance(0.01)
     assert both.relay.is_open
     both.clock.advance(3)
@@ -70,7 +74,7 @@ def test_an_order_is_carried_out_at_once_and_told_by_the_push_after_three_looks(
 def test_the_drive_is_repeated_every_five_minutes() -> None:
     both = Both()
     both.clock.advance(2)
-    both.orders.want(True)
+    both.orders.want(OPEN)
     both.clock.advance(299)
     assert both.relay.drives == 1
     both.clock.advance(2)
@@ -83,7 +87,7 @@ def test_a_core_that_was_dead_is_told_when_it_is_back() -> None:
     both = Both()
     both.clock.advance(2)
     both.kill_core()
-    both.orders.want(True)
+    both.orders.want(OPEN)
     both.clock.advance(60)
     assert not both.relay.is_open
     both.start_core()
@@ -97,10 +101,10 @@ def test_a_core_that_was_dead_is_told_when_it_is_back() -> None:
 
 def test_a_service_that_starts_anew_is_obeyed() -> None:
     both = Both()
-    both.orders.want(True)
+    both.orders.want(OPEN)
     both.clock.advance(2)
     both.start_service()
-    both.orders.want(False)
+    both.orders.want(CLOSED)
     both.clock.advance(2)
     assert not both.relay.is_open
 
@@ -108,7 +112,7 @@ def test_a_service_that_starts_anew_is_obeyed() -> None:
 def test_without_a_wish_nothing_is_sent() -> None:
     both = Both()
     both.clock.advance(400)
-    both.orders.want(True)
+    both.orders.want(OPEN)
     both.clock.advance(2)
     both.orders.want(None)
     both.clock.advance(400)
@@ -119,7 +123,7 @@ def test_a_core_without_a_relay_is_asked_seldom_and_measures_nothing() -> None:
     both = Both(has_relay=False)
     both.clock.advance(2)
     sent = len(both.far.sent)
-    both.orders.want(True)
+    both.orders.want(OPEN)
     both.clock.advance(290)
     assert len(both.far.sent) < sent + 100
     assert both.readings[-1].relay_open is None
@@ -133,13 +137,13 @@ def test_over_a_rough_line_the_last_order_wins(seed: int) -> None:
     wanted = False
     for _ in range(40):
         wanted = chance.random() < 0.5
-        both.orders.want(wanted)
+        both.orders.want(bytes((wanted,)))
         both.clock.advance(chance.random() * 3)
         if chance.random() < 0.1:
             both.start_core()
         if chance.random() < 0.1:
             both.start_service()
-            both.orders.want(wanted)
+            both.orders.want(bytes((wanted,)))
     fate.is_rough = False
     both.clock.advance(20)
     assert both.relay.is_open is wanted
