@@ -77,6 +77,7 @@ def test_a_prepaid_meter_from_its_wallet_to_the_relay_and_back(make_world):
     assert relay(world)["is_open"] is True  # nothing was paid yet
     write(world, {PRICE: "01000000", 0x04001001: "00000500", 0x04001002: "00000000"})
     assert pay(world, "open-wallet 10") == 0
+    world.advance(3)  # the contact is looked at three times, and told with the next push
     assert relay(world) == {
         "mode": "local",
         "is_open": False,

@@ -110,7 +110,12 @@ def test_every_default_could_have_been_written(di):
         (0x04000401, "aaaaaaaaaaaa", 1),
         (0x04000703, "08", 2),  # no line
         (0x04000C05, "00000000", 2),
-        (0x04000409, "006400", 2),  # the metering core's
+        (0x04000409, "006400", 0),  # the metering core is told
+        (0x0400040A, "999999", 0),
+        (0x0400040A, "000000", 1),
+        (0x04000105, "0040", 0),
+        (0x04000105, "1001", 1),
+        (0x04000D01, "0050", 2),  # the metering core's
         (0x00010000, "00000000", 2),
         (0x04FF0000, "00", 2),
     ],
@@ -149,12 +154,13 @@ def test_a_written_parameter_is_read_back_and_outlives_kills_and_the_supply(worl
 def test_what_is_refused_changes_nothing(world):
     assert write(world, PERIOD, "20") == OTHER
     assert write(world, PERIOD, "30", password="440045") == (0xD4, b"\x04")
-    assert write(world, 0x04000409, "000001") == UNKNOWN
+    assert write(world, 0x04000409, "000000") == OTHER
+    assert write(world, 0x04000D01, "0001") == UNKNOWN
     assert write(world, 0x0E000001, "00") == UNKNOWN
     assert write(world, 0x02010100, "2200") == UNKNOWN
     assert world.read(PERIOD) == 15
     world.advance(1.5)
-    assert world.counters()["parameters"]["writes_refused"] == 2
+    assert world.counters()["parameters"]["writes_refused"] == 3
 
 
 def test_every_plain_parameter_can_be_written_and_read(world):

@@ -77,4 +77,5 @@ def test_an_item_that_was_written_stands_instead():
     assert world.write(0x04000404, b"V022".rjust(6, b"\0"), 4, "440044") == (0x94, b"")
     assert world.ask(0x04000404).check() == b"V022".rjust(6, b"\0")
     assert world.write(0x04800001, bytes(32), 4, "440044") == (0xD4, b"\x02")
-    assert world.write(0x04000409, b"\x00\x08\x00", 4, "440044") == (0xD4, b"\x02")
+    assert world.write(0x04000409, b"\x00\x08\x00", 4, "440044") == (0x94, b"")
+    assert world.read(0x04000409) == 800

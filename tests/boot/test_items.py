@@ -20,9 +20,6 @@ from wattwheel.testing.world import World, simulated_settings
 LEVEL_2, LEVEL_4 = "220022", "440044"
 NO_DATA, NOT_AUTHORISED = 2, 4
 BEFORE_SETTLEMENT = datetime(2026, 6, 30, 23, 59, 30, tzinfo=UTC)
-CORE_OWNS = {0x04000409, 0x0400040A}
-"""Writable by the table, and only by the metering core in this meter."""
-
 WRITTEN = {
     0x04000103: "15",
     0x04000601: "05",
@@ -101,8 +98,7 @@ def test_each_writable_row_takes_its_own_value_back(world, answers):
         answer = answers[item.di]
         if not item.write or answer.error is not None or item.members is not None:
             continue
-        expected = (0xD4, b"\x02") if item.di in CORE_OWNS else (0x94, b"")
-        assert world.write(item.di, answer.data, 4, LEVEL_4) == expected, f"{item.di_text} {item.name}"
+        assert world.write(item.di, answer.data, 4, LEVEL_4) == (0x94, b""), f"{item.di_text} {item.name}"
         written += 1
     assert written > 20
     assert world.write(0x04000C05, b"\4\0\0\0", 4, LEVEL_4) == (0xD4, b"\x02")

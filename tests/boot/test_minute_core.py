@@ -62,3 +62,40 @@ def test_off_nothing_is_metered_and_a_cut_forgets_what_came_after_the_sync():
     assert core.lost_microjoule[0] == 5000 * 1000
     assert core.registers(99_000)[0] == core.registers(99_000)[6] == 7 + 50_000 * 1000
     assert core.starts == 2
+
+
+def test_behind_an_open_relay_nothing_flows_and_nothing_is_lost():
+    load = MinuteLoad([LoadRow(1000, 300, 230_000, 4)], 0, True)
+    core = MinuteCore(load)
+    core.switch_on(0)
+    core.switch(10_000, True)
+    core.switch(10_000, True)
+    assert core.momentary(20_000).elements[1].current_microampere == 0
+    assert core.momentary(20_000).elements[1].voltage_millivolt == 230_000
+    core.switch(25_000, False)
+    assert core.momentary(30_000) == load.momentary(30_000)
+    assert [core.booked(at)[0] // 1000 for at in (9000, 10_000, 20_000, 25_000, 31_000)] == [
+        9000,
+        10_000,
+        10_000,
+        10_000,
+        16_000,
+    ]
+    core.cut(31_000)  # synced at 20 s, while it was open
+    assert core.booked(31_000)[0] == 10_000 * 1000
+    assert core.lost_microjoule[0] == 6000 * 1000
+
+
+@given(st.lists(st.tuples(st.integers(0, 90_000), st.booleans()), max_size=100))
+def test_switching_never_lets_a_register_fall(switches):
+    core = MinuteCore(MinuteLoad([LoadRow(7, -3, 230_000, 4), LoadRow(900, 3, 230_000, 4)], 0, True))
+    core.switch_on(0)
+    expected, now, before = 0, 0, 0
+    for gap_ms, is_open in switches:
+        passed = core.load.flowed(now + gap_ms)[0] - core.load.flowed(now)[0]
+        expected += 0 if core.is_open else passed
+        now += gap_ms
+        assert core.booked(now)[0] == expected >= before
+        before = expected
+        core.switch(now, is_open)
+        assert core.booked(now)[0] == expected

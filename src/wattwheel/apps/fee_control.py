@@ -225,7 +225,7 @@ class FeeControl(MeterFunction):
             return books if isinstance(books, int) else self._prepared(books=books)
         word, *rest = data.decode("ascii", "replace").split(" ")
         if word == "relay-contact" and len(rest) == 1 and rest[0] in CONTACTS:
-            return Prepared({}, partial(setattr, self.control, "measured", CONTACTS[rest[0]]))
+            return Prepared({}, partial(setattr, self.control, "forced", CONTACTS[rest[0]]))
         return self._paid(word, rest, turn) if self.mode == "local" else ERROR_OTHER
 
     def _paid(self, word: str, rest: list[str], turn: Turn) -> Prepared | int:

@@ -7,7 +7,8 @@ new after each write. A sampling port always holds the newest message, so neithe
 Each write is recorded in the transaction that makes it durable (`apps.programming_records`). The address (15H) and the
 rate of the line (17H) are parameters too, which two more commands may set.
 
-Not here: the clock (platform), passwords (security), and what the metering core alone may change.
+Not here: the clock (platform), passwords (security), and what the metering core alone may change. Meter constants and
+pulse width are here: the metering service tells the core.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ from wattwheel.model.prices import (
     STEP_SETTLEMENTS,
     STEPS_SWITCH,
     TARIFF_PRICES,
+)
+from wattwheel.model.pulse_parameters import (
+    ACTIVE_CONSTANT,
+    CONSTANTS,
+    DEFAULT_WIDTH_MS,
+    PULSE_ITEMS,
+    PULSE_WIDTH,
+    REACTIVE_CONSTANT,
+    WIDTHS_MS,
 )
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
@@ -108,6 +118,9 @@ NUMBERS = {
     display_lists.TEST_SECONDS: Numbers(range(31)),
     REST_TABLE: Numbers(range(1, DAY_TABLES_MAX + 1)),
     STEP_COUNT: Numbers(range(STEP_LIMITS_MAX + 1)),
+    ACTIVE_CONSTANT: Numbers(CONSTANTS),
+    REACTIVE_CONSTANT: Numbers(CONSTANTS),
+    PULSE_WIDTH: Numbers(WIDTHS_MS),
 }
 
 DEFAULTS = {
@@ -119,6 +132,7 @@ DEFAULTS = {
     TARIFF_COUNT: "01",
     HARMONIC_ORDERS: "21",
     HOLIDAY_COUNT: "0000",
+    PULSE_WIDTH: f"{DEFAULT_WIDTH_MS:04d}",
     0x04000601: "05",
     0x04000602: "41",
     0x04000603: "14",
@@ -194,7 +208,7 @@ def is_plain(di: int) -> bool:
         item = item_2007(di)
     except UnknownItem:
         return False
-    return di >> 24 == 0x04 and (item.owner not in OTHERS or di == LINE_RATE)
+    return di >> 24 == 0x04 and (item.owner not in OTHERS or di == LINE_RATE or di in PULSE_ITEMS)
 
 
 def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:

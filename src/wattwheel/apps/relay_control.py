@@ -1,7 +1,7 @@
 """Drives the relay: orders in, time and guards looked at with each push, trips and closings recorded.
 
-The relay itself follows the state that is published; `measured` is what its contact says, and where none is measured
-it is taken to follow.
+The relay itself follows the state that is published: the metering core drives it, and its pushes say how its contact
+stands. Where nothing is measured the relay is taken to follow.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ class RelayControl:
 
     Attributes:
         books: state and records; `is_changed`: they have to be saved.
-        measured: what the contact says, True for open; None: it follows.
+        measured: what the contact says, True for open; None: nothing is measured, it is taken to follow.
+        forced: what it is to say instead, for trials; None: what it says.
         is_misoperating: it has said otherwise than it should for long enough.
     """
 
@@ -81,6 +82,7 @@ class RelayControl:
         self.books = RelayBooks(Relay(), Records())
         self.is_changed = False
         self.measured: bool | None = None
+        self.forced: bool | None = None
         self.is_misoperating = False
         self.has_key = False
         self._differs_since: int | None = None
@@ -103,6 +105,7 @@ class RelayControl:
     def push(self, turn: Turn, signals: Iterable[Signal]) -> None:
         """Take signals of the money, and whatever is due."""
         image = turn.image
+        self.measured = turn.readings.relay_open if self.forced is None else self.forced
         if turn.parameters is not self._heard:
             self._hear(turn.parameters)
         last, self._last = self._last, (image.clock_changes, image.second, image.at_ns)

@@ -47,6 +47,11 @@ def set_contact(state: str | None, contact: str, is_open: bool) -> None:
     ask(state_folder(state), {"contact": contact, "open": is_open})
 
 
+def hold_relay(state: str | None, is_held: bool) -> None:
+    """Let the simulated relay of the meter on `state` stick where it stands, or set it free. NotAnswered, Refused."""
+    ask(state_folder(state), {"relay_sticks": is_held})
+
+
 def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     """Let `partition` of the meter on `state` be IDLE, or start: COLD_START, WARM_START. NotAnswered, Refused."""
     ask(state_folder(state), {"partition": partition, "mode": mode})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from wattwheel.model.inputs import InputSettings, RecordingInput
+from wattwheel.model.inputs import InputSettings, RecordingInput, StreamInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,9 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         wiring: as in the meter's settings, like all that follow up to `speed`.
         minute_of_day: local minute of the day at the start, for a simulated house.
         speed: factor on the time of simulated inputs.
+        has_relay: a simulated relay stands between the input and the load.
+        pulse_file: where pulses are written, "" for nowhere; `pulse_file_octets_max`: how long the file may be.
+        maximum_power_w: of the whole meter; test pulses are shorter where they come too close at it.
         parent_pid: the process that supplies the core with power: it dies with it. 0: nobody does.
         is_restart: the meter is running already: then a memory that cannot be opened any more does not end metering.
     """
@@ -66,8 +69,19 @@ class CoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sync_seconds: float = 20.0
     speed: float = 1.0
     minute_of_day: float = 0.0
+    has_relay: bool = False
+    pulse_file: str = ""
+    pulse_file_octets_max: int = 10_000_000
+    maximum_power_w: float = 6246.0
     parent_pid: int = 0
     is_restart: bool = False
+
+
+def maximum_power_w(settings: Settings) -> float:
+    """Of the whole meter: nominal voltage and maximum current in each element."""
+    meter = settings.meter
+    elements = {"1p2w": 1.0, "3p4w": 3.0, "3p3w": 3**0.5}[meter.wiring]
+    return elements * meter.nominal_voltage_v * meter.maximum_current_a
 
 
 def core_settings(
@@ -103,6 +117,10 @@ def core_settings(
         sync_seconds=metering.sync_seconds,
         speed=settings.clock.speed,
         minute_of_day=minute_of_day,
+        has_relay=settings.fee_control.mode != "none" and not isinstance(settings.input, StreamInput),
+        pulse_file=settings.pulse_output.file,
+        pulse_file_octets_max=settings.pulse_output.file_octets_max,
+        maximum_power_w=maximum_power_w(settings),
         parent_pid=parent_pid,
         is_restart=is_restart,
     )

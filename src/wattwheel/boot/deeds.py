@@ -14,6 +14,7 @@ from wattwheel.apex.messages import Control, Message
 from wattwheel.hil.panel import Contact
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
+from wattwheel.services.metering import RELAY_DI
 
 FEE_REFUSALS = {
     Refusal.REPEATED: "this purchase is booked already",
@@ -42,7 +43,7 @@ class Deed(NamedTuple):
 
 def deed_of(request: dict[str, Any]) -> Deed | None:
     """The deed that `request` wants; None when it wants none."""
-    button, contact, words = (request.get(name) for name in ("press", "contact", "fee"))
+    button, contact, words, sticks = (request.get(name) for name in ("press", "contact", "fee", "relay_sticks"))
     if isinstance(button, str) and button in PRESS_DI:
         seconds = request.get("seconds")
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
@@ -51,6 +52,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
     if isinstance(contact, str) and contact in set(Contact):
         data = f"{contact} {'open' if request.get('open') else 'closed'}".encode()
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
+    if isinstance(sticks, bool):
+        return Deed(Control.CONTACT, RELAY_DI, bytes((sticks,)), {"relay_sticks": sticks}, _no_relay)
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None
@@ -58,6 +61,10 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
 
 def _nobody(who: str, reply: Message | None) -> dict[str, Any]:
     return {"refused": f"{who}: nobody took it"}
+
+
+def _no_relay(reply: Message | None) -> dict[str, Any]:
+    return {"refused": "relay: this meter has no simulated one; set [fee_control] mode"}
 
 
 def do(deed: Deed, bus: BusPort | None, reply: Callable[[dict[str, Any]], None]) -> None:

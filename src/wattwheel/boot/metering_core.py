@@ -28,16 +28,20 @@ from wattwheel.drivers.linux.storage import FileMemory, FrozenMemory
 from wattwheel.hil.octets import LineSettings
 from wattwheel.metrology.device import CoreTiming, MeteringCore
 from wattwheel.metrology.ledger import EnergyLedger
+from wattwheel.metrology.outputs import CoreOutputs
+from wattwheel.metrology.pulse_output import PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import CoreFault, CoreIdentity
 from wattwheel.model.errors import BadInput, ConfigError, DoorUnavailable, StorageError
 
 if TYPE_CHECKING:
+    from wattwheel.drivers.sim.relay import SimRelay
     from wattwheel.hil.sampling import SampleSource
     from wattwheel.metrology.meter import ChainMeter
 
 SETTINGS_OCTETS_MAX = 1 << 20
 RING_NAME = "registers.ring"
+RELAY_NAME = "relay.position"
 MARKER_NAME = "registers.written"
 """Says that the ring has held registers: a blank ring beside it is a loss, not a new meter."""
 REOPEN_NS = 1_000_000_000
@@ -161,15 +165,19 @@ def read_settings(where: str) -> CoreSettings:
         raise BadInput(f"--settings {where}: {fault}") from None
 
 
-def open_meter(settings: CoreSettings, ledger: EnergyLedger, origin_ns: int) -> tuple[SampleSource, ChainMeter]:
-    """Source and chain of `settings`. Raises ConfigError or RecordingError."""
+def open_meter(
+    settings: CoreSettings, ledger: EnergyLedger, origin_ns: int, relay: SimRelay | None = None
+) -> tuple[SampleSource, ChainMeter]:
+    """Source, behind `relay` where there is one, and chain of `settings`. Raises ConfigError or RecordingError."""
     # Here and not above: numpy alone takes longer to load than everything that the first push needs.
     from wattwheel.drivers.inputs import open_source
+    from wattwheel.drivers.sim.relay import SwitchedSource
     from wattwheel.metrology.calibration import Calibration, ChannelCalibration
+    from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
     from wattwheel.metrology.meter import ChainMeter
     from wattwheel.metrology.wiring import Rating, Wiring
 
-    source = open_source(
+    source: SampleSource = open_source(
         settings.input,
         origin_ns=origin_ns,
         speed=settings.speed,
@@ -177,6 +185,9 @@ def open_meter(settings: CoreSettings, ledger: EnergyLedger, origin_ns: int) -> 
         current_ratio=settings.current_ratio,
         minute_of_day=settings.minute_of_day,
     )
+    ledger.counters.start_samples(origin_ns, 1e9 / source.format.rate_hz / TICKS_PER_SAMPLE)
+    if relay is not None:
+        source = SwitchedSource(source, relay)
     wiring = {"1p2w": Wiring.SINGLE_PHASE, "3p4w": Wiring.FOUR_WIRE, "3p3w": Wiring.THREE_WIRE}[settings.wiring]
     rating = Rating(
         nominal_hz=float(settings.nominal_frequency_hz),
@@ -199,6 +210,26 @@ def open_meter(settings: CoreSettings, ledger: EnergyLedger, origin_ns: int) -> 
     return source, ChainMeter(ledger, source.format, wiring, rating, calibration)
 
 
+def open_ledger(settings: CoreSettings) -> EnergyLedger:
+    """An empty ledger, with the output of its pulses where there is one. Raises DoorUnavailable, ConfigError."""
+    output = None
+    if settings.pulse_file:
+        from wattwheel.drivers.linux.pulse_file import PulseFile
+
+        sink = PulseFile(Path(settings.pulse_file), settings.pulse_file_octets_max)
+        output = PulseOutput(sink, settings.maximum_power_w)
+    return EnergyLedger(settings.active_constant_imp_per_kwh, settings.reactive_constant_imp_per_kvarh, output)
+
+
+def open_relay(settings: CoreSettings, folder: Path) -> SimRelay | None:
+    """The simulated relay, as it stood last; None where there is none."""
+    if not settings.has_relay:
+        return None
+    from wattwheel.drivers.sim.relay import SimRelay
+
+    return SimRelay(folder / RELAY_NAME)
+
+
 def run(settings: CoreSettings) -> None:
     """Meter until SIGTERM. Raises BadInput, DoorUnavailable, StorageError; then nothing is half started."""
     loop = EpollLoop()
@@ -208,7 +239,8 @@ def run(settings: CoreSettings) -> None:
     marker = folder / MARKER_NAME
     link = ReopeningLink(loop, clock, settings.link)
     link.open_first()
-    ledger = EnergyLedger(settings.active_constant_imp_per_kwh, settings.reactive_constant_imp_per_kvarh)
+    ledger = open_ledger(settings)
+    relay = open_relay(settings, folder)
     core = MeteringCore(
         clock,
         memory,
@@ -218,13 +250,14 @@ def run(settings: CoreSettings) -> None:
         CoreTiming(push_ns=round(settings.push_seconds * 1e9), sync_ns=round(settings.sync_seconds * 1e9)),
         was_written=marker.exists() or memory.was_truncated or isinstance(memory, FrozenMemory),
         faults=CoreFault.MEMORY_DAMAGED if memory.was_truncated else CoreFault(0),
+        outputs=CoreOutputs(relay, ledger.counters),
     )
     loop.on_signal(signal.SIGTERM, loop.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to end
     core.start()
     if not core.status().faults & CoreFault.MEMORY_WRITE:
         _mark(marker)
-    source, meter = open_meter(settings, ledger, clock.now_ns())
+    source, meter = open_meter(settings, ledger, clock.now_ns(), relay)
     core.measure(source, meter)
     loop.run(_nothing)
     core.stop()

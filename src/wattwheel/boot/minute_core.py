@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from wattwheel.boot.sim_core import FREQUENCY_MILLIHERTZ, quadrant_register
 from wattwheel.drivers.sim.load_file import LoadRow
@@ -21,6 +22,8 @@ MILLISECOND_NS = 1_000_000
 NOTHING = (0,) * len(REGISTERS)
 REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
 PHASES = 3
+SWITCHED_MAX = 64
+"""Positions of the relay that are remembered: a cut asks for what flowed some seconds ago."""
 
 
 class MinuteLoad:
@@ -63,7 +66,14 @@ class MinuteLoad:
 
     def momentary(self, at_ms: int) -> Momentary:
         """What flows at `at_ms`."""
+        return self._momentary_of(self._rows[self._place(at_ms)[0]])
+
+    def without_load(self, at_ms: int) -> Momentary:
+        """What a meter measures at `at_ms` that is cut off from it: the voltage."""
         row = self._rows[self._place(at_ms)[0]]
+        return self._momentary_of(LoadRow(0, 0, row.voltage_millivolt, 0))
+
+    def _momentary_of(self, row: LoadRow) -> Momentary:
         found = self._momentary.get(row)
         if found is None:
             if len(self._momentary) > ROW_MS:
@@ -97,12 +107,19 @@ def _momentary_of(row: LoadRow, phases: int) -> Momentary:
     return Momentary((total, phase, others, others), FREQUENCY_MILLIHERTZ)
 
 
+class _Switched(NamedTuple):
+    at_ms: int
+    passed: tuple[int, ...]
+    offered: tuple[int, ...]
+
+
 class MinuteCore:
     """Registers over a `MinuteLoad`, with the life of a real metering core: switched on, off, and cut.
 
     Attributes:
         starts, sequence: as the core tells them.
         lost_microjoule: the six registers of what flowed and was forgotten by cuts.
+        is_open: the relay in front of the load is open: nothing flows. It keeps its position without supply.
     """
 
     def __init__(self, load: MinuteLoad, elements: Sequence[int] = (), sync_ns: int = SYNC_NS) -> None:
@@ -110,6 +127,8 @@ class MinuteCore:
         self.load = load
         self.starts = self.sequence = 0
         self.lost_microjoule = NOTHING
+        self.is_open = False
+        self._switched: list[_Switched] = []
         self._base = tuple(elements) or (0,) * REGISTER_COUNT
         self._booked = NOTHING  # of the load, until it was switched off last
         self._since_ms: int | None = None
@@ -120,13 +139,35 @@ class MinuteCore:
         """The supply comes back."""
         assert self._since_ms is None
         self.starts += 1
-        self._since_ms, self._began = at_ms, self.load.flowed(at_ms)
+        self._since_ms, self._began = at_ms, self.flowed(at_ms)
+
+    def switch(self, at_ms: int, is_open: bool) -> None:
+        """Open the relay or close it, at or after the last time."""
+        if is_open is not self.is_open:
+            passed = self.flowed(at_ms)
+            self._switched = [*self._switched[-SWITCHED_MAX:], _Switched(at_ms, passed, self.load.flowed(at_ms))]
+            self.is_open = is_open
+
+    def flowed(self, at_ms: int) -> tuple[int, ...]:
+        """The six registers in microjoule of what has flowed through the relay until `at_ms`."""
+        is_open = self.is_open
+        for switched in reversed(self._switched):
+            if switched.at_ms <= at_ms:
+                if is_open:
+                    return switched.passed
+                return tuple(map(_metered, switched.passed, self.load.flowed(at_ms), switched.offered))
+            is_open = not is_open
+        return self.load.flowed(at_ms)
+
+    def momentary(self, at_ms: int) -> Momentary:
+        """What flows through the relay at `at_ms`."""
+        return self.load.without_load(at_ms) if self.is_open else self.load.momentary(at_ms)
 
     def booked(self, at_ms: int) -> tuple[int, ...]:
         """The six registers of what was metered of the load until `at_ms`."""
         if self._since_ms is None:
             return self._booked
-        now = self.load.flowed(at_ms)
+        now = self.flowed(at_ms)
         return tuple(map(_metered, self._booked, now, self._began))
 
     def registers(self, at_ms: int) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from wattwheel.boot.settings_check import Source, build
-from wattwheel.boot.settings_functions import FeeControlSettings
+from wattwheel.boot.settings_functions import FeeControlSettings, PulseOutputSettings
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.model.inputs import InputSettings, RecordingInput, checked_input
@@ -274,6 +274,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     clock: ClockSettings = ClockSettings()
     tariffs: TariffSettings = TariffSettings()
     fee_control: FeeControlSettings = FeeControlSettings()
+    pulse_output: PulseOutputSettings = PulseOutputSettings()
     module: ModuleSettings = ModuleSettings()
 
     @property

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+
+class PulseOutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where test pulses, and the signals of the multi-function terminal, are written: a line of JSON a pulse.
+
+    Attributes:
+        file: path of a file, which is made, or of a named pipe; "" for none.
+        file_octets_max: a file that would grow longer is begun anew; the one before it stays beside it as NAME.1.
+    """
+
+    file: str = ""
+    file_octets_max: Annotated[int, Meta(ge=10_000, le=1_000_000_000)] = 10_000_000
 
 
 class FeeControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

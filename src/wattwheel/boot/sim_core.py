@@ -16,9 +16,14 @@ from typing import Any, NamedTuple, cast
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import Killed, SimLoop
 from wattwheel.drivers.sim.octets import SimChannel, SimWire
+from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.drivers.sim.storage import SimDisk, SimMemory
+from wattwheel.hil.pulses import PulseSink
 from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
+from wattwheel.metrology.energy import FINE_BITS
+from wattwheel.metrology.outputs import CoreOutputs
+from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import StorageError
@@ -31,7 +36,8 @@ RESTART_NS = 100_000_000
 VOLTAGE_MILLIVOLT, FREQUENCY_MILLIHERTZ = 220_000, 50_000
 PHASES = 3
 POINT_MAX = 32_767
-MICROJOULE_A_PULSE = 562_500_000  # 6400 impulses per kWh
+IMP_PER_KWH = 6400
+MAXIMUM_POWER_W = 39_600.0  # 60 A in each phase
 
 _REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
 _STATE = struct.Struct(f"<{_REGISTER_COUNT}Q")
@@ -78,6 +84,8 @@ class Load:
         self._clock = clock
         self._from_ms = [0]
         self._spans = [_span_of(0, (0,) * _REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
+        self._wanted: tuple[Sequence[int], Sequence[int], Shown] = ((0,) * PHASES, (0,) * PHASES, NOMINAL)
+        self._is_cut_off = False
 
     def now_ms(self) -> int:
         """Milliseconds on the world's clock."""
@@ -91,8 +99,21 @@ class Load:
     ) -> None:
         """Let these powers flow through the phases a, b, c from now on; negative active power is exported.
 
-        `shown`: the other quantities; they do not change what flows.
+        `shown`: the other quantities; they do not change what flows. Behind an open relay it waits.
         """
+        self._wanted = active_milliwatt, reactive_millivar, shown
+        self._begin_span()
+
+    def switch(self, is_cut_off: bool) -> None:
+        """The relay has opened, so nothing flows, or has closed again; the voltages stay."""
+        self._is_cut_off = is_cut_off
+        self._begin_span()
+
+    def _begin_span(self) -> None:
+        active_milliwatt, reactive_millivar, shown = self._wanted
+        if self._is_cut_off:
+            active_milliwatt = reactive_millivar = (0,) * PHASES
+            shown = shown._replace(microampere=None)
         now = self.now_ms()
         span = _span_of(now, self.registers(now), active_milliwatt, reactive_millivar, shown)
         if self._from_ms[-1] == now:
@@ -199,16 +220,25 @@ class LoadSource:
 class LoadBooks:
     """Ledger and signal chain in one (`metrology.device.Ledger` and `.Meter`): books what the load says."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, sink: PulseSink | None = None) -> None:
+        """`sink`: where pulses go; None: they are only counted."""
         self._load = load
         self._registers = (0,) * _REGISTER_COUNT
+        output = None if sink is None else PulseOutput(sink, MAXIMUM_POWER_W)
+        self.counters = PulseCounters(IMP_PER_KWH, IMP_PER_KWH, output)
+        self.counters.start_samples(0, MILLISECOND_NS)
         self._has_fed = False
 
     def feed(self, block: SampleBlock) -> None:
         """Book the energy of the block's milliseconds."""
         before, after = self._load.registers(block.first), self._load.registers(block.first + len(block.voltage))
         self._registers = tuple(own + b - a for own, a, b in zip(self._registers, before, after, strict=True))
+        self.counters.book(self._fine(), block.first, block.first + len(block.voltage))
         self._has_fed = True
+
+    def _fine(self) -> tuple[int, int]:
+        """What the test outputs count, in 2**-32 microjoule."""
+        return sum(self._registers[:2]) << FINE_BITS, sum(self._registers[2:6]) << FINE_BITS
 
     def finish(self) -> None:
         """Nothing is open."""
@@ -219,7 +249,7 @@ class LoadBooks:
 
     def pulses(self) -> tuple[int, int]:
         """Active and reactive test pulses since the first start."""
-        return sum(self._registers[:2]) // MICROJOULE_A_PULSE, sum(self._registers[2:6]) // MICROJOULE_A_PULSE
+        return self.counters.counts
 
     def momentary(self) -> Momentary | None:
         """What flows now, None before the first sample."""
@@ -249,6 +279,7 @@ class LoadBooks:
         if len(state) != _STATE.size:
             raise StorageError("restore registers", f"state of {len(state)} octets; expected {_STATE.size}")
         self._registers = _STATE.unpack(state)
+        self.counters.count_up(self._fine())
 
 
 class SimCore:
@@ -258,6 +289,8 @@ class SimCore:
         books: registers of the living core, or those that the last one died with.
         is_held_down: while True a dead core is not started again.
         starts: how often it was started.
+        relay: in front of the load; it keeps its position whatever happens to the core. None: there is none.
+        sink: where its pulses go; it outlives the core. None: nowhere.
         faults: what it raised and must not have.
     """
 
@@ -269,9 +302,12 @@ class SimCore:
         wire: SimWire,
         load: Load,
         timing: CoreTiming = DEFAULT_TIMING,
+        has_relay: bool = False,
+        sink: PulseSink | None = None,
     ) -> None:
         self._clock, self._chance, self._disk = clock, chance, disk
-        self._wire, self._load, self._timing = wire, load, timing
+        self.relay = SimRelay(on_moved=load.switch) if has_relay else None
+        self._wire, self._load, self._timing, self.sink = wire, load, timing, sink
         self.books = LoadBooks(load)
         self.is_held_down = False
         self.starts = 0
@@ -298,10 +334,14 @@ class SimCore:
     def _begin(self) -> None:
         assert self._loop is not None
         self._memory = SimMemory(self._disk, RING_OCTETS, "ring")
-        books = LoadBooks(self._load)
+        books = LoadBooks(self._load, self.sink)
         link = SimChannel(self._wire.near, self._loop, "core")
         identity = CoreIdentity("0.1.0", "", PHASES, 1_000_000)
-        core = MeteringCore(self._loop, self._memory, link, books, identity, self._timing, was_written=self.starts > 1)
+        core = MeteringCore(
+            *(self._loop, self._memory, link, books, identity, self._timing),
+            was_written=self.starts > 1,
+            outputs=CoreOutputs(self.relay, books.counters),
+        )
         self.books = books
         core.start()
         core.measure(LoadSource(self._load), books)

@@ -14,6 +14,7 @@ from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.octets import QUIET, SimDoor, SimLine, SimWire, WireFaults
 from wattwheel.drivers.sim.process import Device
+from wattwheel.drivers.sim.pulses import SimPulses
 from wattwheel.drivers.sim.storage import SimDisk, SimRecords
 from wattwheel.kernel.config import ModuleConfig
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming
@@ -41,6 +42,7 @@ class SimMeter(SimBoard):
         disk: all its storage.
         load: what flows through it.
         core: the metering core.
+        pulses: those that it has given, where the settings name a file; else None.
         core_link, line: wires, whose faults may be changed.
         door: where head-ends connect.
     """
@@ -63,7 +65,9 @@ class SimMeter(SimBoard):
         self.core_link = SimWire(clock, chance, link_faults, name=CORE_LINK)
         self.line = SimWire(clock, chance, line_faults, name=LINE)
         self.door = SimDoor(clock, chance, line_faults, DOOR)
-        self.core = SimCore(clock, chance, self.disk, self.core_link, self.load, timing)
+        self.pulses = SimPulses() if settings.pulse_output.file else None
+        has_relay = settings.fee_control.mode != "none"
+        self.core = SimCore(clock, chance, self.disk, self.core_link, self.load, timing, has_relay, self.pulses)
         config = module_of(settings, (LINE,), (DOOR,))
         devices: dict[str, Device] = {
             DOOR: self.door,

@@ -59,6 +59,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
+    (Control.CONTACT, "0E4000", "metering"),
     (Control.READ, "0E300000", "platform"),
     (Control.READ, "020A", "metering"),
     (Control.READ, "020B", "metering"),
@@ -210,10 +211,11 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     clocks = ("metering", "security", "parameters", "energy", "display", "communication", *web)
     yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX)
     following = ("metering", "platform", "communication", "display")
-    yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, ("communication",))
+    heard_at_once = ("communication", "metering")
+    yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, heard_at_once)
     yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
-    yield cell("relay", "energy", ("display", KERNEL, *web), SMALL_OCTETS_MAX)
+    yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
     yield cell("condition", KERNEL, ("display",), SMALL_OCTETS_MAX)
     if has_web:

@@ -6,7 +6,8 @@ time. *In seconds* a push comes each second, all timers run, and whatever a head
 minutes* only the pushes that find a new minute of the meter's clock are made; they go straight to the APP `energy`,
 and nothing else of the meter runs, as on a machine that stands still. The pushes of the second way are some of those
 of the first, and by the rules of the APPs the ones between change nothing that is kept: the energy of a push belongs to
-the tariff in force at the push before, and the image of a minute is that of the first push at or after its turn.
+the tariff in force at the push before, and the image of a minute is that of the first push at or after its turn. Only a
+relay moves with the push that finds a reason for it: in minutes, at the turn of one.
 
 What need not be saved at once is saved once a day (`FLUSH_MINUTES`), and before anything else happens.
 """
@@ -23,6 +24,7 @@ from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.apex.partition import StartContext
 from wattwheel.apps import energy
+from wattwheel.apps.fee_control import FeeControl
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore
 from wattwheel.boot.module_file import CORE_LINK, LISTENER, STORE, module_of
 from wattwheel.boot.settings import Settings
@@ -39,7 +41,7 @@ from wattwheel.model.settled_books import Entry
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.sdk import Meter
 from wattwheel.services.clock_rules import DATE_TIME_DI
-from wattwheel.services.metering import READINGS_PORT
+from wattwheel.services.metering import READINGS_PORT, RELAY_BIT, RELAY_PORT, RelayWish
 
 SECOND_NS, MICROSECOND_NS = 1_000_000_000, 1000
 MINUTE_US = 60_000_000
@@ -95,6 +97,7 @@ class TimeMachine(SimBoard):
             MICROJOULE_PER_KWH // meter.active_constant_imp_per_kwh,
             MICROJOULE_PER_KWH // meter.reactive_constant_imp_per_kvarh,
         )
+        self._has_relay = settings.fee_control.mode != "none"
         config = _coarse(module_of(settings, (), (LISTENER,)))
         devices: Mapping[str, Device] = {LISTENER: self.door, CORE_LINK: _NoLink(), STORE: store}
         entries = {"energy": self._start_energy, "metering": self._start_metering}
@@ -149,6 +152,15 @@ class TimeMachine(SimBoard):
         if context.has_port(TO_BUS):
             bus = BusPort(context)
             bus.on_request(lambda request: bus.reply(request, error=ERR_NO_DATA))
+        if self._has_relay and context.has_port(RELAY_PORT):
+            relay = context.sampling_destination(RELAY_PORT)
+            context.wheel.task(RELAY_BIT, lambda: self._hear_relay(relay.read()[0]))
+            relay.on_message(context.wheel.poster(RELAY_BIT))
+            context.wheel.post(RELAY_BIT)
+
+    def _hear_relay(self, message: bytes | None) -> None:
+        if message is not None:
+            self.core.switch(self.now_ms, msgspec.json.decode(message, type=RelayWish).is_open)
 
     # -- time
 
@@ -210,6 +222,7 @@ class TimeMachine(SimBoard):
         calendar_us = self._calendar_us()
         zero_us = clock.now_ns() // MICROSECOND_NS - calendar_us  # when the calendar was zero
         changes = self._clock_of_meter.changes
+        fees = next((each for each in own.functions if isinstance(each, FeeControl)), None) if self._has_relay else None
         while True:
             turn_us = ((clock.now_ns() // MICROSECOND_NS - zero_us + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
             next_ns = clock.now_ns() + 1
@@ -223,6 +236,8 @@ class TimeMachine(SimBoard):
             clock.skip_to(due)
             readings = self._readings(due // MICROSECOND_NS - zero_us, changes)
             take(readings)
+            if fees is not None:
+                self.core.switch(due // MILLISECOND_NS, fees.control.books.relay.is_open)
             flush -= 1
             if flush <= 0 or own.saves_under_way:
                 flush = FLUSH_MINUTES
@@ -256,9 +271,10 @@ class TimeMachine(SimBoard):
             round(calendar_us / 1000) / 1000,
             Quality.VALID,
             EnergyTotals(core.sequence, registers),
-            core.load.momentary(now_ms),
+            core.momentary(now_ms),
             ((registers[0] + registers[1]) // active, sum(registers[2:6]) // reactive),
             self._clock_of_meter.changes if changes is None else changes,
+            core.is_open if self._has_relay else None,
         )
 
     def _push_to_port(self, readings: Readings) -> None:

@@ -17,6 +17,7 @@ from wattwheel.hil.clock import Clock
 from wattwheel.hil.octets import OctetChannel
 from wattwheel.hil.sampling import SampleBlock, SampleSource
 from wattwheel.hil.storage import Memory
+from wattwheel.metrology.outputs import REQUESTS, CoreOutputs
 from wattwheel.metrology.ring import RegisterRing, RingStart
 from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus, HalfCycleEvent, Waveform
@@ -123,10 +124,12 @@ class MeteringCore:
         was_written: bool = False,
         faults: CoreFault = CoreFault(0),  # noqa: B008 - a frozen value
         on_nominal: Callable[[Nominal], bool] | None = None,
+        outputs: CoreOutputs | None = None,
     ) -> None:
-        """`was_written`: see `RegisterRing`. Raises StorageError when the memory is too small."""
+        """`was_written`: see `RegisterRing`; `outputs`: None: it has none. StorageError: the memory is too small."""
         self._clock, self._link, self._ledger = clock, link, ledger
         self._identity, self._timing, self._on_nominal = identity, timing, on_nominal
+        self._outputs = CoreOutputs() if outputs is None else outputs
         self._source: SampleSource | None = None
         self._meter: Meter | None = None
         self._faults = faults
@@ -151,6 +154,7 @@ class MeteringCore:
         if self._ring.state is not None:
             try:
                 saved = SavedState.from_octets(self._ring.state)
+                self._outputs.take_up(saved.pulses)
                 self._ledger.from_state(saved.ledger)
                 self._starts, self._sequence = saved.starts, saved.sequence
                 self._faults |= CoreFault(saved.faults) & _LASTING
@@ -159,6 +163,7 @@ class MeteringCore:
         elif self._ring.start is RingStart.LOST:
             self._faults |= CoreFault.REGISTERS_LOST
         self._starts += 1
+        self._outputs.begin(self._clock.now_ns())
 
     # --- life
 
@@ -182,14 +187,15 @@ class MeteringCore:
         self._read_samples()
         if self._meter is not None:
             self._meter.finish()
+        self._sync_due_ns = self._clock.now_ns()
         self._push()
-        self._sync()
 
     def _tick(self) -> None:
         if self._is_stopped:
             return
         now = self._clock.now_ns()
         self._read_samples()
+        self._outputs.look(now)
         is_news = not self._has_told_momentary and self._meter is not None and self._meter.momentary() is not None
         if now >= self._push_due_ns or self._is_push_wanted or is_news:
             self._push()
@@ -233,7 +239,9 @@ class MeteringCore:
         """Write a slot, then tell totals, momentary values and status under one number."""
         now = self._clock.now_ns()
         self._sequence += 1
-        self._save(now)
+        gives = self._outputs.mark(is_synced=now >= self._sync_due_ns)
+        if self._save(now) and gives:
+            self._outputs.give()
         self._is_push_wanted = False
         self._pushed_ns = now
         push = self._timing.push_ns
@@ -248,8 +256,10 @@ class MeteringCore:
             octets += pack(Side.CORE, Message(Kind.MOMENTARY, self._sequence, encode_momentary(momentary)))
         self._link.write(octets + pack(Side.CORE, Message(Kind.STATUS, self._sequence, encode_status(self.status()))))
 
-    def _save(self, now: int) -> None:
-        state = SavedState(self._faults & _LASTING, self._starts, self._sequence, self._ledger.to_state())
+    def _save(self, now: int) -> bool:
+        """Write a slot, and force it to the medium when that is due. False: the memory failed."""
+        ledger, pulses = self._ledger.to_state(), self._outputs.to_state()
+        state = SavedState(self._faults & _LASTING, self._starts, self._sequence, ledger, pulses)
         try:
             self._ring.write(state.to_octets())
             self._faults &= ~CoreFault.MEMORY_WRITE
@@ -257,6 +267,7 @@ class MeteringCore:
             self._faults |= CoreFault.MEMORY_WRITE
         if now >= self._sync_due_ns:
             self._sync()
+        return not self._faults & CoreFault.MEMORY_WRITE
 
     def _sync(self) -> None:
         try:
@@ -269,14 +280,15 @@ class MeteringCore:
     def status(self) -> CoreStatus:
         """Faults and figures of this core now."""
         return CoreStatus(
-            faults=int(self._faults),
-            no_load=self._meter.no_load() if self._meter is not None else 0,
-            lost_samples=self._lost_samples,
-            uptime_ms=(self._clock.now_ns() - self._started_ns) // 1_000_000,
-            starts=self._starts,
-            memory_faults=self._ring.faults,
-            damaged_slots=self._ring.damaged,
-            unknown_messages=self._unknown + self._reader.other_versions,
+            int(self._faults),
+            self._meter.no_load() if self._meter is not None else 0,
+            self._lost_samples,
+            (self._clock.now_ns() - self._started_ns) // 1_000_000,
+            self._starts,
+            self._ring.faults,
+            self._ring.damaged,
+            self._unknown + self._reader.other_versions,
+            *self._outputs.figures(),
         )
 
     @property
@@ -299,13 +311,16 @@ class MeteringCore:
         try:
             if kind in _ANSWERS:
                 self._answer(message, *_ANSWERS[kind](self, message.body))
+            elif kind in REQUESTS:
+                self._read_samples()  # what has flowed up to now flowed as the outputs stood
+                self._answer(message, self._outputs.answer(kind, message.body, self._clock.now_ns()), b"")
             elif kind in (Kind.CALENDAR | ANSWER, Kind.METER_ADDRESS | ANSWER):
                 self._take_answer(message)
             else:
                 self._unknown += 1
         except RemoteProtocolError:
             self._unknown += 1
-            if kind in _ANSWERS:
+            if kind in _ANSWERS or kind in REQUESTS:
                 self._answer(message, Result.BAD_REQUEST, b"")
 
     def _answer(self, request: Message, result: Result, body: bytes) -> None:

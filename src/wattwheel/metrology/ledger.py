@@ -5,26 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wattwheel.metrology.energy import Registers
-from wattwheel.metrology.pulses import Pulses
+from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 
 if TYPE_CHECKING:
     from wattwheel.metrology.quantities import Window
 
 
 class EnergyLedger:
-    """The registers and the pulses that follow from them."""
+    """The registers and the pulses that follow from them.
 
-    def __init__(self, active_imp_per_kwh: int, reactive_imp_per_kvarh: int) -> None:
-        """Raises ConfigError for an impossible meter constant."""
+    Attributes:
+        counters: of the pulses.
+    """
+
+    def __init__(self, active_imp_per_kwh: int, reactive_imp_per_kvarh: int, output: PulseOutput | None = None) -> None:
+        """`output`: where the pulses go, None: they are only counted. Raises ConfigError for an impossible constant."""
         self._registers = Registers()
-        self._active, self._reactive = Pulses(active_imp_per_kwh), Pulses(reactive_imp_per_kvarh)
+        self.counters = PulseCounters(active_imp_per_kwh, reactive_imp_per_kvarh, output)
 
     def book(self, window: Window) -> None:
         """Add the energy of a window."""
-        registers = self._registers
+        registers, span = self._registers, window.span
         registers.book(window)
-        self._active.count_up(registers.fine_active())
-        self._reactive.count_up(registers.fine_reactive())
+        self.counters.book((registers.fine_active(), registers.fine_reactive()), span.start, span.end)
 
     def registers(self) -> tuple[int, ...]:
         """The 24 registers in microjoule, in the order of `model.records.EnergyTotals`."""
@@ -32,7 +35,7 @@ class EnergyLedger:
 
     def pulses(self) -> tuple[int, int]:
         """Active and reactive test pulses since the registers stood at zero."""
-        return self._active.count, self._reactive.count
+        return self.counters.counts
 
     def to_state(self) -> bytes:
         """Registers with their remainders; the pulses follow from them."""
@@ -40,6 +43,5 @@ class EnergyLedger:
 
     def from_state(self, state: bytes) -> None:
         """Continue from `to_state`. Raises ItemValueError for octets that are no state, and changes nothing."""
-        self._registers = Registers.from_state(state)
-        self._active = Pulses(self._active.constant, self._registers.fine_active())
-        self._reactive = Pulses(self._reactive.constant, self._registers.fine_reactive())
+        registers = self._registers = Registers.from_state(state)
+        self.counters.count_up((registers.fine_active(), registers.fine_reactive()))

@@ -55,6 +55,9 @@ class CoreStatus(msgspec.Struct, frozen=True, array_like=True):
         memory_faults: failed writes, syncs and reads of the register memory since the start.
         damaged_slots: damaged slots found at the start.
         unknown_messages: messages of the link that this core does not know or could not read.
+        has_outputs: the core has a relay or gives pulses; without, the rest stays as it is here.
+        relay_open: how the relay's contact stands, debounced; None: there is no relay.
+        pulses_given, pulses_dropped: flashes and signals since the start, and those that nobody took.
     """
 
     faults: int = 0
@@ -65,6 +68,10 @@ class CoreStatus(msgspec.Struct, frozen=True, array_like=True):
     memory_faults: int = 0
     damaged_slots: int = 0
     unknown_messages: int = 0
+    has_outputs: bool = False
+    relay_open: bool | None = None
+    pulses_given: int = 0
+    pulses_dropped: int = 0
 
 
 class CoreIdentity(msgspec.Struct, frozen=True, array_like=True):

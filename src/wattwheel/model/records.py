@@ -82,6 +82,7 @@ class Momentary(msgspec.Struct, frozen=True, array_like=True):
 class Readings(msgspec.Struct, frozen=True, array_like=True):
     """What the metering service publishes after each push: the newest totals and momentary values.
 
+    `relay_open` is how the relay's contact stands, None where there is none or it is not known yet.
     `at_ns` is the monotonic arrival time of the push; `calendar_s` the meter's calendar time (UTC, seconds since
     2000-01-01) at that instant; `quality` STALE after three missed pushes; `clock_changes` how often that clock had
     been set or synchronised.
@@ -94,6 +95,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     momentary: Momentary | None = None
     pulses: tuple[int, int] = (0, 0)  # active, reactive test pulses since the first start
     clock_changes: int = 0
+    relay_open: bool | None = None
 
 
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):

@@ -57,6 +57,10 @@ class Kind(IntEnum):
     PUSH_NOW = 0x12  # management -> core, empty; the push follows the answer
     SET_NOMINAL = 0x13  # management -> core
     HALF_CYCLES = 0x14  # management -> core
+    SET_RELAY = 0x15  # management -> core
+    HOLD_RELAY = 0x16  # management -> core
+    SET_PULSES = 0x17  # management -> core
+    GIVE_SIGNAL = 0x18  # management -> core
     CALENDAR = 0x20  # core -> management, empty
     METER_ADDRESS = 0x21  # core -> management, empty
 

@@ -65,6 +65,33 @@ NOMINAL_LIMITS = Nominal(1_000_000, 70_000, 1_000_000, 1_000_000)
 NOMINAL_LIMITS_LOW = Nominal(10_000, 40_000, 0, 1)
 
 
+class RelayOrder(NamedTuple):
+    """The position that the relay is to have. `number`: a later order has a higher one, a repeated one the same."""
+
+    number: int
+    is_open: bool
+
+
+class PulseOrder(NamedTuple):
+    """Meter constants and width of the test pulses. `number`: see `RelayOrder`."""
+
+    number: int
+    active_imp_per_kwh: int
+    reactive_imp_per_kvarh: int
+    width_ms: int
+
+
+PULSE_CONSTANT_MAX, PULSE_WIDTH_MS_MAX = 1_000_000, 9_999
+
+
+class TerminalSignal(IntEnum):
+    """Signals of the multi-function terminal, by the octet of 1DH."""
+
+    SECOND = 0x00
+    DEMAND_PERIOD = 0x01
+    SLOT_CHANGE = 0x02
+
+
 class CalendarTime(NamedTuple):
     """The meter's calendar: UTC milliseconds since 2000-01-01, and whether it may be trusted."""
 
@@ -90,6 +117,8 @@ _TOTALS = struct.Struct("<BIQQ24Q")
 _ELEMENT = struct.Struct("<H5q5i")
 _TAIL = struct.Struct("<BBiqii")
 _STATUS = struct.Struct("<IBQQIIII")
+_STATUS_TAIL = struct.Struct("<BQQ")
+_RELAY_WORDS: tuple[bool | None, ...] = (None, False, True)
 _IDENTITY = struct.Struct("<16s32sBQ6s")
 _WAVE_HEAD = struct.Struct("<IB")
 _WAVE_PHASE = struct.Struct(f"<II{2 * WAVEFORM_POINTS}h")
@@ -97,6 +126,9 @@ _EVENT = struct.Struct("<QBBQII")
 _NOMINAL = struct.Struct("<IIII")
 _CALENDAR = struct.Struct("<QB")
 _SINCE = struct.Struct("<Q")
+_RELAY_ORDER = struct.Struct("<QB")
+_PULSES = struct.Struct("<III")
+_PULSE_ORDER = struct.Struct("<QIII")
 _ADDRESS_DIGITS = 12
 _CALENDAR_MAX_MS = 100 * 366 * 86_400_000
 
@@ -147,9 +179,9 @@ def decode_momentary(body: bytes) -> Momentary:
 
 
 def encode_status(status: CoreStatus) -> bytes:
-    """Body of STATUS. Counters saturate at the bound of their field."""
+    """Body of STATUS. Counters saturate at the bound of their field; the tail is that of a core with outputs."""
     u32, u64 = 2**32 - 1, 2**64 - 1
-    return _STATUS.pack(
+    body = _STATUS.pack(
         status.faults,
         status.no_load,
         min(status.lost_samples, u64),
@@ -159,11 +191,20 @@ def encode_status(status: CoreStatus) -> bytes:
         min(status.damaged_slots, u32),
         min(status.unknown_messages, u32),
     )
+    if not status.has_outputs:
+        return body
+    relay = _RELAY_WORDS.index(status.relay_open)
+    return body + _STATUS_TAIL.pack(relay, min(status.pulses_given, u64), min(status.pulses_dropped, u64))
 
 
 def decode_status(body: bytes) -> CoreStatus:
     """Status of a body; unknown fault bits stay. Raises RemoteProtocolError."""
-    return CoreStatus(*_unpack(_STATUS, body))
+    if len(body) == _STATUS.size:
+        return CoreStatus(*_STATUS.unpack(body))
+    relay, given, dropped = _unpack(_STATUS_TAIL, body[_STATUS.size :])
+    if relay >= len(_RELAY_WORDS):
+        raise RemoteProtocolError(f"relay {relay}; allowed: 0 to {len(_RELAY_WORDS) - 1}")
+    return CoreStatus(*(*_STATUS.unpack_from(body), True, _RELAY_WORDS[relay], given, dropped))
 
 
 def encode_identity(identity: CoreIdentity) -> bytes:
@@ -262,6 +303,52 @@ def encode_since(number: int) -> bytes:
 def decode_since(body: bytes) -> int:
     """Number of a HALF_CYCLES request. Raises RemoteProtocolError."""
     return int(_unpack(_SINCE, body)[0])
+
+
+def decode_relay_order(body: bytes) -> RelayOrder:
+    """Order of a body. Raises RemoteProtocolError."""
+    number, is_open = _unpack(_RELAY_ORDER, body)
+    return RelayOrder(number, _flag(is_open))
+
+
+def encode_pulses(active_imp_per_kwh: int, reactive_imp_per_kvarh: int, width_ms: int) -> bytes:
+    """Body of SET_PULSES behind the number."""
+    return _PULSES.pack(active_imp_per_kwh, reactive_imp_per_kvarh, width_ms)
+
+
+def decode_pulse_order(body: bytes) -> PulseOrder:
+    """Order of a body. Raises RemoteProtocolError."""
+    order = PulseOrder(*_unpack(_PULSE_ORDER, body))
+    constants, width_ms = order[1:3], order.width_ms
+    if not (min(constants) >= 1 and max(constants) <= PULSE_CONSTANT_MAX and 1 <= width_ms <= PULSE_WIDTH_MS_MAX):
+        allowed = f"constants of 1 to {PULSE_CONSTANT_MAX}, 1 to {PULSE_WIDTH_MS_MAX} ms"
+        raise RemoteProtocolError(f"pulses {constants}, {width_ms} ms; allowed: {allowed}")
+    return order
+
+
+def decode_signal(body: bytes) -> TerminalSignal:
+    """Signal of a GIVE_SIGNAL request. Raises RemoteProtocolError."""
+    if len(body) != 1 or body[0] not in set(TerminalSignal):
+        raise RemoteProtocolError(f"signal {body.hex()}; allowed: one octet, 00 to 02")
+    return TerminalSignal(body[0])
+
+
+def encode_flag(flag: bool) -> bytes:
+    """Body of HOLD_RELAY, and that of SET_RELAY behind the number."""
+    return bytes((flag,))
+
+
+def decode_flag(body: bytes) -> bool:
+    """Flag of a body. Raises RemoteProtocolError."""
+    if len(body) != 1:
+        raise RemoteProtocolError(f"body of {len(body)} octets; allowed: 1")
+    return _flag(body[0])
+
+
+def _flag(octet: int) -> bool:
+    if octet > 1:
+        raise RemoteProtocolError(f"flag {octet}; allowed: 0 and 1")
+    return bool(octet)
 
 
 def encode_address(digits: str) -> bytes:

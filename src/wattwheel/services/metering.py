@@ -2,7 +2,8 @@
 
 `start` is the partition's entry. It holds the device `core_link`, publishes the sampling port `readings`
 (msgpack of `model.records.Readings`) and answers the bus for the private identifiers of `model.core_records`, and for
-the harmonics (020Axxxx, 020Bxxxx), which are made of the core's newest cycle when somebody asks.
+the harmonics (020Axxxx, 020Bxxxx), which are made of the core's newest cycle when somebody asks. What fee control
+wants of the relay (sampling port `relay`) goes to the core.
 The work is done by `metering_link.MeteringLink`, which knows neither ports nor bus.
 """
 
@@ -24,14 +25,25 @@ from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.harmonics import harmonic_item, is_harmonic
+from wattwheel.model.pulse_parameters import pulses_of
 from wattwheel.protocols.corelink import Kind
-from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
+from wattwheel.protocols.corelink_bodies import (
+    Result,
+    decode_events,
+    decode_waveform,
+    encode_flag,
+    encode_pulses,
+    encode_since,
+)
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
+from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
 
 CORE_LINK = "core_link"
-READINGS_PORT, PARAMETERS_PORT = "readings", "parameters"
-LINK_BIT, LOOK_BIT = 1, 2
+READINGS_PORT, PARAMETERS_PORT, RELAY_PORT = "readings", "parameters", "relay"
+LINK_BIT, LOOK_BIT, RELAY_BIT, PARAMETERS_BIT = 1, 2, 8, 9
+RELAY_DI = 0x0E400000
+"""Private identifier under which a simulated relay is held where it stands (01), or set free (00)."""
 ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
 
 FETCHED: dict[int, tuple[Kind, bytes, Callable[[bytes], object]]] = {
@@ -46,6 +58,13 @@ class MeteringSettings(msgspec.Struct, frozen=True):
 
     meter_address: str
     push_ns: int = PUSH_NS
+
+
+class RelayWish(msgspec.Struct, frozen=True):
+    """Of what fee control tells: how the relay is to stand, where there is one."""
+
+    mode: str = "none"
+    is_open: bool = False
 
 
 class _Partition:
@@ -67,11 +86,23 @@ class _Partition:
             push_ns=settings.push_ns,
             clock_changes=lambda: context.clock.changes,
         )
+        self._relay = context.sampling_destination(RELAY_PORT) if context.has_port(RELAY_PORT) else None
+        self._relay_order = StandingOrder(context.clock, self.link, Kind.SET_RELAY, RELAY_REPEAT_NS)
+        self._pulse_order = StandingOrder(context.clock, self.link, Kind.SET_PULSES)
+        self._parameters_heard: bytes | None = None
+        if self._relay is not None:
+            context.wheel.task(RELAY_BIT, self._hear_relay)
+            self._relay.on_message(context.wheel.poster(RELAY_BIT))
+            context.wheel.post(RELAY_BIT)
         context.wheel.task(LINK_BIT, self._drain)
         context.wheel.task(LOOK_BIT, self._look)
         self._channel.on_arrival(context.wheel.poster(LINK_BIT))
         context.wheel.post_every(LOOK_NS, LOOK_BIT)
         context.wheel.post(LINK_BIT)
+        if self._parameters is not None:
+            context.wheel.task(PARAMETERS_BIT, self._hear_parameters)
+            self._parameters.on_message(context.wheel.poster(PARAMETERS_BIT))
+            context.wheel.post(PARAMETERS_BIT)
         self._bus: BusPort | None = None
         if context.has_port(TO_BUS):
             self._bus = BusPort(context)
@@ -88,8 +119,24 @@ class _Partition:
         while octets := self._channel.read():
             self.link.arrived(octets)
 
+    def _hear_relay(self) -> None:
+        octets = self._relay.read()[0] if self._relay is not None else None
+        if octets is not None:
+            wish = msgspec.json.decode(octets, type=RelayWish)
+            self._relay_order.want(None if wish.mode == "none" else encode_flag(wish.is_open))
+
+    def _hear_parameters(self) -> None:
+        octets = self._parameters.read()[0] if self._parameters is not None else None
+        if octets is None or octets == self._parameters_heard:
+            return
+        self._parameters_heard = octets
+        pulses = pulses_of(msgspec.msgpack.decode(octets, type=dict[int, bytes]))
+        self._pulse_order.want(None if pulses is None else encode_pulses(*pulses))
+
     def _look(self) -> None:
         self.link.look()
+        self._relay_order.look()
+        self._pulse_order.look()
         self._show_counters()
 
     def _show_counters(self) -> None:
@@ -103,6 +150,10 @@ class _Partition:
         bus = self._bus
         if request.control == Control.LIST:  # single orders stand in their blocks
             bus.reply(request, b"".join(di.to_bytes(4, "little") for di in harmonics.BLOCKS))
+        elif request.control == Control.CONTACT and request.di == RELAY_DI:
+            held = _Fetch(bus, request, lambda body: None)
+            if not self.link.ask(Kind.HOLD_RELAY, encode_flag(request.data == b"\x01"), held.answered):
+                bus.reply(request, error=ERR_OTHER)
         elif request.control != Control.READ:
             bus.reply(request, error=ERR_NO_DATA)
         elif request.di == CORE_REPORT_DI:

@@ -223,6 +223,7 @@ class MeteringLink:
                 momentary=self._momentary,
                 pulses=self._pulses,
                 clock_changes=self._clock_changes(),
+                relay_open=self._status.relay_open if self._status is not None else None,
             )
         )
 
@@ -244,6 +245,11 @@ class MeteringLink:
             self._identify()
         for number in [number for number, ask in self._asks.items() if ask.due_ns <= now]:
             self._again(self._asks.pop(number), now)
+
+    @property
+    def starts(self) -> int:
+        """Starts of the core in its life, 0 before it has said so."""
+        return self._starts
 
     def report(self) -> CoreReport:
         """Everything known of the core now."""
