@@ -10,7 +10,7 @@ import random
 import struct
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import atan2, degrees, radians, sin, sqrt
+from math import atan2, degrees, isqrt, radians, sin, sqrt
 from typing import Any, NamedTuple, cast
 
 from wattwheel.drivers.sim.clock import SimClock
@@ -22,7 +22,7 @@ from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import StorageError
-from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
+from wattwheel.model.records import QUADRANTS, REGISTER_COUNT, REGISTERS, ElementReading, Momentary
 
 MILLISECOND_NS = 1_000_000
 RESTART_NS = 100_000_000
@@ -33,8 +33,7 @@ PHASES = 3
 POINT_MAX = 32_767
 MICROJOULE_A_PULSE = 562_500_000  # 6400 impulses per kWh
 
-_REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
-_STATE = struct.Struct(f"<{_REGISTER_COUNT}Q")
+_STATE = struct.Struct(f"<{REGISTER_COUNT}Q")
 
 
 class _Span(NamedTuple):
@@ -77,7 +76,7 @@ class Load:
     def __init__(self, clock: SimClock) -> None:
         self._clock = clock
         self._from_ms = [0]
-        self._spans = [_span_of(0, (0,) * _REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
+        self._spans = [_span_of(0, (0,) * REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
 
     def now_ms(self) -> int:
         """Milliseconds on the world's clock."""
@@ -102,7 +101,7 @@ class Load:
             self._spans.append(span)
 
     def registers(self, at_ms: int | None = None) -> tuple[int, ...]:
-        """The 24 registers in microjoule that a meter shows at `at_ms` (now) if it has metered all the time."""
+        """The registers in microjoule that a meter shows at `at_ms` (now) if it has metered all the time."""
         at = self.now_ms() if at_ms is None else at_ms
         span = self._spans[bisect_right(self._from_ms, at) - 1]
         elapsed = at - span.from_ms
@@ -144,12 +143,13 @@ def _span_of(
     assert len(active) == len(reactive) == PHASES
     rates: list[int] = []
     elements: list[ElementReading] = []
-    for number, (p, q) in enumerate(((sum(active), sum(reactive)), *zip(active, reactive, strict=True))):
-        own = dict.fromkeys(REGISTERS, 0)
-        own["import_active" if p >= 0 else "export_active"] = abs(p)
+    of_phases = [isqrt(p * p + q * q) for p, q in zip(active, reactive, strict=True)]
+    powers_of = ((sum(active), sum(reactive), sum(of_phases)), *zip(active, reactive, of_phases, strict=True))
+    for number, (p, q, apparent) in enumerate(powers_of):
+        own, direction = dict.fromkeys(REGISTERS, 0), "import" if p >= 0 else "export"
+        own[f"{direction}_active"], own[f"{direction}_apparent"] = abs(p), apparent
         own[quadrant_register(p, q)] = abs(q)
         rates += own.values()
-        apparent = int((p * p + q * q) ** 0.5)
         powers = {
             **(_shape(p, q) if number else {}),
             "active_power_milliwatt": p,
@@ -201,7 +201,7 @@ class LoadBooks:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._registers = (0,) * _REGISTER_COUNT
+        self._registers = (0,) * REGISTER_COUNT
         self._has_fed = False
 
     def feed(self, block: SampleBlock) -> None:
@@ -214,12 +214,12 @@ class LoadBooks:
         """Nothing is open."""
 
     def registers(self) -> tuple[int, ...]:
-        """The 24 registers in microjoule."""
+        """The registers in microjoule."""
         return self._registers
 
     def pulses(self) -> tuple[int, int]:
         """Active and reactive test pulses since the first start."""
-        return sum(self._registers[:2]) // MICROJOULE_A_PULSE, sum(self._registers[2:6]) // MICROJOULE_A_PULSE
+        return sum(self._registers[:2]) // MICROJOULE_A_PULSE, sum(self._registers[QUADRANTS]) // MICROJOULE_A_PULSE
 
     def momentary(self) -> Momentary | None:
         """What flows now, None before the first sample."""

@@ -27,7 +27,7 @@ class EnergyLedger:
         self._reactive.count_up(registers.fine_reactive())
 
     def registers(self) -> tuple[int, ...]:
-        """The 24 registers in microjoule, in the order of `model.records.EnergyTotals`."""
+        """The registers in microjoule, in the order of `model.records.EnergyTotals`."""
         return self._registers.snapshot()
 
     def pulses(self) -> tuple[int, int]:
