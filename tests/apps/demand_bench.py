@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import hypot
 
 import msgspec
 from tests.apps.test_energy_tariffs import message, readings
@@ -13,6 +14,7 @@ from wattwheel.apps.energy import Energy
 from wattwheel.apps.energy_books import Ledger, books_of
 from wattwheel.apps.energy_history import History
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.records import ELEMENTS, REGISTER_COUNT, REGISTERS
 from wattwheel.sdk import Function, SaveResult
 
 START = datetime(2026, 6, 10, 8, 0, tzinfo=UTC)
@@ -20,7 +22,7 @@ KILOWATT_MINUTE = 60_000_000_000
 """Microjoule of 1 kW in a minute."""
 
 OPERATOR = bytes.fromhex("12345678")
-ELEMENT = {"total": 0, "a": 6, "b": 12, "c": 18}
+ELEMENT = {name: place * len(REGISTERS) for place, name in enumerate(ELEMENTS)}
 
 
 class Medium:
@@ -64,11 +66,11 @@ class Answered:
 
 
 class Bench:
-    """A partition `energy` whose only function is the demand. `at`: meter time; `registers`: the core's 24 totals."""
+    """A partition `energy` whose only function is the demand. `at`: meter time; `registers`: the core's totals."""
 
     def __init__(self, written=None, at=START):
         self.written, self.at, self.mono_s, self.clock_changes = dict(written or {}), at, 1000.0, 0
-        self.registers = [0] * 24
+        self.registers = [0] * REGISTER_COUNT
         self.parameters = message(self.written)
         self.medium = Medium()
         self.start(is_power_up=True)
@@ -93,11 +95,14 @@ class Bench:
         self.written |= written
         self.parameters = message(self.written)
 
-    def flow(self, kilowatt=0, kilovar=0, seconds=60, element="total"):
-        """Let energy flow at constant power: more than 0 is forward, inductive."""
+    def flow(self, kilowatt=0, kilovar=0, seconds=60, element="total", kilovoltampere=None):
+        """Let energy flow at constant power: more than 0 is forward, inductive. Without harmonics if not told else."""
         own, quadrant = ELEMENT[element], (2 if kilovar >= 0 else 5) if kilowatt >= 0 else (3 if kilovar >= 0 else 4)
         self.registers[own + (kilowatt < 0)] += abs(kilowatt) * KILOWATT_MINUTE * seconds // 60
         self.registers[own + quadrant] += abs(kilovar) * KILOWATT_MINUTE * seconds // 60
+        if kilovoltampere is None:
+            kilovoltampere = hypot(kilowatt, kilovar)
+        self.registers[own + 6 + (kilowatt < 0)] += round(kilovoltampere * KILOWATT_MINUTE) * seconds // 60
 
     def wait(self, seconds):
         """Let time pass, unseen."""
@@ -114,7 +119,8 @@ class Bench:
     def run(self, minutes, kilowatt=0, kilovar=0, every_s=60, phases=()):
         """Minutes of constant power, with a push every so many seconds; `phases`: kW and kvar of a, b, c."""
         for _ in range(minutes * 60 // every_s):
-            self.flow(kilowatt, kilovar, every_s)
+            apparent = sum(hypot(*power) for power in phases) if phases else None
+            self.flow(kilowatt, kilovar, every_s, kilovoltampere=apparent)
             for element, power in zip("abc", phases, strict=False):
                 self.flow(*power, every_s, element)
             self.wait(every_s)

@@ -10,7 +10,15 @@ from wattwheel.apps.parameters import Settings, default_items
 from wattwheel.apps.recording import Recording
 from wattwheel.model.energy_items import STANDARD_WORDS
 from wattwheel.model.ratings import Ratings
-from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.records import (
+    REGISTER_COUNT,
+    REGISTERS,
+    ElementReading,
+    EnergyTotals,
+    Momentary,
+    Quality,
+    Readings,
+)
 from wattwheel.model.register_image import RegisterImage
 
 RATINGS = Ratings("3p4w", 220_000, 5_000_000, 60_000_000)
@@ -70,7 +78,7 @@ class Bench:
         self.parameters = default_items(Settings(ratings=ratings)) | digits(**written)
         self.second, self.sequence, self.at_ns = START, 0, 1
         self.clock_changes = self.meter_clears = 0
-        self.elements = [0] * 24
+        self.elements = [0] * REGISTER_COUNT
         self.store: dict[str, bytes] = {}
         self.demands: dict[int, int] = {}
         self.before: RegisterImage | None = None
@@ -102,9 +110,9 @@ class Bench:
                 *zip(flow.milliwatt, (1000 * v for v in flow.vars), strict=True),
             )
         ):
-            self.elements[element * 6 + (p < 0)] += abs(p) * 1000
+            self.elements[element * len(REGISTERS) + (p < 0)] += abs(p) * 1000
             quadrant = (0 if q >= 0 else 3) if p >= 0 else (1 if q >= 0 else 2)
-            self.elements[element * 6 + 2 + quadrant] += abs(q) * 1000
+            self.elements[element * len(REGISTERS) + 2 + quadrant] += abs(q) * 1000
 
     def pass_s(self, seconds: int) -> None:
         self.second += seconds
@@ -114,7 +122,7 @@ class Bench:
         self.sequence += self.cadence_s
         image = RegisterImage(
             self.second,
-            ((0,) * 6,),
+            ((0,) * len(REGISTERS),),
             tuple(self.elements),
             clock_changes=self.clock_changes,
             meter_clears=self.meter_clears,

@@ -10,7 +10,7 @@ from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.functions import EPOCH, Prepared, Turn
 from wattwheel.apps.parameters import default_items
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR, Words
-from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, ElementReading, EnergyTotals, Momentary, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import Function
 
@@ -68,13 +68,15 @@ class Meter:
         image = RegisterImage(
             second,
             shares,
-            (0,) * 24,
+            (0,) * REGISTER_COUNT,
             self.tariff,
             len(shares),
             clock_changes=self.clock_changes,
             at_ns=self.uptime_ns,
         )
-        readings = Readings(self.uptime_ns, second, Quality.VALID, EnergyTotals(1, (0,) * 24), self.momentary)
+        readings = Readings(
+            self.uptime_ns, second, Quality.VALID, EnergyTotals(1, (0,) * REGISTER_COUNT), self.momentary
+        )
         return Turn(readings, image, None, self.parameters, Words(), (), {}, False, lambda di: None)
 
     def push(self, seconds: float = 1, quanta: Fraction | int = 0, keep: bool = True) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from math import isqrt
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,7 +32,7 @@ BASES = (0x01, 0x15, 0x29, 0x3D)
 
 
 class Minute:
-    """What one minute had: energies of the 24 registers, the tariff in it, and whether it may count."""
+    """What one minute had: energies of the registers, the tariff in it, and whether it may count."""
 
     def __init__(self, end, energies, tariff, is_good, is_good_for_tariff, method):
         self.end, self.energies, self.tariff, self.method = end, energies, tariff, method
@@ -42,7 +41,7 @@ class Minute:
 
 
 def net(minute, element):
-    forward, reverse, q1, q2, q3, q4 = minute.energies[6 * element : 6 * element + 6]
+    forward, reverse, q1, q2, q3, q4 = minute.energies[8 * element : 8 * element + 6]
     return (forward - reverse, q1 + q2 - q3 - q4), (forward and reverse, (q1 + q2) and (q3 + q4))
 
 
@@ -91,11 +90,7 @@ def view(microjoule, period):
 
 
 def apparent(minute, element):
-    if element:
-        active, reactive = net(minute, element)[0]
-        return isqrt(active**2 + reactive**2)
-    active, reactive = net(minute, 0)[0]
-    return max(isqrt(active**2 + reactive**2), sum(apparent(minute, phase) for phase in (1, 2, 3)))
+    return sum(minute.energies[8 * element + 6 : 8 * element + 8])
 
 
 def demands(minutes, last, element, ways):

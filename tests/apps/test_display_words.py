@@ -14,7 +14,7 @@ from wattwheel.apps.parameters import default_items
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.display import Lcd
 from wattwheel.model.display_lists import AUTO_LIST, Entry
-from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, EnergyTotals, Quality, Readings
 from wattwheel.protocols.dlt645.items import decode
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ class Desk:
         return lambda: self.cells.get(port)
 
     def readings(self):
-        return lambda: Readings(0, 0.0, Quality.VALID, EnergyTotals(1, (0,) * 24))
+        return lambda: Readings(0, 0.0, Quality.VALID, EnergyTotals(1, (0,) * REGISTER_COUNT))
 
     def has_port(self, port):
         return True

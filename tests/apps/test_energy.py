@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -16,15 +17,15 @@ from wattwheel.apps.energy_books import Books, Ledger, books_of
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR
 from wattwheel.model.errors import Refused
 from wattwheel.model.event_clears import Clears
-from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.testing.world import World
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())
 CENTI = MICROJOULE_PER_CENTIWATTHOUR
 
 
-def totals(*first_six: int, sequence: int = 1) -> EnergyTotals:
-    return EnergyTotals(sequence, (*first_six, *(0,) * (24 - len(first_six))))
+def totals(*first: int, sequence: int = 1) -> EnergyTotals:
+    return EnergyTotals(sequence, (*first, *(0,) * (REGISTER_COUNT - len(first))))
 
 
 def microjoule(kwh: str) -> int:
@@ -43,9 +44,9 @@ DELIVERY = st.lists(
 )
 
 
-@given(st.lists(st.lists(st.integers(0, 10**12), min_size=6, max_size=6), min_size=61, max_size=61), DELIVERY)
+@given(st.lists(st.lists(st.integers(0, 10**12), min_size=8, max_size=8), min_size=61, max_size=61), DELIVERY)
 def test_whatever_is_lost_doubled_reordered_or_replayed_exactly_the_newest_total_is_booked(steps, deliveries):
-    running, pushes = [0] * 6, []
+    running, pushes = [0] * len(REGISTERS), []
     for number, step in enumerate(steps):
         running = [before + more for before, more in zip(running, step, strict=True)]
         pushes.append(totals(*running, sequence=number))
@@ -61,7 +62,7 @@ def test_whatever_is_lost_doubled_reordered_or_replayed_exactly_the_newest_total
             ledger = Ledger(msgspec.msgpack.decode(saved, type=Books) if saved else None)
             highest = highest_saved
         if highest >= 0:
-            assert ledger.books.tariff_1 == list(pushes[highest].microjoule[:6])
+            assert ledger.books.tariff_1 == list(pushes[highest].microjoule[: len(REGISTERS)])
     ledger.book(pushes[60])
     assert ledger.books.tariff_1 == ledger.books.seen == running
 
@@ -75,7 +76,7 @@ def test_a_total_that_fell_is_counted_and_books_nothing_until_it_has_passed_what
 
 
 def test_tariffs_keep_their_shares():
-    ledger = Ledger(Books([100, 0, 0, 0, 0, 0], [40, 0, 0, 0, 0, 0]))
+    ledger = Ledger(Books([100] + [0] * 7, [40] + [0] * 7))
     ledger.book(totals(150))
     assert ledger.books.tariff_1[0] == 90
 
@@ -83,16 +84,31 @@ def test_tariffs_keep_their_shares():
 def test_no_phase_ever_falls():
     ledger = Ledger()
     for low in (0, 50, 20, 0):
-        ledger.book(EnergyTotals(1, tuple(range(low, low + 24))))
-    assert ledger.books.highest == list(range(50, 74))
+        ledger.book(EnergyTotals(1, tuple(range(low, low + REGISTER_COUNT))))
+    assert ledger.books.highest == list(range(50, 50 + REGISTER_COUNT))
     assert books_of(msgspec.msgpack.encode(ledger.books)) == ledger.books
 
 
 def test_books_of_the_version_before_are_taken_up():
     ledger = Ledger(books_of(msgspec.msgpack.encode([[9] * 6, [4] * 6])))
     ledger.book(totals(10, 9, 9, 9, 9, 9))
-    assert ledger.books.tariff_1 == [5, 4, 4, 4, 4, 4]
+    assert ledger.books.tariff_1 == [5, 4, 4, 4, 4, 4, 0, 0]
     assert ledger.books.highest[:6] == [10, 9, 9, 9, 9, 9]
+
+
+def test_books_without_apparent_energy_are_taken_up_and_go_on():
+    before = [list(range(element, element + 6)) for element in (100, 200, 300, 400)]
+    cleared = [[each - 50 for each in element] for element in before]
+    six, all_24, cleared_24 = [9] * 6, list(chain(*before)), list(chain(*cleared))
+    octets = msgspec.msgpack.encode([six, [4] * 6, all_24, [[5] * 6], 2, [0, 0], [None, b"", 0, []], cleared_24])
+    books = books_of(octets)
+    assert (books.seen, books.shares) == ([9] * 6 + [0, 0], [[4] * 6 + [0, 0], [5] * 6 + [0, 0]])
+    assert books.elements == ((50,) * 6 + (0, 0)) * 4
+    ledger = Ledger(books)
+    ledger.book(EnergyTotals(1, tuple(chain(*((*own, 7, 8) for own in ([9] * 6, *before[1:]))))))
+    assert ledger.books.shares == [[4] * 6 + [0, 0], [5] * 6 + [7, 8]]
+    assert ledger.books.elements == ((50,) * 6 + (7, 8)) * 4
+    assert ledger.fell == 0
 
 
 @given(st.binary(max_size=99))
@@ -119,7 +135,14 @@ def world():
 
 
 def test_every_item_it_lists_is_answered_and_others_are_not(world):
-    for di, error in ((0x00010000, None), (0x0001FF00, None), (0x00010200, 2), (0x00010001, 2), (0x00090000, 2)):
+    for di, error in (
+        (0x00010000, None),
+        (0x0001FF00, None),
+        (0x00010200, 2),
+        (0x00010001, 2),
+        (0x00090000, None),
+        (0x00800000, 2),
+    ):
         assert world.ask(di).error == error
     for name in ("import_active_energy", "import_active_energy_tariff_1", "voltage_a", "frequency"):
         assert world.read(name) is not None

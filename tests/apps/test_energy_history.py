@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import msgspec
 import pytest
@@ -50,7 +51,7 @@ def test_each_hour_of_a_day_can_end_a_period():
         for minute in range(-1, hour * 60 + 2):
             own.take(pushed(60 * minute, minute))
         assert settled_items(own)[0x00010001] == 0
-        assert own.history.copies[1] == [[hour * 60 or 0, 0, 0, 0, 0, 0]]
+        assert own.history.copies[1] == [[hour * 60] + [0] * 7]
         assert own.books.settled.entries == (Entry(MIDNIGHT_MINUTE + 60 * hour, 1, 1),)
 
 
@@ -75,7 +76,7 @@ def test_what_was_missed_without_supply_is_made_up_once_with_the_energy_found_th
     again = taken_up(saved(own), written)
     assert again.take(pushed(40 * 86400, 9))
     assert [entry.number for entry in again.books.settled.entries] == [1, 2, 1]
-    assert list(again.history.copies.values()) == [[[9, 0, 0, 0, 0, 0]]]
+    assert list(again.history.copies.values()) == [[[9] + [0] * 7]]
     third = taken_up(saved(again), written)
     third.take(pushed(40 * 86400 + 1, 10))
     assert third.books.settled.entries == again.books.settled.entries
@@ -110,6 +111,13 @@ def test_an_entry_without_its_copy_is_dropped():
     books, copies = saved(own)
     for octets in (b"", b"\xc1", msgspec.msgpack.encode([]), msgspec.msgpack.encode([[1] * 5])):
         assert taken_up((books, dict.fromkeys(copies, octets)), {}).books.settled.entries == ()
+
+
+def test_copies_without_apparent_energy_are_taken_up():
+    copies, phases = [[1, 2, 3, 4, 5, 6], [7] * 6], list(range(24))
+    history = History({"settled 3": msgspec.msgpack.encode(copies), "phases 3": msgspec.msgpack.encode(phases)})
+    assert history.copies == {3: [[1, 2, 3, 4, 5, 6, 0, 0], [7] * 6 + [0, 0]]}
+    assert history.phases == {3: list(chain(*([*phases[at : at + 6], 0, 0] for at in (0, 6, 12, 18))))}
 
 
 class Paper:
@@ -252,4 +260,4 @@ def test_one_register_is_read_over_all_periods():
     assert numbers(world.ask(0x000100FF).check()) == [world.read(0x00010000), world.read(0x00010001)]
     assert numbers(world.ask(0x001500FF).check()) == [world.read(0x00150000), world.read(0x00150001)]
     assert numbers(world.ask(0x000101FF).check()) == [world.read(0x00010100), world.read(0x00010101)]
-    assert world.ask(0x0001FFFF).error == world.ask(0x000140FF).error == world.ask(0x000900FF).error == 2
+    assert world.ask(0x0001FFFF).error == world.ask(0x000140FF).error == world.ask(0x008000FF).error == 2

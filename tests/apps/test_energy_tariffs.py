@@ -17,7 +17,7 @@ from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of
 from wattwheel.apps.parameters import default_items
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR, energy_items
 from wattwheel.model.errors import NotAnswered
-from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.model.tariff_parameters import DAY_TABLES_SWITCH, TARIFF_COUNT, RunningSets
 from wattwheel.sdk.asking import LISTED_MAX
 from wattwheel.testing.world import KERNEL, NO_FAULTS, ROUGH_LINK, Faults, World, simulated_settings
@@ -42,7 +42,7 @@ def message(written: dict[int, str]) -> bytes:
 
 def readings(at: datetime, *registers: int) -> Readings:
     calendar_s = (at - datetime(2000, 1, 1, tzinfo=UTC)).total_seconds()
-    totals = EnergyTotals(1, (*registers, *(0,) * (24 - len(registers))))
+    totals = EnergyTotals(1, (*registers, *(0,) * (REGISTER_COUNT - len(registers))))
     return Readings(0, calendar_s, Quality.VALID, totals)
 
 
@@ -99,7 +99,7 @@ def test_the_day_tables_switch_over_at_their_minute_and_stay():
 
 
 def test_before_the_parameters_are_heard_the_tariff_goes_on():
-    own = Ledger(Books([5] * 6, [5] * 6, tariff=3))
+    own = Ledger(Books([5] * 8, [5] * 8, tariff=3))
     assert not own.take(readings(MORNING, 9))
     assert [share[0] for share in own.books.shares] == [5, 0, 4]
     assert own.tariffs == 3
@@ -120,7 +120,7 @@ def test_what_was_not_booked_at_the_end_goes_to_the_tariff_of_then():
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(("push", "late", "save", "restart", "write", "unwritten")),
-        st.lists(st.integers(0, 10**13), min_size=6, max_size=6),
+        st.lists(st.integers(0, 10**13), min_size=8, max_size=8),
         st.integers(-(10**5), 10**5),  # seconds that the clock moves
         st.integers(1, 63),
         st.integers(0, 23),
@@ -131,7 +131,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_the_sum_of_the_tariffs_is_the_total_to_the_last_microjoule(steps):
-    own, saved, running, now = ledger({}), None, [0] * 6, MORNING
+    own, saved, running, now = ledger({}), None, [0] * len(REGISTERS), MORNING
     written: dict[int, str] = {}
     for what, more, seconds, tariff, hour in steps:
         now += timedelta(seconds=seconds)
@@ -162,8 +162,8 @@ def test_saved_values_of_any_kind_are_books_that_can_go_on_or_none(saved):
         own = ledger(FOUR_TARIFFS, books)
         own.take(readings(MORNING, 2**40))
         after = [sum(column) for column in zip(*own.books.shares, strict=True)]
-        assert [now - then for now, then in zip(after, before, strict=True)] == [2**40 - 1, 0, 0, 0, 0, 0]
-        assert own.books.seen == [2**40, 1, 1, 1, 1, 1]
+        assert [now - then for now, then in zip(after, before, strict=True)] == [2**40 - 1, 0, 0, 0, 0, 0, 0, 0]
+        assert own.books.seen == [2**40, 1, 1, 1, 1, 1, 0, 0]
         assert books_of(msgspec.msgpack.encode(own.books)) == own.books
 
 
@@ -171,15 +171,22 @@ def test_saved_values_of_any_kind_are_books_that_can_go_on_or_none(saved):
 
 
 def test_the_items_of_each_tariff_and_the_block_of_all():
-    shares = [[tariff * register * CENTI for register in (1, 2, 3, 4, 5, 6)] for tariff in (1, 10, 100)]
-    values = energy_items(shares, EnergyTotals(1, (0,) * 24), tariffs=2)
+    shares = [[tariff * register * CENTI for register in range(1, 9)] for tariff in (1, 10, 100)]
+    values = energy_items(shares, EnergyTotals(1, (0,) * REGISTER_COUNT), tariffs=2)
     assert values[0x0001FF00] == (111, 1, 10)  # the third is not shown and not lost
     assert [values[0x00010000 | tariff << 8] for tariff in range(3)] == [111, 1, 10]
     assert values[0x0000FF00] == (333, 3, 30)
     assert values[0x0003FF00] == (999, 9, 90)  # I + IV
     assert values[0x0008FF00] == (666, 6, 60)
     assert 0x00010300 not in values
-    assert energy_items(shares, EnergyTotals(1, (0,) * 24), tariffs=5)[0x0002FF00] == (222, 2, 20, 200, 0, 0)
+    assert energy_items(shares, EnergyTotals(1, (0,) * REGISTER_COUNT), tariffs=5)[0x0002FF00] == (
+        222,
+        2,
+        20,
+        200,
+        0,
+        0,
+    )
 
 
 # -- the APP in a meter
@@ -265,7 +272,7 @@ def test_63_tariffs_are_answered(make_world):
     assert total - sum(tariffs) in (0, 1)
     assert world.read("import_active_energy_tariff_63") >= tariffs[62]
     assert listed(world, 0x00000000) == LISTED_MAX
-    assert listed(world, 0x00080000) == 1 + 63 + 1 + 24
+    assert listed(world, 0x00080000) == 3 * (1 + 63 + 1) + 30
     assert world.meter.crashes == []
 
 

@@ -257,7 +257,7 @@ def test_depths():
 
 # -- contents (F-04)
 
-SHARES = tuple(tuple(1000 * tariff + number for number in range(6)) for tariff in (1, 2, 3))
+SHARES = tuple(tuple(1000 * tariff + number for number in range(8)) for tariff in (1, 2, 3))
 DEMAND = bytes(range(32))
 
 
@@ -351,7 +351,7 @@ def test_what_is_not_known_is_frozen_as_not_available(momentary, quality):
 
 def test_an_entry_of_63_tariffs_can_be_answered():
     works = clockwork()
-    works.tariffs, works.shares = 63, ((10**16,) * 6,) * 63
+    works.tariffs, works.shares = 63, ((10**16,) * 8,) * 63
     works.push("2026-03-01 10:00")
     freeze(works, NOW)
     block = item(works, INSTANT, 1, 0xFF)

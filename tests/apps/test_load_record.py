@@ -107,7 +107,7 @@ def test_the_record_of_a_minute_is_the_worked_example(monkeypatch):
 
 def test_each_item_of_each_class():
     works = clockwork(every(15))
-    works.shares = (tuple(100 * number * CENTI for number in (1, 2, 3, 4, 5, 6)),)
+    works.shares = (tuple(100 * number * CENTI for number in range(1, 9)),)
     works.demands = {0x02800004: 12345, 0x02800005: -2}
     works.push("2026-03-01 10:00")
     (record,) = items.decode(item_2007(ALL_LATEST), look(works, ALL_LATEST)).parts

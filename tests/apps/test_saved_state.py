@@ -35,7 +35,7 @@ def test_no_ring_has_another_count_or_more_records(of, ring):
     ],
 )
 def test_books_that_cannot_be_are_none(changed):
-    books = Books([1] * 6, [1] * 6)
+    books = Books([1] * 8, [1] * 8)
     assert books_of(msgspec.msgpack.encode(books)) == books
     assert books_of(msgspec.msgpack.encode(msgspec.structs.replace(books, **changed))) is None
 

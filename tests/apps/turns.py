@@ -10,7 +10,15 @@ from wattwheel.apps.parameters import default_items
 from wattwheel.model.bcd import EPOCH, minute_octets
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR as CENTI
 from wattwheel.model.energy_items import STANDARD_WORDS
-from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.records import (
+    REGISTER_COUNT,
+    REGISTERS,
+    ElementReading,
+    EnergyTotals,
+    Momentary,
+    Quality,
+    Readings,
+)
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets
 
@@ -58,7 +66,7 @@ class Clockwork:
         self.parameters = parameters(written)
         self.saved: dict[str, bytes] = dict(saved or {})
         self.demands: dict[int, int | bytes] = {}
-        self.shares: tuple[tuple[int, ...], ...] = ((0,) * 6,)
+        self.shares: tuple[tuple[int, ...], ...] = ((0,) * len(REGISTERS),)
         self.tariffs = 1
         self.sets: RunningSets = FIRST_SETS
         self.momentary: Momentary | None = MOMENTARY
@@ -72,8 +80,8 @@ class Clockwork:
         if centi is not None:
             self.shares = ((centi * CENTI, *self.shares[0][1:]), *self.shares[1:])
         second = int((time - EPOCH).total_seconds())
-        image = RegisterImage(second, self.shares, (0,) * 24, 1, self.tariffs, self.sets)
-        readings = Readings(0, float(second), self.quality, EnergyTotals(1, (0,) * 24), self.momentary)
+        image = RegisterImage(second, self.shares, (0,) * REGISTER_COUNT, 1, self.tariffs, self.sets)
+        readings = Readings(0, float(second), self.quality, EnergyTotals(1, (0,) * REGISTER_COUNT), self.momentary)
         before = self.turn.image if self.turn else None
         turn = Turn(readings, image, before, self.parameters, STANDARD_WORDS, (), {}, before is None, self.demands.get)
         if before is None or before.minute != image.minute:

@@ -58,10 +58,10 @@ def test_constant_powers_are_booked():
     assert powers == pytest.approx([1_700_000, 1_100_000, 1_100_000, -500_000], rel=2e-4)
     assert newest.elements[2].reactive_power_millivar == pytest.approx(300_000, rel=1e-3)
     registers = ledger.registers()
-    import_total, export_c = registers[0], registers[3 * 6 + 1]
+    import_total, export_c = registers[0], registers[3 * 8 + 1]
     assert 9.5 * 1_700e6 < import_total <= 10.001 * 1_700e6
     assert export_c / import_total == pytest.approx(500 / 1700, rel=1e-3)
-    assert registers[1 * 6 + 1] == registers[3 * 6] == 0
+    assert registers[1 * 8 + 1] == registers[3 * 8] == 0
 
 
 def test_the_house_is_metered():

@@ -23,6 +23,7 @@ from wattwheel.boot.settings import Settings
 from wattwheel.drivers.linux.octets import open_pseudo_terminal
 from wattwheel.model.core_records import CoreFault
 from wattwheel.model.errors import BadInput
+from wattwheel.model.records import REGISTER_COUNT
 from wattwheel.protocols.corelink import Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import decode_identity, decode_momentary, decode_status, decode_totals
 
@@ -114,7 +115,7 @@ def test_numpy_is_not_needed_for_the_first_push() -> None:
 def test_a_core_meters_the_bundled_recording_survives_kills_and_ends_in_order(
     tmp_path: Path, running: list[Running]
 ) -> None:
-    told = [0] * 24
+    told = [0] * REGISTER_COUNT
     for starts in range(1, 4):
         core = Running(tmp_path, speed=20.0)
         running.append(core)

@@ -7,22 +7,26 @@ from hypothesis import strategies as st
 
 from wattwheel.boot.minute_core import ROW_MS, MinuteCore, MinuteLoad
 from wattwheel.drivers.sim.load_file import LoadRow
+from wattwheel.model.records import REGISTER_COUNT
 
 ORIGIN_MS = 5000
 POWERS = st.integers(-10_000_000, 10_000_000)
-ROWS = st.lists(st.builds(LoadRow, POWERS, POWERS, st.just(230_000), st.just(1_000_000)), min_size=1, max_size=8)
+ROWS = st.lists(
+    st.builds(LoadRow, POWERS, POWERS, st.just(230_000), st.integers(0, 60_000_000)), min_size=1, max_size=8
+)
 
 
 def summed(rows, repeats, elapsed_ms):
     """The same, a piece of a row after the other."""
-    found, minute = [0] * 6, 0
+    found, minute = [0] * 8, 0
     while elapsed_ms > 0 and (repeats or minute < len(rows)):
-        p, q = rows[minute % len(rows)][:2]
+        p, q, voltage, current = rows[minute % len(rows)]
         piece = min(ROW_MS, elapsed_ms)
         found[0 if p >= 0 else 1] += abs(p) * piece
         found[{(True, True): 2, (False, True): 3, (False, False): 4, (True, False): 5}[p >= 0, q >= 0]] += (
             abs(q) * piece
         )
+        found[6 if p >= 0 else 7] += voltage * current // 10**6 * piece
         elapsed_ms, minute = elapsed_ms - piece, minute + 1
     return tuple(found)
 
@@ -35,11 +39,11 @@ def test_what_has_flowed_is_the_sum_of_its_pieces(rows, repeats, elapsed_ms):
 @given(ROWS, st.lists(st.integers(0, 20 * ROW_MS), min_size=2, max_size=6))
 def test_registers_of_phases_add_up_and_never_fall(rows, instants):
     load = MinuteLoad(rows, ORIGIN_MS, True, 3)
-    before = (0,) * 24
+    before = (0,) * REGISTER_COUNT
     for at_ms in sorted(instants):
         now = load.elements(load.flowed(ORIGIN_MS + at_ms))
         assert all(a >= b for a, b in zip(now, before, strict=True))
-        assert tuple(map(sum, zip(now[6:12], now[12:18], now[18:], strict=True))) == now[:6]
+        assert tuple(map(sum, zip(now[8:16], now[16:24], now[24:], strict=True))) == now[:8]
         before = now
 
 
@@ -52,7 +56,7 @@ def test_without_repeating_nothing_flows_after_the_end():
 
 def test_off_nothing_is_metered_and_a_cut_forgets_what_came_after_the_sync():
     load = MinuteLoad([LoadRow(1000, 0, 230_000, 4)], 0, True)
-    core = MinuteCore(load, (7,) * 24)
+    core = MinuteCore(load, (7,) * REGISTER_COUNT)
     core.switch_on(0)
     core.switch_off(10_000)
     core.switch_on(50_000)
@@ -60,7 +64,7 @@ def test_off_nothing_is_metered_and_a_cut_forgets_what_came_after_the_sync():
     core.cut(95_000)
     assert core.booked(99_000)[0] == 50_000 * 1000
     assert core.lost_microjoule[0] == 5000 * 1000
-    assert core.registers(99_000)[0] == core.registers(99_000)[6] == 7 + 50_000 * 1000
+    assert core.registers(99_000)[0] == core.registers(99_000)[8] == 7 + 50_000 * 1000
     assert core.starts == 2
 
 

@@ -130,7 +130,7 @@ def test_the_registers_are_what_has_flowed():
     made = machine()
     made.play_to(START_NS + 3 * 86_400 * SECOND_NS)
     made.advance(0.5)
-    expected = [0] * 6
+    expected = [0] * 8
     cycle = rows()
     for minute in range(3 * 1440):
         row = cycle[minute % len(cycle)]
@@ -138,6 +138,8 @@ def test_the_registers_are_what_has_flowed():
         quadrant = (0 if row.reactive_millivar >= 0 else 3) if row.active_milliwatt >= 0 else 1
         quadrant = 2 if row.active_milliwatt < 0 and row.reactive_millivar < 0 else quadrant
         expected[2 + quadrant] += abs(row.reactive_millivar) * 60_000
+        apparent = row.voltage_millivolt * row.current_microampere // 10**6
+        expected[6 if row.active_milliwatt >= 0 else 7] += apparent * 60_000
     assert made._energy.memory.ledger.image.totals == expected
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from types import SimpleNamespace
 
@@ -14,19 +15,20 @@ from wattwheel.metrology.energy import FINE_BITS, MICROJOULE_PER_KWH, STATE_OCTE
 from wattwheel.metrology.pulses import Pulses
 from wattwheel.metrology.wiring import Rating, Wiring
 from wattwheel.model.errors import ItemValueError
-from wattwheel.model.records import EnergyTotals
+from wattwheel.model.records import REGISTER_COUNT, EnergyTotals
 from wattwheel.protocols.corelink_bodies import REGISTER_MAX, Totals, decode_totals, encode_totals
 from wattwheel.testing.stimulus import Wave, silent, sine, wave_of
 
 PULSE_MICROJOULE = MICROJOULE_PER_KWH // 1200
 
 
-def window(active, reactive=(0.0, 0.0, 0.0), wiring=Wiring.FOUR_WIRE, seconds=0.2, rating=METER_D):
-    """What registers look at in a window."""
+def window(active, reactive=(0.0, 0.0, 0.0), wiring=Wiring.FOUR_WIRE, seconds=0.2, rating=METER_D, apparent=None):
+    """What registers look at in a window; without harmonics where `apparent` is not told."""
     phases = len(wiring.elements)
     return SimpleNamespace(
         active_power_w=list(active[:phases]),
         reactive_power_var=list(reactive[:phases]),
+        apparent_power_va=list((apparent or tuple(map(math.hypot, active, reactive)))[:phases]),
         duration_s=seconds,
         wiring=wiring,
         rating=rating,
@@ -42,12 +44,12 @@ def books(*windows) -> EnergyTotals:
 
 def test_a_register_at_its_end_stands_still_and_still_fits_the_link():
     registers = Registers()
-    registers.preset((REGISTER_MAX - 1, *[0] * 22, REGISTER_MAX))
+    registers.preset((REGISTER_MAX - 1, *[0] * 28, REGISTER_MAX, 0, 0))
     for _ in range(3):
         registers.book(window((1e7, 1e7, 1e60), (0.0, 0.0, -1e60)))
     totals = Totals(0, 1, (0, 0), registers.snapshot())
-    assert totals.microjoule[0] == totals.microjoule[18] == totals.microjoule[23] == REGISTER_MAX
-    assert totals.microjoule[6] == 6_000_000_000_000
+    assert totals.microjoule[0] == totals.microjoule[24] == totals.microjoule[29] == REGISTER_MAX
+    assert totals.microjoule[8] == 6_000_000_000_000
     assert decode_totals(encode_totals(totals)) == totals
     assert Registers.from_state(registers.to_state()).snapshot() == totals.microjoule
 
@@ -78,7 +80,7 @@ def test_quadrants(p, q, quadrant):
     assert [totals.register(f"reactive_q{number}") > 0 for number in (1, 2, 3, 4)] == [
         number == quadrant for number in (1, 2, 3, 4)
     ]
-    assert totals.microjoule[:6] == totals.microjoule[6:12]
+    assert totals.microjoule[:8] == totals.microjoule[8:16]
 
 
 def test_an_import_that_flips_every_window_stays_apart():
@@ -98,7 +100,7 @@ def test_two_elements_are_gated_by_their_sum():
     assert totals.register("import_active", "a") == 100_000
     assert totals.register("import_active", "b") == 0
     assert totals.register("import_active") == 180_100_000
-    assert books(window((900.0, -899.0), (1.0, 0.0), Wiring.THREE_WIRE)).microjoule == (0,) * 24
+    assert books(window((900.0, -899.0), (1.0, 0.0), Wiring.THREE_WIRE)).microjoule == (0,) * REGISTER_COUNT
 
 
 powers = st.floats(-30_000.0, 30_000.0).filter(lambda power: power == 0.0 or abs(power) > 2.0)
@@ -112,7 +114,7 @@ def test_the_total_is_the_sum_of_the_phases_to_the_last_bit(runs):
         registers.book(window((a, b, c), (q, -q, a)))
         assert all(now >= then for now, then in zip(registers._fine, before, strict=True))
         fine = registers._fine
-        assert fine[0] - fine[1] == sum(fine[element] - fine[element + 1] for element in (6, 12, 18))
+        assert fine[0] - fine[1] == sum(fine[element] - fine[element + 1] for element in (8, 16, 24))
 
 
 def test_remainders_are_kept():
@@ -127,7 +129,7 @@ def test_remainders_are_kept():
 
 def test_nothing_is_lost_at_a_gigawatt_hour():
     registers = Registers()
-    registers.preset((10**6 * MICROJOULE_PER_KWH,) + (0,) * 23)
+    registers.preset((10**6 * MICROJOULE_PER_KWH,) + (0,) * (REGISTER_COUNT - 1))
     for _ in range(1000):
         registers.book(window((3.0,), wiring=Wiring.SINGLE_PHASE, seconds=0.001))
     assert registers.snapshot()[0] == 10**6 * MICROJOULE_PER_KWH + 3_000_000
@@ -139,7 +141,7 @@ def test_no_load(name):  # A05, A06
     volts = sine(50.0, 220.0 if below else 253.0)
     wave = Wave((volts,), (sine(50.0, 0.4 * METER_D.starting_current_a) if below else silent,))
     result = meter([CONVERTER.sample(wave, 20.0, 7)], CONVERTER)
-    registers = Registers.from_state(bytes(range(16)) * 24)  # some energy, remainders too
+    registers = Registers.from_state(bytes(range(16)) * REGISTER_COUNT)  # some energy, remainders too
     state = registers.to_state()
     pulses = Pulses(1200, registers.fine_active())
     count = pulses.count
@@ -168,7 +170,7 @@ def test_the_meter_starts():  # A04
 def test_roll_over():  # E04
     full = 1_000_000 * MICROJOULE_PER_KWH
     registers = Registers()
-    registers.preset((full - PULSE_MICROJOULE - 7,) + (0,) * 23)
+    registers.preset((full - PULSE_MICROJOULE - 7,) + (0,) * (REGISTER_COUNT - 1))
     assert view_kwh(registers.snapshot()[0]) == 99_999_999
     pulses = Pulses(1200, registers.fine_active())
     for one in run("sine_pf1_60A").windows:

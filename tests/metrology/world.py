@@ -15,7 +15,7 @@ from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.ring import PAGE_OCTETS, RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import ItemValueError, StorageError
-from wattwheel.model.records import ElementReading, Momentary
+from wattwheel.model.records import REGISTER_COUNT, ElementReading, Momentary
 
 SECOND_NS = 1_000_000_000
 IDENTITY = CoreIdentity("0.1.0", "ab" * 32, 1, 1_000_000)
@@ -209,7 +209,7 @@ class SteadySource:
 
 
 class CountingBooks:
-    """Books whose 24 registers grow by (place + 1) microjoule a sample: exact, and every register tells its place."""
+    """Books whose registers grow by (place + 1) microjoule a sample: exact, and every register tells its place."""
 
     def __init__(self) -> None:
         self.samples = self.seen = 0
@@ -220,7 +220,7 @@ class CountingBooks:
         self.seen += len(block.voltage)
 
     def registers(self) -> tuple[int, ...]:
-        return tuple(self.samples * (place + 1) for place in range(24))
+        return tuple(self.samples * (place + 1) for place in range(REGISTER_COUNT))
 
     def pulses(self) -> tuple[int, int]:
         return self.samples // 10, self.samples // 20

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wattwheel.model.demand import Method
-from wattwheel.model.demand_windows import ACTIVE, APPARENT, REACTIVE, DemandWindows, Windows, restarted, turn_seen
+from wattwheel.model.demand_windows import (
+    ACTIVE,
+    APPARENT,
+    REACTIVE,
+    DemandWindows,
+    TurnSeen,
+    Windows,
+    restarted,
+    turn_seen,
+)
+from wattwheel.model.records import REGISTER_COUNT
 from wattwheel.model.register_image import RegisterImage
 
 NOON = 43_200
-ELEMENTS = (0,) * 24
+ELEMENTS = (0,) * (REGISTER_COUNT - 8)
 KILOWATT_MINUTE = 60_000_000_000
 
 
 def image(second: int = NOON, at_s: float = 0, energy: int = 0, clears: int = 0) -> RegisterImage:
-    return RegisterImage(second, ((0,) * 6,), (energy, *ELEMENTS[1:]), meter_clears=clears, at_ns=round(at_s * 10**9))
+    total = (energy, 0, 0, 0, 0, 0, energy, 0)
+    return RegisterImage(second, ((0,) * 8,), (*total, *ELEMENTS), meter_clears=clears, at_ns=round(at_s * 10**9))
 
 
 @pytest.mark.parametrize(
@@ -77,5 +90,31 @@ def test_windows_that_hold_less_than_they_count_are_not_sound():
     assert not Windows(tariff=1).is_sound()
     assert not Windows(slip_minutes=4).is_sound()
     assert not Windows(minutes=[(0,) * 7]).is_sound()
-    assert not Windows(minutes=[(0,) * 8] * 16).is_sound()
-    assert Windows(minutes=[(0,) * 8] * 15, active=[15] * 4).is_sound()
+    assert not Windows(minutes=[(0,) * 12] * 16).is_sound()
+    assert Windows(minutes=[(0,) * 12] * 15, active=[15] * 4).is_sound()
+
+
+def test_windows_without_apparent_energy_are_taken_up_and_go_on():
+    seen = TurnSeen(NOON, tuple(range(24)), 1, 0, 0, 0)
+    minute = (5 * KILOWATT_MINUTE, 3 * KILOWATT_MINUTE, 0, 1, 12 * KILOWATT_MINUTE, 4 * KILOWATT_MINUTE, 0, 0)
+    kept = Windows(5, 1, seen, [minute] * 5, [5] * 4, [5] * 4, 5)
+    assert kept.is_sound()
+    windows = DemandWindows(msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=Windows))
+    now = windows.kept.seen.elements
+    assert now == tuple(chain(*((*range(at, at + 6), 0, 0) for at in (0, 6, 12, 18))))
+    assert windows.kept.minutes[-1][APPARENT : APPARENT + 2] == (13 * KILOWATT_MINUTE, 5 * KILOWATT_MINUTE)
+    after = (now[0] + KILOWATT_MINUTE, *now[1:6], 3 * KILOWATT_MINUTE, *now[7:])
+    assert windows.pass_minute(RegisterImage(NOON + 60, ((0,) * 8,), after))
+    assert windows.views[ACTIVE] == (4 * 5 + 1) * 10_000 // 5
+    assert windows.views[APPARENT] == (4 * 13 + 3) * 10_000 // 5
+    assert windows.kept.is_sound()
+
+
+def test_apparent_demand_counts_what_flowed_both_ways():
+    windows = DemandWindows(restarted(Method(5, 1), image(), Windows()))
+    elements = [0] * REGISTER_COUNT
+    for minute in range(1, 6):
+        for place, tenths in ((0, 10), (1, 1), (6, 12), (7, 2)):
+            elements[place] += tenths * KILOWATT_MINUTE // 10
+        windows.pass_minute(RegisterImage(NOON + 60 * minute, ((0,) * 8,), tuple(elements)))
+    assert (windows.views[ACTIVE], windows.views[APPARENT]) == (9_000, 14_000)

@@ -19,7 +19,7 @@ from wattwheel.model.display_state import (
     words_of,
 )
 from wattwheel.model.display_symbols import symbols_of
-from wattwheel.model.records import ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, ElementReading, EnergyTotals, Momentary, Quality, Readings
 
 
 def readings(total=(0, 0), a=(0, 0, 0), b=(0, 0, 0), c=(0, 0, 0), quality=Quality.VALID, is_reversed=False):
@@ -28,7 +28,9 @@ def readings(total=(0, 0), a=(0, 0, 0), b=(0, 0, 0), c=(0, 0, 0), quality=Qualit
         ElementReading(active_power_milliwatt=total[0], reactive_power_millivar=total[1]),
         *(ElementReading(*phase) for phase in (a, b, c)),
     )
-    return Readings(0, 0.0, quality, EnergyTotals(1, (0,) * 24), Momentary(elements, sequence_reversed=is_reversed))
+    return Readings(
+        0, 0.0, quality, EnergyTotals(1, (0,) * REGISTER_COUNT), Momentary(elements, sequence_reversed=is_reversed)
+    )
 
 
 LIVE = (220_000, 5_000_000, 1_100_000)

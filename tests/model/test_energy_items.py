@@ -90,26 +90,38 @@ def test_a_combined_register_fits_its_signed_picture_and_is_cut_towards_zero(val
 
 
 def phase(number: int) -> tuple[int, ...]:
-    return tuple((100 * number + register**2) * CENTI for register in range(1, 7))
+    return tuple((100 * number + register**2) * CENTI for register in range(1, 9))
 
 
 def test_energy_items_of_the_whole_meter_and_of_each_phase():
-    own = [11 * CENTI, 2 * CENTI, 30 * CENTI, 40 * CENTI, 50 * CENTI, 80 * CENTI]
+    own = [11 * CENTI, 2 * CENTI, 30 * CENTI, 40 * CENTI, 50 * CENTI, 80 * CENTI, 12 * CENTI, 3 * CENTI]
     values = energy_items([own], EnergyTotals(1, (*own, *phase(1), *phase(2), *phase(3))))
-    shown = {0x00: 13, 0x01: 11, 0x02: 2, 0x03: 110, 0x04: 90, 0x05: 30, 0x06: 40, 0x07: 50, 0x08: 80}
+    shown = {
+        0x00: 13,
+        0x01: 11,
+        0x02: 2,
+        0x03: 110,
+        0x04: 90,
+        0x05: 30,
+        0x06: 40,
+        0x07: 50,
+        0x08: 80,
+        0x09: 12,
+        0x0A: 3,
+    }
     for di2, units in shown.items():
         assert values[di2 << 16] == values[di2 << 16 | 0x0100] == units
         assert values[di2 << 16 | 0xFF00] == (units, units)
     for number, base in ((1, 0x15), (2, 0x29), (3, 0x3D)):
-        p, n, q1, q2, q3, q4 = (100 * number + register**2 for register in range(1, 7))
-        expected = (p, n, q1 + q4, q2 + q3, q1, q2, q3, q4)
-        assert tuple(values[base + offset << 16] for offset in range(8)) == expected
-    assert len(values) == 3 * len(shown) + 3 * 8
+        p, n, q1, q2, q3, q4, s, t = (100 * number + register**2 for register in range(1, 9))
+        expected = (p, n, q1 + q4, q2 + q3, q1, q2, q3, q4, s, t)
+        assert tuple(values[base + offset << 16] for offset in range(10)) == expected
+    assert len(values) == 3 * len(shown) + 3 * 10
 
 
-@given(st.lists(st.integers(0, 2**63 - 1), min_size=24, max_size=24))
+@given(st.lists(st.integers(0, 2**63 - 1), min_size=32, max_size=32))
 def test_every_energy_item_fits_its_picture(registers):
-    for di, value in energy_items([registers[:6]], EnergyTotals(1, tuple(registers))).items():
+    for di, value in energy_items([registers[:8]], EnergyTotals(1, tuple(registers))).items():
         item = item_2007(di)
         octets = encode_int(item, value) if isinstance(value, int) else encode_ints(item, value)
         decoded = decode(item, octets)

@@ -30,7 +30,7 @@ def test_places_and_items_are_those_of_the_register_table(kind):
 
 
 def test_energies_are_what_the_pictures_say():
-    shares = [[number * tariff * CENTI for number in range(1, 7)] for tariff in (1, 2)]
+    shares = [[number * tariff * CENTI for number in range(1, 9)] for tariff in (1, 2)]
     energies = frozen_energies(shares, STANDARD_WORDS, 3)
     for item, octets in energies.items():
         parts = decode(item_2007(0x05010001 | item << 8), octets).parts
@@ -41,7 +41,7 @@ def test_energies_are_what_the_pictures_say():
 
 def test_a_combined_energy_may_be_negative():
     words = STANDARD_WORDS._replace(reactive=(0x02, 0x14))  # minus quadrant I
-    energies = frozen_energies([[0, 0, 7 * CENTI, 0, 0, 0]], words, 1)
+    energies = frozen_energies([[0, 0, 7 * CENTI, 0, 0, 0, 0, 0]], words, 1)
     assert energies[0x03] == bytes.fromhex("0700008007000080")
 
 

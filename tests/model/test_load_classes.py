@@ -19,7 +19,7 @@ MOMENTARY = Momentary(
     ),
     60_005,
 )
-REGISTERS = [number * CENTI for number in (11, 22, 33, 44, 55, 66)]
+REGISTERS = [number * CENTI for number in (11, 22, 33, 44, 55, 66, 77, 88)]
 
 
 def numbers(class_: int, octets: bytes) -> list[int | None]:

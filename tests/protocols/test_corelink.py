@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import struct
 from pathlib import Path
 
 import pytest
@@ -148,10 +149,21 @@ def test_half_a_frame_is_given_up_after_silence_and_hides_nothing() -> None:
 # --- bodies
 
 
-@given(st.integers(0, 3), u32, st.tuples(u63, u63), st.lists(u63, min_size=24, max_size=24))
+@given(st.integers(0, 3), u32, st.tuples(u63, u63), st.lists(u63, min_size=32, max_size=32))
 def test_totals(contents: int, starts: int, pulses: tuple[int, int], registers: list[int]) -> None:
     totals = bodies.Totals(contents, starts, pulses, tuple(registers))
     assert bodies.decode_totals(bodies.encode_totals(totals)) == totals
+
+
+@given(st.integers(0, 3), u32, st.tuples(u63, u63), st.lists(u63, min_size=24, max_size=24))
+def test_totals_of_a_core_without_apparent_energy(
+    contents: int, starts: int, pulses: tuple[int, int], six: list[int]
+) -> None:
+    totals = bodies.decode_totals(struct.pack("<BIQQ24Q", contents, starts, *pulses, *six))
+    assert totals[:3] == (contents, starts, pulses)
+    elements = [totals.microjoule[at : at + 8] for at in range(0, 32, 8)]
+    assert [register for element in elements for register in element[:6]] == six
+    assert all(element[6:] == (0, 0) for element in elements)
 
 
 elements = st.builds(

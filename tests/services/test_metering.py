@@ -34,7 +34,7 @@ from wattwheel.model.core_records import (
 )
 from wattwheel.model.event_ring import count_octets
 from wattwheel.model.harmonics import contents
-from wattwheel.model.records import Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, Quality, Readings
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import Result, Totals, decode_address, decode_calendar, encode_totals
 from wattwheel.services.metering import CORE_LINK, ERR_NO_DATA, ERR_OTHER, READINGS_PORT, start
@@ -161,7 +161,7 @@ def test_totals_of_a_core_that_comes_back_lower_are_held_until_it_passes_them() 
     both.cells = both.cells.after_cut(random.Random(4), whole_pages=True)  # ten seconds were not synced
     both.start_core()
     both.clock.advance(0.04)
-    short = held[23] - both.books.registers()[23]
+    short = held[-1] - both.books.registers()[-1]
     assert short > 0
     assert both.service.newest.totals.microjoule == held
     assert both.service.link.report().behind_microjoule == short
@@ -180,7 +180,7 @@ def test_a_register_that_stands_still_does_not_hold_the_others_back() -> None:
     near, far = line(clock)
     service = Service(clock, far)
     for number, registers in enumerate(((1000, 50), (990, 40), (1010, 40)), 1):
-        totals = Totals(0, number, (0, 0), registers + (0,) * 22)
+        totals = Totals(0, number, (0, 0), registers + (0,) * (REGISTER_COUNT - 2))
         near.write(pack(Side.CORE, Message(Kind.TOTALS, number, encode_totals(totals))))
         clock.advance(0.1)
     assert [r.totals.microjoule[:2] for r in service.readings] == [(1000, 50), (1000, 50), (1010, 50)]
@@ -190,11 +190,11 @@ def test_a_push_without_its_momentary_values_still_books_energy() -> None:
     clock = WorldClock()
     near, far = line(clock)
     service = Service(clock, far)
-    near.write(pack(Side.CORE, Message(Kind.TOTALS, 1, encode_totals(Totals(3, 1, (0, 0), (7,) * 24)))))
+    near.write(pack(Side.CORE, Message(Kind.TOTALS, 1, encode_totals(Totals(3, 1, (0, 0), (7,) * REGISTER_COUNT)))))
     clock.advance(0.2)
     assert service.readings == []
     clock.advance(0.3)
-    assert service.newest.totals.microjoule == (7,) * 24
+    assert service.newest.totals.microjoule == (7,) * REGISTER_COUNT
     assert service.newest.momentary is None
     assert service.count("pushes_incomplete") == 1
 
@@ -205,7 +205,7 @@ def test_late_pushes_are_ignored_until_they_can_only_come_from_a_core_that_lost_
     service = Service(clock, far)
 
     def push(number: int, value: int) -> None:
-        body = encode_totals(Totals(0, 1, (0, 0), (value,) * 24))
+        body = encode_totals(Totals(0, 1, (0, 0), (value,) * REGISTER_COUNT))
         near.write(pack(Side.CORE, Message(Kind.TOTALS, number, body)))
         clock.advance(0.1)
 
@@ -269,7 +269,7 @@ def run_rough_world(chance: random.Random) -> Both:
     """Minutes of lost, doubled, late and garbled octets and of restarts; then the line is quiet for some seconds."""
     fate = Fate(chance)
     both = Both(fate)
-    floor = (0,) * 24
+    floor = (0,) * REGISTER_COUNT
     for _ in range(chance.randrange(30, 90)):
         both.clock.advance(chance.uniform(0.05, 3))
         floor = check_readings(both.service.readings, floor, both.books.registers())

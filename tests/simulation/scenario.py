@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from wattwheel.boot.sim_core import quadrant_register
-from wattwheel.model.records import ElementReading, Momentary
+from wattwheel.model.records import REGISTER_COUNT, ElementReading, Momentary
 from wattwheel.protocols.corelink import Kind, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import WITH_MOMENTARY, Totals, encode_momentary, encode_totals
 
@@ -44,7 +44,7 @@ class MeterUnderTest(Protocol):
 
 def octets_of_push(number: int) -> bytes:
     """A push with totals that grow with its number, different in every register."""
-    registers = tuple(number * (place + 1) * 1000 * MICROJOULE_PER_UNIT + place for place in range(24))
+    registers = tuple(number * (place + 1) * 1000 * MICROJOULE_PER_UNIT + place for place in range(REGISTER_COUNT))
     totals = Totals(WITH_MOMENTARY, 1, (number, 2 * number), registers)
     return pack(Side.CORE, Message(Kind.TOTALS, number, encode_totals(totals))) + pack(
         Side.CORE, Message(Kind.MOMENTARY, number, encode_momentary(MOMENTARY))

@@ -14,6 +14,7 @@ from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.model.energy_items import register_view
 from wattwheel.model.event_delay import EventDelay, looked
 from wattwheel.model.event_ring import EventRing, count_octets, time_octets
+from wattwheel.model.records import REGISTERS_RECORDED
 from wattwheel.sdk import Function
 
 KEY = "contacts"
@@ -131,7 +132,8 @@ class Contacts(MeterFunction):
 
 def recorded(ring: EventRing, is_begin: bool, turn: Turn) -> EventRing:
     """The ring with a record that begins, or with the newest one completed (60 octets: times, energies)."""
-    energies = b"".join(count_octets(register_view(register), ENERGY_OCTETS) for register in turn.image.totals)
+    registers = turn.image.totals[:REGISTERS_RECORDED]
+    energies = b"".join(count_octets(register_view(register), ENERGY_OCTETS) for register in registers)
     time = time_octets(turn.local)
     if is_begin:
         return ring.added(time + bytes(TIME_OCTETS) + energies + bytes(ENERGY_OCTETS * ENERGIES))

@@ -10,7 +10,6 @@ import msgspec
 
 from wattwheel.apps.energy_history import History
 from wattwheel.model.energy_items import (
-    REGISTERS_2007,
     STANDARD_WORDS,
     phase_items,
     register_view,
@@ -18,13 +17,21 @@ from wattwheel.model.energy_items import (
     words_of,
 )
 from wattwheel.model.event_ring import EventRing, count_octets, time_octets
-from wattwheel.model.records import ELEMENTS, REGISTERS, EnergyTotals, Readings
+from wattwheel.model.records import (
+    ELEMENTS,
+    REGISTER_COUNT,
+    REGISTERS,
+    REGISTERS_RECORDED,
+    EnergyTotals,
+    Readings,
+    widened,
+)
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import NOTHING_SETTLED, Settled
 from wattwheel.model.tariff import TARIFFS_MAX, TariffPlan, next_change, resolve
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switch_instants, switched, tariffs_of
 
-NO_TOTALS = (0,) * 24
+NO_TOTALS = (0,) * REGISTER_COUNT
 CALENDAR_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -61,12 +68,12 @@ class Books(msgspec.Struct, array_like=True):
     def share(self, tariff: int) -> list[int]:
         """The registers of `tariff`, to add to."""
         while len(self.further) < tariff - 1:
-            self.further.append([0] * len(REGISTERS_2007))
+            self.further.append([0] * len(REGISTERS))
         return self.further[tariff - 2] if tariff > 1 else self.tariff_1
 
     @property
     def elements(self) -> tuple[int, ...]:
-        """The 24 registers since the last clear."""
+        """The registers of all elements since the last clear."""
         return tuple(map(sub, self.highest, self.cleared)) if self.cleared else tuple(self.highest)
 
 
@@ -76,9 +83,12 @@ def books_of(saved: bytes | None) -> Books | None:
         books = msgspec.msgpack.decode(saved or b"", type=Books)
     except (ValueError, RecursionError):
         return None
+    books.seen, books.tariff_1 = list(widened(books.seen)), list(widened(books.tariff_1))
+    books.further = [list(widened(share)) for share in books.further]
+    books.highest, books.cleared = list(widened(books.highest)), list(widened(books.cleared))
     is_ours = (
-        len(books.seen) == len(REGISTERS_2007)
-        and all(len(share) == len(REGISTERS_2007) for share in books.shares)
+        len(books.seen) == len(REGISTERS)
+        and all(len(share) == len(REGISTERS) for share in books.shares)
         and len(books.shares) <= TARIFFS_MAX
         and 1 <= books.tariff <= TARIFFS_MAX
         and {books.sets.zones, books.sets.day_tables} <= {0, 1}
@@ -90,7 +100,7 @@ def books_of(saved: bytes | None) -> Books | None:
 
 def cleared(books: Books, record: bytes) -> Books:
     """The books after a meter clear, of which `record` is kept; what was seen of the core stays seen."""
-    none = [0] * len(REGISTERS_2007)
+    none = [0] * len(REGISTERS)
     return Books(
         list(books.seen),
         none,
@@ -185,7 +195,7 @@ class Ledger:
         Each change of tariff is made durable at once, so no tariff's register falls over a restart.
         """
         self.bookings += 1
-        newest = totals.microjoule[: len(REGISTERS_2007)]
+        newest = totals.microjoule[: len(REGISTERS)]
         if self.books is None:
             self.books = Books([0] * len(newest), [0] * len(newest), tariff=tariff)
         books = self.books
@@ -260,9 +270,9 @@ def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
 
 
 def clear_record(image: RegisterImage, operator: bytes) -> bytes:
-    """The record of a meter clear: time, operator, the six registers of total, A, B and C before it (106 octets)."""
+    """The record of a meter clear: time, operator, active and reactive energies of total, A, B, C then (106 octets)."""
     time = time_octets(CALENDAR_EPOCH + timedelta(seconds=image.second))
-    phases = [register for element in ELEMENTS[1:] for register in image.phase(element)]
-    energies = [count_octets(register_view(register), 4) for register in (*image.totals, *phases)]
-    assert len(energies) == len(ELEMENTS) * len(REGISTERS)
+    elements = (image.totals, *(image.phase(element) for element in ELEMENTS[1:]))
+    registers = [register for each in elements for register in each[:REGISTERS_RECORDED]]
+    energies = [count_octets(register_view(register), 4) for register in registers]
     return time + operator + b"".join(energies)

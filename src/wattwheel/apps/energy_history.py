@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import msgspec
 
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, widened
 from wattwheel.model.settled_books import Settled, passed_over, settle
 from wattwheel.model.tariff import TARIFFS_MAX
 
@@ -14,7 +15,6 @@ CLOCK_SET_S = 300.0
 """A clock that moves by more than that against the intervals was set; by less, it was corrected and settles as ever."""
 
 COPY_KEY, PHASES_KEY = "settled ", "phases "
-PHASE_REGISTERS = 24
 MINUTES_AN_HOUR = 60
 
 
@@ -23,7 +23,7 @@ class History:
 
     Attributes:
         copies: by number, the registers of each tariff.
-        phases: by number, the 24 registers of all elements; none for copies of a version that did not keep them.
+        phases: by number, the registers of all elements; none for copies of a version that did not keep them.
         unsaved: changes of the name space that go into the next transaction with the books.
     """
 
@@ -100,9 +100,9 @@ def _phases_of(saved: Mapping[str, bytes]) -> dict[int, list[int]]:
     for key, octets in saved.items():
         with suppress(ValueError, RecursionError):
             if key.startswith(PHASES_KEY):
-                phases = msgspec.msgpack.decode(octets, type=list[int])
-                if len(phases) == PHASE_REGISTERS:
-                    found[int(key.removeprefix(PHASES_KEY))] = phases
+                phases = widened(msgspec.msgpack.decode(octets, type=list[int]))
+                if len(phases) == REGISTER_COUNT:
+                    found[int(key.removeprefix(PHASES_KEY))] = list(phases)
     return found
 
 
@@ -111,4 +111,5 @@ def _copy_of(octets: bytes) -> list[list[int]] | None:
         copy = msgspec.msgpack.decode(octets, type=list[list[int]])
     except (ValueError, RecursionError):
         return None
-    return copy if 1 <= len(copy) <= TARIFFS_MAX and all(len(share) == 6 for share in copy) else None
+    copy = [list(widened(share)) for share in copy]
+    return copy if 1 <= len(copy) <= TARIFFS_MAX and all(len(share) == len(REGISTERS) for share in copy) else None

@@ -10,6 +10,7 @@ from wattwheel.apps.event_conditions import EVENT_OF_SLOT, EVENTS, Event, Layout
 from wattwheel.apps.event_records import Open, Snapshot, record
 from wattwheel.model.energy_items import STANDARD_WORDS, Words
 from wattwheel.model.event_ring import COUNT_MAX, RECORDS_MAX, EventRing, count_octets
+from wattwheel.model.records import REGISTER_COUNT
 
 ALL_EVENTS = 0xFFFFFFFF
 WHOLE_FAMILY = 0xFF
@@ -17,7 +18,7 @@ SECONDS_MAX = 60 * COUNT_MAX
 _WITHOUT_MINUTES = (0x0311, 0x0312)
 """Families of which only the counts are told: power-down, demand over limit."""
 
-_ELEMENTS, _SECOND_LIMIT = 24, 1 << 33
+_SECOND_LIMIT = 1 << 33
 
 
 class Page(msgspec.Struct, array_like=True):
@@ -34,6 +35,8 @@ def page_of(saved: object) -> Page:
         page = msgspec.convert(saved, Page)
     except (ValueError, RecursionError):
         return Page()
+    if page.lasting is not None:
+        page.lasting = msgspec.structs.replace(page.lasting, begin=page.lasting.begin.widened())
     event = page.lasting
     sound = 0 <= page.ring.count <= COUNT_MAX and len(page.ring.records) <= RECORDS_MAX and page.seconds >= 0
     sound = sound and (event is None or _is_sound(event))
@@ -42,7 +45,7 @@ def page_of(saved: object) -> Page:
 
 def _is_sound(event: Open) -> bool:
     seconds = (event.begin.second, event.extreme_second)
-    return len(event.begin.elements) == _ELEMENTS and all(0 <= second < _SECOND_LIMIT for second in seconds)
+    return len(event.begin.elements) == REGISTER_COUNT and all(0 <= second < _SECOND_LIMIT for second in seconds)
 
 
 class EventBook:

@@ -11,7 +11,7 @@ from wattwheel.apps.functions import EPOCH
 from wattwheel.model.energy_items import Words, combined, register_view, signed_view
 from wattwheel.model.event_ring import count_octets, time_octets
 from wattwheel.model.momentary_items import rounded
-from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
+from wattwheel.model.records import ELEMENTS, QUADRANTS, REGISTERS, ElementReading, Momentary, widened
 
 TIME_OCTETS = 6
 NO_TIME = bytes(TIME_OCTETS)
@@ -30,7 +30,7 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         second: local standard time since 2000.
         watched_s: seconds for which events had been watched.
-        elements: the 24 energy registers in microjoule since the last meter clear.
+        elements: all energy registers in microjoule since the last meter clear.
         charge: microampere-seconds of the phases.
     """
 
@@ -38,6 +38,10 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True):
     watched_s: int
     elements: tuple[int, ...]
     charge: tuple[int, int, int]
+
+    def widened(self) -> Snapshot:
+        """Itself, with the registers that the version which saved it did not have."""
+        return msgspec.structs.replace(self, elements=widened(self.elements))
 
 
 class Open(msgspec.Struct, frozen=True, array_like=True):
@@ -134,7 +138,7 @@ def _increments(before: tuple[int, ...], after: tuple[int, ...], words: Words) -
     told = []
     for element in range(len(ELEMENTS)):
         own = grown[element * len(REGISTERS) : (element + 1) * len(REGISTERS)]
-        reactive = [signed_view(combined(word, own[2:])) for word in words.reactive]
+        reactive = [signed_view(combined(word, own[QUADRANTS])) for word in words.reactive]
         octets = [number_octets(register_view(register), ENERGY_OCTETS) for register in own[:2]]
         told.append(b"".join(octets + [number_octets(each, ENERGY_OCTETS, is_signed=True) for each in reactive]))
     return told

@@ -79,7 +79,7 @@ def watch_of(saved: bytes | None) -> Watch | None:
     watch = decoded(saved, Watch)
     if watch is None:
         return None
-    counted = watch.counted
+    counted = watch.counted = watch.counted.widened()
     seconds = (watch.second, counted.second, counted.watched_s, *watch.currents)
     is_sound = all(0 <= number < SECOND_LIMIT for number in seconds)
     return watch if is_sound and all(0 <= charge < CHARGE_LIMIT for charge in counted.charge) else None

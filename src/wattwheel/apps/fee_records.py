@@ -16,6 +16,7 @@ from wattwheel.model.charging import AMOUNT_MAX
 from wattwheel.model.energy_items import register_view
 from wattwheel.model.event_ring import EventRing, count_octets, time_octets
 from wattwheel.model.purchases import Account
+from wattwheel.model.records import REGISTERS_RECORDED
 
 TRIPS_DI, CLOSES_DI = 0x1D000001, 0x1E000001
 RELAY_RECORDS = 0xFF00
@@ -118,5 +119,6 @@ def has_ended(record: bytes) -> bool:
 
 
 def energies(turn: Turn) -> bytes:
-    """The six registers of all tariffs together."""
-    return b"".join(count_octets(register_view(register), ENERGY_OCTETS) for register in turn.image.totals)
+    """The active and reactive registers of all tariffs together."""
+    registers = turn.image.totals[:REGISTERS_RECORDED]
+    return b"".join(count_octets(register_view(register), ENERGY_OCTETS) for register in registers)

@@ -15,15 +15,15 @@ from typing import NamedTuple
 from wattwheel.boot.sim_core import FREQUENCY_MILLIHERTZ, quadrant_register
 from wattwheel.drivers.sim.load_file import LoadRow
 from wattwheel.metrology.device import SYNC_NS
-from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, ElementReading, Momentary
 
 ROW_MS = 60_000
 MILLISECOND_NS = 1_000_000
 NOTHING = (0,) * len(REGISTERS)
-REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
 PHASES = 3
 SWITCHED_MAX = 64
 """Positions of the relay that are remembered: a cut asks for what flowed some seconds ago."""
+NANOWATT_PER_MILLIWATT = 1_000_000
 
 
 class MinuteLoad:
@@ -45,7 +45,7 @@ class MinuteLoad:
         self._momentary: dict[LoadRow, Momentary] = {}
 
     def flowed(self, at_ms: int) -> tuple[int, ...]:
-        """The six registers in microjoule of what has flowed from the origin until `at_ms`."""
+        """The registers of the total in microjoule of what has flowed from the origin until `at_ms`."""
         row, passes, rest_ms = self._place(at_ms)
         rates, whole = self._rates[row], self._pass
         places = zip(self._before, rates, whole, strict=True)
@@ -81,17 +81,19 @@ class MinuteLoad:
             found = self._momentary[row] = _momentary_of(row, self._phases)
         return found
 
-    def elements(self, six: tuple[int, ...]) -> tuple[int, ...]:
-        """The 24 registers of all elements that belong to the six of the total."""
+    def elements(self, total: tuple[int, ...]) -> tuple[int, ...]:
+        """The registers of all elements that belong to those of the total."""
         if self._phases == 1:
-            return six + six + NOTHING + NOTHING
-        a, b, c = (tuple((register + place) // PHASES for register in six) for place in range(PHASES))
-        return six + a + b + c
+            return total + total + NOTHING + NOTHING
+        a, b, c = (tuple((register + place) // PHASES for register in total) for place in range(PHASES))
+        return total + a + b + c
 
 
 def _rates(row: LoadRow) -> tuple[int, ...]:
     rates = dict.fromkeys(REGISTERS, 0)
-    rates["import_active" if row.active_milliwatt >= 0 else "export_active"] = abs(row.active_milliwatt)
+    direction = "import" if row.active_milliwatt >= 0 else "export"
+    rates[f"{direction}_active"] = abs(row.active_milliwatt)
+    rates[f"{direction}_apparent"] = abs(row.voltage_millivolt * row.current_microampere) // NANOWATT_PER_MILLIWATT
     rates[quadrant_register(row.active_milliwatt, row.reactive_millivar)] += abs(row.reactive_millivar)
     return tuple(rates.values())
 
@@ -118,12 +120,12 @@ class MinuteCore:
 
     Attributes:
         starts, sequence: as the core tells them.
-        lost_microjoule: the six registers of what flowed and was forgotten by cuts.
+        lost_microjoule: the registers of the total of what flowed and was forgotten by cuts.
         is_open: the relay in front of the load is open: nothing flows. It keeps its position without supply.
     """
 
     def __init__(self, load: MinuteLoad, elements: Sequence[int] = (), sync_ns: int = SYNC_NS) -> None:
-        """`elements`: the 24 registers that were in the memory."""
+        """`elements`: all registers that were in the memory."""
         self.load = load
         self.starts = self.sequence = 0
         self.lost_microjoule = NOTHING
@@ -149,7 +151,7 @@ class MinuteCore:
             self.is_open = is_open
 
     def flowed(self, at_ms: int) -> tuple[int, ...]:
-        """The six registers in microjoule of what has flowed through the relay until `at_ms`."""
+        """The registers of the total in microjoule of what has flowed through the relay until `at_ms`."""
         is_open = self.is_open
         for switched in reversed(self._switched):
             if switched.at_ms <= at_ms:
@@ -164,14 +166,14 @@ class MinuteCore:
         return self.load.without_load(at_ms) if self.is_open else self.load.momentary(at_ms)
 
     def booked(self, at_ms: int) -> tuple[int, ...]:
-        """The six registers of what was metered of the load until `at_ms`."""
+        """The registers of the total of what was metered of the load until `at_ms`."""
         if self._since_ms is None:
             return self._booked
         now = self.flowed(at_ms)
         return tuple(map(_metered, self._booked, now, self._began))
 
     def registers(self, at_ms: int) -> tuple[int, ...]:
-        """The 24 registers at `at_ms`."""
+        """The registers of all elements at `at_ms`."""
         return tuple(map(int.__add__, self._base, self.load.elements(self.booked(at_ms))))
 
     def switch_off(self, at_ms: int) -> None:

@@ -10,7 +10,7 @@ import random
 import struct
 from bisect import bisect_right
 from collections.abc import Sequence
-from math import atan2, degrees, radians, sin, sqrt
+from math import atan2, degrees, isqrt, radians, sin, sqrt
 from typing import Any, NamedTuple, cast
 
 from wattwheel.drivers.sim.clock import SimClock
@@ -27,7 +27,7 @@ from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import StorageError
-from wattwheel.model.records import ELEMENTS, REGISTERS, ElementReading, Momentary
+from wattwheel.model.records import QUADRANTS, REGISTER_COUNT, REGISTERS, ElementReading, Momentary
 
 MILLISECOND_NS = 1_000_000
 RESTART_NS = 100_000_000
@@ -39,8 +39,7 @@ POINT_MAX = 32_767
 IMP_PER_KWH = 6400
 MAXIMUM_POWER_W = 39_600.0  # 60 A in each phase
 
-_REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
-_STATE = struct.Struct(f"<{_REGISTER_COUNT}Q")
+_STATE = struct.Struct(f"<{REGISTER_COUNT}Q")
 
 
 class _Span(NamedTuple):
@@ -83,7 +82,7 @@ class Load:
     def __init__(self, clock: SimClock) -> None:
         self._clock = clock
         self._from_ms = [0]
-        self._spans = [_span_of(0, (0,) * _REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
+        self._spans = [_span_of(0, (0,) * REGISTER_COUNT, (0,) * PHASES, (0,) * PHASES)]
         self._wanted: tuple[Sequence[int], Sequence[int], Shown] = ((0,) * PHASES, (0,) * PHASES, NOMINAL)
         self._is_cut_off = False
 
@@ -123,7 +122,7 @@ class Load:
             self._spans.append(span)
 
     def registers(self, at_ms: int | None = None) -> tuple[int, ...]:
-        """The 24 registers in microjoule that a meter shows at `at_ms` (now) if it has metered all the time."""
+        """The registers in microjoule that a meter shows at `at_ms` (now) if it has metered all the time."""
         at = self.now_ms() if at_ms is None else at_ms
         span = self._spans[bisect_right(self._from_ms, at) - 1]
         elapsed = at - span.from_ms
@@ -165,12 +164,13 @@ def _span_of(
     assert len(active) == len(reactive) == PHASES
     rates: list[int] = []
     elements: list[ElementReading] = []
-    for number, (p, q) in enumerate(((sum(active), sum(reactive)), *zip(active, reactive, strict=True))):
-        own = dict.fromkeys(REGISTERS, 0)
-        own["import_active" if p >= 0 else "export_active"] = abs(p)
+    of_phases = [isqrt(p * p + q * q) for p, q in zip(active, reactive, strict=True)]
+    powers_of = ((sum(active), sum(reactive), sum(of_phases)), *zip(active, reactive, of_phases, strict=True))
+    for number, (p, q, apparent) in enumerate(powers_of):
+        own, direction = dict.fromkeys(REGISTERS, 0), "import" if p >= 0 else "export"
+        own[f"{direction}_active"], own[f"{direction}_apparent"] = abs(p), apparent
         own[quadrant_register(p, q)] = abs(q)
         rates += own.values()
-        apparent = int((p * p + q * q) ** 0.5)
         powers = {
             **(_shape(p, q) if number else {}),
             "active_power_milliwatt": p,
@@ -223,7 +223,7 @@ class LoadBooks:
     def __init__(self, load: Load, sink: PulseSink | None = None) -> None:
         """`sink`: where pulses go; None: they are only counted."""
         self._load = load
-        self._registers = (0,) * _REGISTER_COUNT
+        self._registers = (0,) * REGISTER_COUNT
         output = None if sink is None else PulseOutput(sink, MAXIMUM_POWER_W)
         self.counters = PulseCounters(IMP_PER_KWH, IMP_PER_KWH, output)
         self.counters.start_samples(0, MILLISECOND_NS)
@@ -238,13 +238,13 @@ class LoadBooks:
 
     def _fine(self) -> tuple[int, int]:
         """What the test outputs count, in 2**-32 microjoule."""
-        return sum(self._registers[:2]) << FINE_BITS, sum(self._registers[2:6]) << FINE_BITS
+        return sum(self._registers[:2]) << FINE_BITS, sum(self._registers[QUADRANTS]) << FINE_BITS
 
     def finish(self) -> None:
         """Nothing is open."""
 
     def registers(self) -> tuple[int, ...]:
-        """The 24 registers in microjoule."""
+        """The registers in microjoule."""
         return self._registers
 
     def pulses(self) -> tuple[int, int]:

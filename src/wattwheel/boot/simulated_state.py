@@ -26,7 +26,7 @@ METERING_FOLDER = "metering"
 
 
 class CoreMemory:
-    """What the metering core keeps: 24 registers in microjoule, starts, push sequence."""
+    """What the metering core keeps: its registers in microjoule, starts, push sequence."""
 
     def __init__(self, registers: tuple[int, ...] = (), starts: int = 0, sequence: int = 0) -> None:
         self.registers, self.starts, self.sequence = registers, starts, sequence

@@ -35,7 +35,7 @@ from wattwheel.drivers.sim.octets import SimDoor
 from wattwheel.drivers.sim.process import Device
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.model.errors import NotAnswered
-from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.records import QUADRANTS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import Entry
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
@@ -272,7 +272,7 @@ class TimeMachine(SimBoard):
             Quality.VALID,
             EnergyTotals(core.sequence, registers),
             core.momentary(now_ms),
-            ((registers[0] + registers[1]) // active, sum(registers[2:6]) // reactive),
+            ((registers[0] + registers[1]) // active, sum(registers[QUADRANTS]) // reactive),
             self._clock_of_meter.changes if changes is None else changes,
             core.is_open if self._has_relay else None,
         )

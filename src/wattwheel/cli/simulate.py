@@ -43,7 +43,7 @@ def simulate(
         for step in document["steps"]:
             click.echo(f"{step['at']}  {step['action']}  {'as expected' if step['ok'] else 'NOT as expected'}")
         for register, microjoule in document["energy_microjoule"].items():
-            click.echo(f"{register:14} {microjoule / 3.6e12:14.4f} kWh" if microjoule else f"{register:14} -")
+            click.echo(f"{register:15} {microjoule / 3.6e12:14.4f} kWh" if microjoule else f"{register:15} -")
         click.echo(f"{days} days in {document['seconds']:.1f} s")
     return 0 if document["ok"] else 1
 

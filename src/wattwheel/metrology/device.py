@@ -61,7 +61,7 @@ class Ledger(Protocol):
     """Registers and pulses, as the device keeps them."""
 
     def registers(self) -> tuple[int, ...]:
-        """The 24 registers in microjoule, in the order of `model.records.EnergyTotals`."""
+        """The registers in microjoule, in the order of `model.records.EnergyTotals`."""
 
     def pulses(self) -> tuple[int, int]:
         """Active and reactive test pulses since the first start."""

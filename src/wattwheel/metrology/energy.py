@@ -5,9 +5,12 @@ are the whole microjoules of these sums; what is below a microjoule stays in the
 it.
 
 Rules: P >= 0 adds to import, P < 0 its magnitude to export; the quadrant is I, II, III, IV for (P >= 0, Q >= 0), (P <
-0, Q >= 0), (P < 0, Q < 0), (P >= 0, Q < 0). Each element goes by its own signs, the total by those of the algebraic
-sums. A power below the no-load threshold counts as nothing for that window: its registers, remainders included, stay
-as they are. A register that has reached `REGISTER_MAX` stands still: what is told of it fits the core link for ever.
+0, Q >= 0), (P < 0, Q < 0), (P >= 0, Q < 0). Apparent energy is rms voltage times rms current of the window times its
+length, import where P >= 0, else export; that of the total is the arithmetic sum of the phases, of a 3-wire meter times
+cos 30 degrees. Each element goes by its own signs, the total by those of the algebraic sums. A power below the no-load
+threshold counts as nothing for that window: its registers, remainders included, stay as they are; apparent energy is
+booked where active or reactive energy is. A register that has reached `REGISTER_MAX` stands still: what is told of it
+fits the core link for ever.
 """
 
 from __future__ import annotations
@@ -15,16 +18,13 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from wattwheel.metrology.wiring import Wiring
+from wattwheel.metrology.wiring import THREE_WIRE_APPARENT_SHARE, Wiring
 from wattwheel.model.errors import ItemValueError
-from wattwheel.model.records import ELEMENTS, REGISTERS
+from wattwheel.model.records import QUADRANTS, REGISTER_COUNT, REGISTER_COUNT_BEFORE, REGISTERS, widened
 from wattwheel.protocols.corelink_bodies import REGISTER_MAX
 
 if TYPE_CHECKING:
     from wattwheel.metrology.quantities import Window
-
-REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
-"""24 registers: (total, a, b, c) x (P+, P-, Q1, Q2, Q3, Q4)."""
 
 FINE_BITS = 32
 """Sums are kept in 2**-32 microjoule."""
@@ -37,13 +37,16 @@ VIEW_DIGITS = 6
 
 _FINE_MAX = ((REGISTER_MAX + 1) << FINE_BITS) - 1
 _FINE_PER_JOULE = float(1_000_000 << FINE_BITS)
-_STATE = struct.Struct("<" + "QQ" * REGISTER_COUNT)  # low and high half of each fine sum
-STATE_OCTETS = _STATE.size
+_FINE = struct.Struct("<QQ")  # low and high half of a fine sum
+STATE_OCTETS = _FINE.size * REGISTER_COUNT
 """Octets of a saved state."""
+
+STATE_OCTETS_BEFORE = _FINE.size * REGISTER_COUNT_BEFORE
+"""Octets of a state that a version without apparent energy has saved."""
 
 
 class Registers:
-    """The 24 energy registers of a meter."""
+    """The energy registers of a meter: (total, a, b, c) x `model.records.REGISTERS`."""
 
     def __init__(self) -> None:
         self._fine = [0] * REGISTER_COUNT
@@ -52,7 +55,7 @@ class Registers:
         """Add a window's energy."""
         threshold = window.rating.no_load_power_w
         scale = window.duration_s * _FINE_PER_JOULE
-        active, reactive = window.active_power_w, window.reactive_power_var
+        active, reactive, apparent = window.active_power_w, window.reactive_power_var, window.apparent_power_va
         if window.wiring is Wiring.THREE_WIRE:
             # One element of two may show next to nothing under full load: only the sum tells whether there is load.
             is_active = [abs(sum(active)) >= threshold] * 2
@@ -60,21 +63,27 @@ class Registers:
         else:
             is_active = [abs(power) >= threshold for power in active]
             is_reactive = [abs(power) >= threshold for power in reactive]
-        total_active = total_reactive = 0
+        total_active = total_reactive = total_apparent = 0
         for place, phase in enumerate(window.wiring.elements):
             fine_active = round(active[place] * scale) if is_active[place] else 0
             fine_reactive = round(reactive[place] * scale) if is_reactive[place] else 0
-            self._add(phase * len(REGISTERS), fine_active, fine_reactive)
+            fine_apparent = round(apparent[place] * scale) if is_active[place] or is_reactive[place] else 0
+            self._add(phase * len(REGISTERS), fine_active, fine_reactive, fine_apparent)
             total_active += fine_active
             total_reactive += fine_reactive
-        self._add(0, total_active, total_reactive)
+            total_apparent += fine_apparent
+        if window.wiring is Wiring.THREE_WIRE:
+            total_apparent = round(total_apparent * THREE_WIRE_APPARENT_SHARE)
+        self._add(0, total_active, total_reactive, total_apparent)
 
-    def _add(self, first: int, active: int, reactive: int) -> None:
+    def _add(self, first: int, active: int, reactive: int, apparent: int) -> None:
         if active >= 0:
             self._raise(first, active)
+            self._raise(first + 6, apparent)
             quadrant = 2 if reactive >= 0 else 5
         else:
             self._raise(first + 1, -active)
+            self._raise(first + 7, apparent)
             quadrant = 3 if reactive >= 0 else 4
         self._raise(first + quadrant, abs(reactive))
 
@@ -84,8 +93,7 @@ class Registers:
         self._fine[place] = max(before, min(before + fine, _FINE_MAX))
 
     def snapshot(self) -> tuple[int, ...]:
-        """The 24 registers in whole microjoule (microvar-seconds), element-major as in
-        `model.records.EnergyTotals`."""
+        """The registers in whole microjoule, element-major as in `model.records.EnergyTotals`."""
         return tuple(fine >> FINE_BITS for fine in self._fine)
 
     def fine_active(self) -> int:
@@ -94,7 +102,7 @@ class Registers:
 
     def fine_reactive(self) -> int:
         """All quadrants of the total in 2**-32 microvar-seconds: what the reactive test output counts."""
-        return sum(self._fine[2:6])
+        return sum(self._fine[QUADRANTS])
 
     def preset(self, microjoule: tuple[int, ...]) -> None:
         """Set all registers (factory mode and tests); remainders become zero."""
@@ -105,16 +113,18 @@ class Registers:
     def to_state(self) -> bytes:
         """Everything, remainders included, in `STATE_OCTETS` octets."""
         low = (1 << 64) - 1
-        return _STATE.pack(*(half for fine in self._fine for half in (fine & low, fine >> 64)))
+        return b"".join(_FINE.pack(fine & low, fine >> 64) for fine in self._fine)
 
     @classmethod
     def from_state(cls, octets: bytes) -> Registers:
-        """The registers that `to_state` saved. Raises ItemValueError when the octets are too many or too few."""
-        if len(octets) != STATE_OCTETS:
+        """The registers that `to_state` saved, in this version or in one without apparent energy, which begins at 0.
+
+        Raises ItemValueError when the octets are too many or too few.
+        """
+        if len(octets) not in (STATE_OCTETS, STATE_OCTETS_BEFORE):
             raise ItemValueError("state of the registers", f"{len(octets)} octets", f"{STATE_OCTETS} octets")
-        halves = _STATE.unpack(octets)
         registers = cls()
-        registers._fine = [low | high << 64 for low, high in zip(halves[::2], halves[1::2], strict=True)]
+        registers._fine = list(widened([low | high << 64 for low, high in _FINE.iter_unpack(octets)]))
         return registers
 
 

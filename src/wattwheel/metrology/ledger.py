@@ -30,7 +30,7 @@ class EnergyLedger:
         self.counters.book((registers.fine_active(), registers.fine_reactive()), span.start, span.end)
 
     def registers(self) -> tuple[int, ...]:
-        """The 24 registers in microjoule, in the order of `model.records.EnergyTotals`."""
+        """The registers in microjoule, in the order of `model.records.EnergyTotals`."""
         return self._registers.snapshot()
 
     def pulses(self) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from wattwheel.metrology.crossing import TICKS_PER_SAMPLE
 from wattwheel.metrology.cycles import Span, WindowKind
 from wattwheel.metrology.fundamental import Probe, harmonics, is_reversed, unbalance
 from wattwheel.metrology.window import EDGE_AFTER, weights_at
-from wattwheel.metrology.wiring import Rating, Wiring
+from wattwheel.metrology.wiring import THREE_WIRE_APPARENT_SHARE, Rating, Wiring
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -179,7 +179,7 @@ class Window:
     def total_apparent_power_va(self) -> float:
         """Arithmetic sum of the phases; of a 3-wire meter the elements' sum times cos 30 degrees."""
         total = sum(self.apparent_power_va)
-        return total * math.sqrt(0.75) if self.wiring is Wiring.THREE_WIRE else total
+        return total * THREE_WIRE_APPARENT_SHARE if self.wiring is Wiring.THREE_WIRE else total
 
     @property
     def voltage_phasors(self) -> list[complex] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ BITS_MAX = 24
 
 NOMINAL_HZ = (50.0, 60.0)
 """Mains frequencies that a meter may be rated for."""
+
+
+THREE_WIRE_APPARENT_SHARE = math.sqrt(0.75)
+"""Of a 3-wire meter: apparent power of a balanced load over the sum of the two elements, line voltage times current."""
 
 
 class Wiring(StrEnum):

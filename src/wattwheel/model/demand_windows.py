@@ -13,7 +13,7 @@ from math import isqrt
 import msgspec
 
 from wattwheel.model.demand import Method, are_allowed, demand_views, signed_view
-from wattwheel.model.records import ELEMENTS, REGISTERS
+from wattwheel.model.records import ELEMENTS, REGISTER_COUNT, REGISTERS, widened
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.tariff import TARIFFS_MAX
 
@@ -28,6 +28,9 @@ ACTIVE, REACTIVE, APPARENT = 0, len(ELEMENTS), 2 * len(ELEMENTS)
 """Where the columns of each begin: total, a, b, c."""
 
 COLUMNS = 3 * len(ELEMENTS)
+COLUMNS_BEFORE = 2 * len(ELEMENTS)
+"""Those of a version that kept no apparent energy."""
+
 _NS_A_S = 1_000_000_000
 
 
@@ -43,7 +46,7 @@ class TurnSeen(msgspec.Struct, frozen=True, array_like=True):
 
     def is_sound(self) -> bool:
         """Whether what was saved can be gone on with."""
-        return len(self.elements) == len(ELEMENTS) * len(REGISTERS) and 1 <= self.tariff <= TARIFFS_MAX
+        return len(widened(self.elements)) == REGISTER_COUNT and 1 <= self.tariff <= TARIFFS_MAX
 
     def is_followed_by(self, image: RegisterImage) -> bool:
         """Whether `image` is that of the next turn of a minute: none was missed, and no clock was moved in between."""
@@ -68,8 +71,8 @@ class Windows(msgspec.Struct, array_like=True):
     Attributes:
         period_minutes, slip_minutes: the method.
         seen: the last turn; None: there was none.
-        minutes: the newest last, at most `period_minutes`: magnitudes of active, then of reactive energy of each
-            element, in microjoule.
+        minutes: the newest last, at most `period_minutes`: magnitudes of active, of reactive, then of apparent energy
+            of each element, in microjoule.
         active, reactive: by element, whole minutes since the last restart; -1: one still has to begin.
         tariff: the same of the tariff in force.
         is_reverse, is_negative: by element, the direction of active and of reactive power.
@@ -98,7 +101,7 @@ class Windows(msgspec.Struct, array_like=True):
         longest = max(*self.active, *self.reactive, self.tariff, 0)
         return (
             all(len(each) == len(ELEMENTS) for each in lists)
-            and all(len(minute) == REACTIVE + len(ELEMENTS) for minute in self.minutes)
+            and all(len(minute) in (COLUMNS, COLUMNS_BEFORE) for minute in self.minutes)
             and min(longest, self.period_minutes) <= len(self.minutes) <= self.period_minutes
             and len(self.demand) == 3
             and are_allowed(*self.method)
@@ -134,10 +137,13 @@ class DemandWindows:
     """
 
     def __init__(self, kept: Windows) -> None:
+        """`kept` may come from a version that kept no apparent energy."""
         self.kept = kept
         self.views: list[int] = [0] * COLUMNS
-        self._columns = [_with_apparent(minute) for minute in kept.minutes]
-        self._sums = [sum(column) for column in zip(*self._columns, strict=True)] or [0] * COLUMNS
+        kept.minutes = [_with_apparent(minute) for minute in kept.minutes]
+        if kept.seen is not None:
+            kept.seen = msgspec.structs.replace(kept.seen, elements=widened(kept.seen.elements))
+        self._sums = [sum(column) for column in zip(*kept.minutes, strict=True)] or [0] * COLUMNS
 
     def restart_tariff(self, image: RegisterImage) -> None:
         """Restart those of the tariff: another one is in force from `image` on."""
@@ -161,13 +167,15 @@ class DemandWindows:
         kept = self.kept
         active: list[int] = []
         reactive: list[int] = []
+        apparent: list[int] = []
         for element in range(len(ELEMENTS)):
             at = element * len(REGISTERS)
-            forward, reverse, q1, q2, q3, q4 = energies[at : at + len(REGISTERS)]
+            forward, reverse, q1, q2, q3, q4, forward_apparent, reverse_apparent = energies[at : at + len(REGISTERS)]
             positive, negative = q1 + q2, q3 + q4
             net, net_reactive = forward - reverse, positive - negative
             active.append(abs(net))
             reactive.append(abs(net_reactive))
+            apparent.append(forward_apparent + reverse_apparent)  # it has no direction of its own
             longest = longest_reactive = kept.period_minutes
             if net and (net < 0) != kept.is_reverse[element]:
                 kept.is_reverse[element] = net < 0
@@ -182,18 +190,16 @@ class DemandWindows:
             kept.demand = [0, 0, 0]
         elif kept.reactive[0] <= 1:
             kept.demand = [kept.demand[0], 0, kept.demand[2]]
-        self._append((*active, *reactive))
+        self._append((*active, *reactive, *apparent))
 
     def _append(self, minute: tuple[int, ...]) -> None:
-        kept, columns = self.kept, _with_apparent(minute)
+        kept = self.kept
         kept.minutes.append(minute)
-        self._columns.append(columns)
         if len(kept.minutes) > kept.period_minutes:
-            del kept.minutes[0]
-            gone = self._columns.pop(0)
-            self._sums = [total + new - old for total, new, old in zip(self._sums, columns, gone, strict=True)]
+            gone = kept.minutes.pop(0)
+            self._sums = [total + new - old for total, new, old in zip(self._sums, minute, gone, strict=True)]
         else:
-            self._sums = [total + new for total, new in zip(self._sums, columns, strict=True)]
+            self._sums = [total + new for total, new in zip(self._sums, minute, strict=True)]
 
     def _find_demand(self) -> None:
         kept = self.kept
@@ -208,12 +214,14 @@ class DemandWindows:
 
     def _partial(self, column: int, count: int) -> int:
         """The demand so far of a window that is not whole: energy of its `count` minutes, over the whole period."""
-        minutes = self._columns[-count:] if count > 0 else []
+        minutes = self.kept.minutes[-count:] if count > 0 else []
         return demand_views([sum(minute[column] for minute in minutes)], self.kept.period_minutes)[0]
 
 
-def _with_apparent(minute: Sequence[int]) -> tuple[int, ...]:
-    """Active and reactive energy of each element, and the apparent one: of the total the sum of the phases'."""
+def _with_apparent(minute: tuple[int, ...]) -> tuple[int, ...]:
+    """`minute`; where a version without apparent energy has saved it, with what follows from active and reactive."""
+    if len(minute) == COLUMNS:
+        return minute
     total, *phases = (
         isqrt(active * active + reactive * reactive)
         for active, reactive in zip(minute[:REACTIVE], minute[REACTIVE:], strict=True)

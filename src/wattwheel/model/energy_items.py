@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from wattwheel.model.records import EnergyTotals
+from wattwheel.model.records import QUADRANTS, REGISTERS, EnergyTotals
 
 MICROJOULE_PER_CENTIWATTHOUR = 36_000_000_000
 REGISTER_MODULUS = 100_000_000  # 999999.99 and back to 0
@@ -15,8 +15,7 @@ REACTIVE_COMBINATIONS = (0x41, 0x14)  # I + IV, II + III (04000602, 04000603)
 WORDS = (0x04000601, 0x04000602, 0x04000603)
 
 PHASE_BASES = {"a": 0x15, "b": 0x29, "c": 0x3D}  # DI2 of the forward active register
-REGISTERS_2007 = ("import_active", "export_active", "reactive_q1", "reactive_q2", "reactive_q3", "reactive_q4")
-_DI2_OF_REGISTER = (0x01, 0x02, 0x05, 0x06, 0x07, 0x08)
+_DI2_OF_REGISTER = (0x01, 0x02, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A)
 
 
 class Words(NamedTuple):
@@ -36,7 +35,7 @@ def words_of(parameters: Mapping[int, bytes]) -> Words:
 
 
 def register_view(microjoule: int) -> int:
-    """A register in 0.01 kWh (kvarh), rolled over after 999999.99; the remainder stays inside."""
+    """A register in 0.01 kWh (kvarh, kVAh), rolled over after 999999.99; the remainder stays inside."""
     return microjoule // MICROJOULE_PER_CENTIWATTHOUR % REGISTER_MODULUS
 
 
@@ -69,9 +68,9 @@ def phase_items(totals: EnergyTotals, words: Words, period: int = 0) -> dict[int
     """The totals of each phase at the end of `period`; 0: now."""
     values: dict[int, int] = {}
     for phase, base in PHASE_BASES.items():
-        registers = [totals.register(name, phase) for name in REGISTERS_2007]
+        registers = [totals.register(name, phase) for name in REGISTERS]
         own = [register_view(register) for register in registers]
-        reactive = [signed_view(combined(word, registers[2:])) for word in words.reactive]
+        reactive = [signed_view(combined(word, registers[QUADRANTS])) for word in words.reactive]
         for offset, value in enumerate((*own[:2], *reactive, *own[2:])):
             values[base + offset << 16 | period] = value
     return values
@@ -81,13 +80,13 @@ def tariff_items(
     shares: Sequence[Sequence[int]], words: Words, tariffs: int, period: int = 0
 ) -> dict[int, int | tuple[int, ...]]:
     """Total, each of `tariffs`, and the block of them all, of the registers at the end of `period`; 0: now."""
-    none = (0,) * len(REGISTERS_2007)
+    none = (0,) * len(REGISTERS)
     shown = [[sum(column) for column in zip(*shares, strict=True)], *shares[:tariffs]]
     shown += [none] * (1 + tariffs - len(shown))
     columns = {di2: [register_view(row[number]) for row in shown] for number, di2 in enumerate(_DI2_OF_REGISTER)}
     columns[0x00] = [signed_view(combined(words.active, row[:2])) for row in shown]
     for di2, word in zip((0x03, 0x04), words.reactive, strict=True):
-        columns[di2] = [signed_view(combined(word, row[2:])) for row in shown]
+        columns[di2] = [signed_view(combined(word, row[QUADRANTS])) for row in shown]
     values: dict[int, int | tuple[int, ...]] = {}
     for di2, column in columns.items():
         values |= {di2 << 16 | tariff << 8 | period: value for tariff, value in enumerate(column)}

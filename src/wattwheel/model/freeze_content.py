@@ -80,7 +80,7 @@ def parts_of(kind: FreezeKind) -> Sequence[int]:
 
 
 def frozen_energies(shares: Sequence[Sequence[int]], words: Words, tariffs: int) -> dict[int, bytes]:
-    """Items 01 to 08: total and each of `tariffs` of the six registers and the combined reactive ones."""
+    """Items 01 to 08: total and each of `tariffs` of active, combined reactive and quadrant registers."""
     found = tariff_items(shares, words, tariffs)
     energies: dict[int, bytes] = {}
     for item in range(0x01, 0x09):
@@ -92,7 +92,7 @@ def frozen_energies(shares: Sequence[Sequence[int]], words: Words, tariffs: int)
 
 
 def frozen_totals(registers: Sequence[int], items: Sequence[int]) -> dict[int, bytes]:
-    """`items` of an hourly entry, from the six registers: forward and reverse active, the total alone."""
+    """`items` of an hourly entry, from the registers: forward and reverse active, the total alone."""
     views = {item: register_view(registers[item - 1]) for item in items}
     return {item: unsigned(view, ENERGY_OCTETS) for item, view in views.items()}
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from wattwheel.model.bcd import signed, unsigned
 from wattwheel.model.energy_items import Words, combined, register_view, signed_view
 from wattwheel.model.momentary_items import rounded
+from wattwheel.model.records import QUADRANTS as QUADRANT_REGISTERS
 from wattwheel.model.records import ElementReading, Momentary
 
 VOLTAGES, POWERS, FACTORS, ENERGIES, QUADRANTS, DEMANDS = range(1, 7)
@@ -46,13 +47,13 @@ def factors(momentary: Momentary | None) -> bytes:
 
 def energies(registers: list[int], words: Words) -> bytes:
     """Class 4: forward and reverse active, combined reactive 1 and 2, XXXXXX.XX."""
-    reactive = (signed(signed_view(combined(word, registers[2:])), 4) for word in words.reactive)
+    reactive = (signed(signed_view(combined(word, registers[QUADRANT_REGISTERS])), 4) for word in words.reactive)
     return b"".join((unsigned(register_view(registers[0]), 4), unsigned(register_view(registers[1]), 4), *reactive))
 
 
 def quadrants(registers: list[int]) -> bytes:
     """Class 5: reactive energy of the four quadrants, XXXXXX.XX."""
-    return b"".join(unsigned(register_view(register), 4) for register in registers[2:])
+    return b"".join(unsigned(register_view(register), 4) for register in registers[QUADRANT_REGISTERS])
 
 
 def demands(active: object, reactive: object) -> bytes:

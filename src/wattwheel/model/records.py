@@ -5,15 +5,44 @@ Scales are those of the metering core's secondary side. Floats do not occur: ene
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
 
-REGISTERS = ("import_active", "export_active", "reactive_q1", "reactive_q2", "reactive_q3", "reactive_q4")
-"""Names of the six energy registers of one element, in the order of `EnergyTotals`."""
+REGISTERS = (
+    *("import_active", "export_active"),
+    *("reactive_q1", "reactive_q2", "reactive_q3", "reactive_q4"),
+    *("import_apparent", "export_apparent"),
+)
+"""Names of the eight energy registers of one element, in the order of `EnergyTotals`."""
+
+REGISTERS_RECORDED = 6
+"""The first of them, without the apparent ones: what the standard's records of events hold."""
+
+QUADRANTS = slice(2, REGISTERS_RECORDED)
+"""Those of reactive energy."""
 
 ELEMENTS = ("total", "a", "b", "c")
 """Names of the four elements, in the order of `EnergyTotals` and `Momentary`."""
+
+REGISTER_COUNT = len(ELEMENTS) * len(REGISTERS)
+"""All registers of a meter."""
+
+REGISTER_COUNT_BEFORE = len(ELEMENTS) * REGISTERS_RECORDED
+"""All registers of a version that kept no apparent energy."""
+
+
+def widened(registers: Sequence[int]) -> tuple[int, ...]:
+    """`registers` of one element or of all; where a version without apparent energy has saved them, with zeros for it.
+
+    Any other number of registers stays as it is.
+    """
+    if len(registers) not in (REGISTERS_RECORDED, REGISTER_COUNT_BEFORE):
+        return tuple(registers)
+    none = (0,) * (len(REGISTERS) - REGISTERS_RECORDED)
+    places = range(0, len(registers), REGISTERS_RECORDED)
+    return tuple(value for at in places for value in (*registers[at : at + REGISTERS_RECORDED], *none))
 
 
 class Quality(StrEnum):
@@ -29,8 +58,8 @@ class EnergyTotals(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         sequence: number of this push, +1 each, kept over restarts of the metering core.
-        microjoule: 24 registers, element-major: (total, a, b, c) x (P+, P-, Q1, Q2, Q3, Q4). Reactive ones in
-            microvar-seconds.
+        microjoule: `REGISTER_COUNT` registers, element-major: (total, a, b, c) x (P+, P-, Q1, Q2, Q3, Q4, S+, S-).
+            Reactive ones in microvar-seconds, apparent ones in microvoltampere-seconds.
     """
 
     sequence: int

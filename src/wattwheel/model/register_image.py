@@ -17,9 +17,9 @@ class RegisterImage(msgspec.Struct, frozen=True, array_like=True):
 
     Attributes:
         second: of the meter's local standard time, since 2000.
-        shares: the six registers (`model.records.REGISTERS`) of each tariff, 1 first; their sum is the total.
-        elements: the 24 registers of the total and the phases, as the metering core has told them; those of the total
-            are not the sum of the shares when the meter has been cleared.
+        shares: the registers (`model.records.REGISTERS`) of each tariff, 1 first; their sum is the total.
+        elements: those of the total and the phases, as the metering core has told them; those of the total are not
+            the sum of the shares when the meter has been cleared.
         tariff: the one in force from here on; `tariffs`: how many the meter has.
         sets: which zone and day tables are running.
         clock_changes: how often the clock had been set or synchronised.
@@ -44,10 +44,10 @@ class RegisterImage(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def totals(self) -> list[int]:
-        """The six registers of all tariffs together."""
+        """The registers of all tariffs together."""
         return list(map(sum, zip(*self.shares, strict=True)))
 
     def phase(self, element: str) -> tuple[int, ...]:
-        """The six registers of the element `element` ("a", "b", "c")."""
+        """The registers of the element `element` ("a", "b", "c")."""
         at = ELEMENTS.index(element) * len(REGISTERS)
         return self.elements[at : at + len(REGISTERS)]

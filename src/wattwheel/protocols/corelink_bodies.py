@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, CoreStatus, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import RemoteProtocolError
-from wattwheel.model.records import ElementReading, Momentary
+from wattwheel.model.records import REGISTER_COUNT, REGISTER_COUNT_BEFORE, ElementReading, Momentary, widened
 
-REGISTER_COUNT = 24
 REGISTER_MAX = 2**63 - 1
 """Microjoule: 2.56 GWh, more than the eight digits of a meter can show."""
 
@@ -43,7 +42,7 @@ class Totals(NamedTuple):
         contents: WITH_ bits.
         starts: starts of the core in its life.
         pulses: active, reactive test pulses since the first start.
-        microjoule: 24 registers in the order of `model.records.EnergyTotals`.
+        microjoule: the registers in the order of `model.records.EnergyTotals`.
     """
 
     contents: int
@@ -113,7 +112,8 @@ _ELEMENT_LIMITS = (
     (0, _I32),
 )
 _TAIL_LIMITS = ((0, _I32), (0, _I64), (0, _I32), (0, _I32))
-_TOTALS = struct.Struct("<BIQQ24Q")
+_TOTALS = struct.Struct(f"<BIQQ{REGISTER_COUNT}Q")
+_TOTALS_BEFORE = struct.Struct(f"<BIQQ{REGISTER_COUNT_BEFORE}Q")  # of a core that keeps no apparent energy
 _ELEMENT = struct.Struct("<H5q5i")
 _TAIL = struct.Struct("<BBiqii")
 _STATUS = struct.Struct("<IBQQIIII")
@@ -139,11 +139,12 @@ def encode_totals(totals: Totals) -> bytes:
 
 
 def decode_totals(body: bytes) -> Totals:
-    """Totals of a body. Raises RemoteProtocolError."""
-    contents, starts, active, reactive, *registers = _unpack(_TOTALS, body)
+    """Totals of a body; without apparent energy where the core keeps none. Raises RemoteProtocolError."""
+    layout = _TOTALS_BEFORE if len(body) == _TOTALS_BEFORE.size else _TOTALS
+    contents, starts, active, reactive, *registers = _unpack(layout, body)
     if contents > WITH_MOMENTARY | WITH_STATUS or max(active, reactive, *registers) > REGISTER_MAX:
         raise RemoteProtocolError(f"totals: a register or pulse count above {REGISTER_MAX}, or contents {contents}")
-    return Totals(contents, starts, (active, reactive), tuple(registers))
+    return Totals(contents, starts, (active, reactive), widened(registers))
 
 
 def encode_momentary(momentary: Momentary) -> bytes:

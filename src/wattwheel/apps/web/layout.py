@@ -79,6 +79,8 @@ ENERGY = (
     _energy("R2", "Reactive, quadrant II", "kvarh", 0x06, 0x06),
     _energy("R3", "Reactive, quadrant III", "kvarh", 0x07, 0x07),
     _energy("R4", "Reactive, quadrant IV", "kvarh", 0x08, 0x08),
+    _energy("+S", "Apparent, import", "kVAh", 0x09, 0x09),
+    _energy("−S", "Apparent, export", "kVAh", 0x0A, 0x0A),
     Quantity("T1", "Active import, tariff 1", "kWh", {"total": "00010100"}, POWER),
 )
 """Rows of the table of energy registers; the identifiers of the phases lie 14H apart."""

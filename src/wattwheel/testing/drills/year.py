@@ -22,6 +22,7 @@ from wattwheel.boot.time_machine import SECOND_NS, TimeMachine
 from wattwheel.drivers.sim.clock import START_NS
 from wattwheel.drivers.sim.load_file import LoadRow
 from wattwheel.drivers.sim.storage import PowerCut, SimDisk, Torn
+from wattwheel.model.records import REGISTERS
 from wattwheel.testing.drills.score import Score
 from wattwheel.testing.drills.year_reference import Slot, YearReference
 from wattwheel.testing.readable import readable, requested, written
@@ -198,7 +199,7 @@ class _Year:
     def _check_whole(self, when: str) -> None:
         """The total is the sum of the tariffs and never falls."""
         image = self._machine.image
-        totals, own = tuple(map(sum, zip(*image.shares, strict=True))), image.elements[:6]
+        totals, own = tuple(map(sum, zip(*image.shares, strict=True))), image.elements[: len(REGISTERS)]
         self._score.check(totals == own, "sum of the tariffs", f"{when}: {totals}, total {own}")
         before = self._seen.get(0, totals)
         falls = any(now < then for now, then in zip(totals, before, strict=True))
