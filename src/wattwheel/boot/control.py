@@ -47,6 +47,11 @@ def set_contact(state: str | None, contact: str, is_open: bool) -> None:
     ask(state_folder(state), {"contact": contact, "open": is_open})
 
 
+def set_sensor(state: str | None, sensor: str, value: float) -> None:
+    """Let `sensor` of the meter on `state` show `value`, in volts or degrees Celsius. Raises NotAnswered or Refused."""
+    ask(state_folder(state), {"sensor": sensor, "value": value})
+
+
 def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     """Let `partition` of the meter on `state` be IDLE, or start: COLD_START, WARM_START. NotAnswered, Refused."""
     ask(state_folder(state), {"partition": partition, "mode": mode})

@@ -1,4 +1,4 @@
-"""What somebody does to the meter with his hands or his money: buttons, contacts of the case, payments.
+"""What somebody does to the meter with his hands or his money: buttons, contacts, sensors, payments.
 
 The operator's door brings a request; it becomes a message to the partition that it concerns.
 """
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.hil.panel import Contact
+from wattwheel.model.board_sensors import SENSORS
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
 
@@ -42,7 +43,7 @@ class Deed(NamedTuple):
 
 def deed_of(request: dict[str, Any]) -> Deed | None:
     """The deed that `request` wants; None when it wants none."""
-    button, contact, words = (request.get(name) for name in ("press", "contact", "fee"))
+    button, contact, sensor, words = (request.get(name) for name in ("press", "contact", "sensor", "fee"))
     if isinstance(button, str) and button in PRESS_DI:
         seconds = request.get("seconds")
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
@@ -51,6 +52,10 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
     if isinstance(contact, str) and contact in set(Contact):
         data = f"{contact} {'open' if request.get('open') else 'closed'}".encode()
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
+    if isinstance(sensor, str) and sensor in SENSORS:
+        value = request.get("value")
+        data = f"{sensor} {value if isinstance(value, int | float) else 'nothing'}".encode()
+        return Deed(Control.SENSOR, 0, data, {"sensor": sensor}, partial(_sensor_refusal, sensor))
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None
@@ -58,6 +63,15 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
 
 def _nobody(who: str, reply: Message | None) -> dict[str, Any]:
     return {"refused": f"{who}: nobody took it"}
+
+
+def _sensor_refusal(sensor: str, reply: Message | None) -> dict[str, Any]:
+    if reply is None:
+        return _nobody(f"sensor {sensor}", reply)
+    own = SENSORS[sensor]
+    least, most = own.least / 10**own.decimals, own.most / 10**own.decimals
+    allowed = f"{least:g} to {most:g}, at most {own.decimals} digits behind the point"
+    return {"refused": f"sensor {sensor}: allowed: {allowed}, with a meter that has it ([board])"}
 
 
 def do(deed: Deed, bus: BusPort | None, reply: Callable[[dict[str, Any]], None]) -> None:

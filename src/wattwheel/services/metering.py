@@ -27,11 +27,11 @@ from wattwheel.model.harmonics import harmonic_item, is_harmonic
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
 from wattwheel.protocols.dlt645 import items
-from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
+from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, ClockState, MeteringLink
 
 CORE_LINK = "core_link"
 READINGS_PORT, PARAMETERS_PORT = "readings", "parameters"
-LINK_BIT, LOOK_BIT = 1, 2
+LINK_BIT, LOOK_BIT, CLOCK_BIT = 1, 2, 3
 ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
 
 FETCHED: dict[int, tuple[Kind, bytes, Callable[[bytes], object]]] = {
@@ -65,8 +65,10 @@ class _Partition:
             on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
             meter_address=self._address,
             push_ns=settings.push_ns,
-            clock_changes=lambda: context.clock.changes,
+            clock_state=lambda: ClockState(context.clock.changes, context.clock.is_lost, context.clock.is_known),
         )
+        context.wheel.task(CLOCK_BIT, self.link.clock_heard)
+        context.clock.on_news(context.wheel.poster(CLOCK_BIT))
         context.wheel.task(LINK_BIT, self._drain)
         context.wheel.task(LOOK_BIT, self._look)
         self._channel.on_arrival(context.wheel.poster(LINK_BIT))
