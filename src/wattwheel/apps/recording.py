@@ -54,7 +54,7 @@ WATCH_KEY, CLEARS_KEY = "recording", "recording clears"
 DI_OCTETS = 4
 CLEARS_DI = 0x03300300
 ACTIVE_DEMAND, REACTIVE_DEMAND = 0x02800004, 0x02800005
-CLOCK_BATTERY_MINUTES, MINUTES_SHOWN_MAX = 0x0280000A, 99_999_999
+CLOCK_BATTERY_MINUTES, MINUTES_OCTETS, MINUTES_SHOWN_MAX = 0x0280000A, 4, 99_999_999
 EVENT_DI3 = (0x03, *range(0x10, 0x21))
 """First octets of what can be cleared."""
 
@@ -335,7 +335,7 @@ class Recording(MeterFunction):
         if di >> 16 == STATISTICS_DI:
             return self.statistics.look(di)
         if di == CLOCK_BATTERY_MINUTES:
-            return min(self._without_supply() // 60, MINUTES_SHOWN_MAX)
+            return count_octets(min(self._without_supply() // 60, MINUTES_SHOWN_MAX), MINUTES_OCTETS)
         if di == CLEARS_DI:
             return count_octets(self.clears.count)
         if CLEARS_DI < di <= CLEARS_DI + len(self.clears.records):

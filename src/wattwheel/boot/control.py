@@ -17,6 +17,7 @@ import msgspec
 from wattwheel.boot.settings import default_state_folder
 from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
+from wattwheel.sdk.buttons import NEVER_LET_GO_S
 
 SOCKET_NAME = "control.sock"
 REPLY_OCTETS_MAX = 1 << 20
@@ -29,8 +30,12 @@ def ask_status(state: str | None = None) -> dict[str, Any]:
 
 
 def press_button(state: str | None, button: str, held_s: float) -> None:
-    """Press `button` (program, up, down, both) of the meter on `state`, so long. Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"press": button, "seconds": held_s})
+    """Press `button` (program, up, down, both) of the meter on `state`, so long. Raises NotAnswered or Refused.
+
+    Infinity: it is stuck until it is pressed again.
+    """
+    how = {"stuck": True} if held_s == NEVER_LET_GO_S else {"seconds": held_s}
+    ask(state_folder(state), {"press": button, **how})
 
 
 def ask_display(state: str | None = None) -> Lcd:

@@ -14,7 +14,7 @@ from wattwheel.apex.messages import Control, Message
 from wattwheel.hil.panel import Contact
 from wattwheel.model.board_sensors import SENSORS
 from wattwheel.model.purchases import Refusal
-from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
+from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
 
 FEE_REFUSALS = {
     Refusal.REPEATED: "this purchase is booked already",
@@ -47,6 +47,7 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
     if isinstance(button, str) and button in PRESS_DI:
         seconds = request.get("seconds")
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
+        held_s = NEVER_LET_GO_S if request.get("stuck") is True else held_s
         nobody = partial(_nobody, f"button {button}")
         return Deed(Control.PRESS, PRESS_DI[button], press_data(button, held_s), {"pressed": button}, nobody)
     if isinstance(contact, str) and contact in set(Contact):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NamedTuple
 
 CLOCK_BATTERY_LOW = 261
@@ -37,5 +37,5 @@ def value_of(sensor: Sensor, text: str) -> int | None:
     try:
         value = Decimal(text[:TEXT_MAX]).scaleb(sensor.decimals) if len(text) <= TEXT_MAX else Decimal("nan")
         return int(value) if sensor.least <= value <= sensor.most and value == int(value) else None
-    except (InvalidOperation, ValueError, OverflowError):
+    except (ArithmeticError, ValueError):
         return None

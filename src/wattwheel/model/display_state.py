@@ -143,7 +143,6 @@ def with_words(state: DisplayState, words: Sequence[int]) -> DisplayState:
         return bool(words[word - 1] >> number & 1)
 
     a, b, c = state.phases
-    supply = words[2] >> 1 & 3
     return state._replace(
         phases=(_with_word(a, words[3]), _with_word(b, words[4]), _with_word(c, words[5])),
         is_sequence_reversed=state.is_sequence_reversed or bit(7, 0),
@@ -159,8 +158,14 @@ def with_words(state: DisplayState, words: Sequence[int]) -> DisplayState:
         severe_current_imbalance=bit(7, 8),
         is_prepaid=state.is_prepaid or bool(words[2] >> 8 & 3),
         faults=_with_fault_bits(state.faults, words[0]),
-        supply=Supply(supply) if supply in Supply.__members__.values() else Supply.MAINS,
+        supply=supply_of(words),
     )
+
+
+def supply_of(words: Sequence[int]) -> Supply:
+    """What feeds the meter, by the run status words 1 to 7."""
+    supply = words[2] >> 1 & 3
+    return Supply(supply) if supply in Supply.__members__.values() else Supply.MAINS
 
 
 def _with_fault_bits(faults: Faults, word: int) -> Faults:
