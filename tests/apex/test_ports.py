@@ -7,7 +7,8 @@ import pytest
 from tests.bench import SECOND_NS, Bench, Puppet, queuing, sampling
 
 from wattwheel.apex.codes import OperatingMode, StartCondition, Validity
-from wattwheel.apex.partition import COUNTERS_MAX, COUNTERS_PUBLISH_NS, HEARTBEAT_NS, ClockSetting
+from wattwheel.apex.meter_clock import ClockSetting
+from wattwheel.apex.partition import COUNTERS_MAX, COUNTERS_PUBLISH_NS, HEARTBEAT_NS
 from wattwheel.kernel.config import PortEnd, SamplingChannelConfig
 
 

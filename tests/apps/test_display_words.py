@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from types import SimpleNamespace
 
 import msgspec
@@ -14,8 +15,10 @@ from wattwheel.apps.parameters import default_items
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.display import Lcd
 from wattwheel.model.display_lists import AUTO_LIST, Entry
+from wattwheel.model.display_walk import STUCK_WAKE_UPS_MAX
 from wattwheel.model.records import REGISTER_COUNT, EnergyTotals, Quality, Readings
 from wattwheel.protocols.dlt645.items import decode
+from wattwheel.sdk.buttons import NEVER_LET_GO_S
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -119,7 +122,7 @@ def test_alarms_come_before_the_list(desk):
 
 
 def test_a_meter_that_lives_on_its_battery_is_dark_until_a_key(desk):
-    desk.tell(0, 0, 2 << 1, 0, 0, 0, 0)
+    on_battery(desk, "0600")
     assert desk.advance(3)[-1].dark
     display.press(desk, "down", 0.0)
     assert desk.glass.di == "00000000"
@@ -128,6 +131,62 @@ def test_a_meter_that_lives_on_its_battery_is_dark_until_a_key(desk):
     desk.tell(0, 0, 0, 0, 0, 0, 0)
     desk.advance(4)
     assert desk.glass.digits.startswith("8:")  # the supply is back
+
+
+def on_battery(desk: Desk, centivolt: str) -> None:
+    desk.tell(0, 0, 2 << 1, 0, 0, 0, 0)
+    desk.answers[0x02800009] = bytes.fromhex(centivolt)[::-1]
+
+
+@pytest.mark.parametrize(("centivolt", "wakes"), [("0480", True), ("0360", True), ("0359", False), ("0000", False)])
+def test_a_low_reading_battery_wakes_it_and_a_flat_one_does_not(desk, centivolt, wakes):
+    on_battery(desk, centivolt)
+    desk.advance(3)
+    display.press(desk, "down", 0.0)
+    assert desk.glass.dark != wakes
+
+
+def test_a_battery_that_runs_flat_ends_the_pass_and_without_one_nothing_wakes(desk):
+    on_battery(desk, "0600")
+    desk.advance(3)
+    display.press(desk, "down", 0.0)
+    assert not desk.advance(1)[-1].dark
+    del desk.answers[0x02800009]
+    assert desk.advance(6)[-1].dark
+    display.press(desk, "up", 0.0)
+    assert desk.glass.dark
+
+
+def test_a_supply_that_nobody_tells_of_any_more_stays_what_it_was(desk):
+    on_battery(desk, "0600")
+    desk.advance(6)
+    del desk.answers[STATUS_WORDS_DI]
+    assert all(shown.dark for shown in desk.advance(120))
+
+
+def wake_ups(desk: Desk, seconds: int) -> int:
+    lit = [not shown.dark for shown in desk.advance(seconds)]
+    return sum(after and not before for before, after in pairwise([False, *lit]))
+
+
+def test_ds_08_a_stuck_key_wakes_no_more_until_it_is_let_go(desk):
+    display.press(desk, "down", NEVER_LET_GO_S)
+    on_battery(desk, "0600")
+    assert wake_ups(desk, 600) == STUCK_WAKE_UPS_MAX
+    display.press(desk, "up", 0.0)  # the other key still does
+    assert not desk.glass.dark
+    assert wake_ups(desk, 600) == 1
+    display.press(desk, "down", 0.0)
+    assert not desk.glass.dark
+    desk.advance(60)
+    display.press(desk, "down", NEVER_LET_GO_S)
+    assert wake_ups(desk, 600) == 1 + STUCK_WAKE_UPS_MAX  # the press itself, and finding it down
+
+
+@pytest.mark.parametrize(("bit", "error"), [(8, 1), (9, 2), (10, 3), (2, 4), (12, 5), (13, 6), (15, 8)])
+def test_faults_of_word_1_are_errors(desk, bit, error):
+    desk.tell(1 << bit, 0, 0, 0, 0, 0, 0)
+    assert desk.advance(16)[-1].digits.strip() == f"Err-{error:02d}"
 
 
 def test_a_prepaid_meter_shows_what_is_left_first(desk):

@@ -686,7 +686,7 @@ def test_the_status_words_tell_events_directions_and_sets(full):
     assert words[5] == 1 << 1 | 1 << 7
     assert words[6] == 1 << 2 | 1 << 3 | 1 << 6 | 1 << 7 | 1 << 8
     full.run(10, DEAD)
-    assert [recording.status_bits(word) for word in range(1, 8)] == [0, 0, 0, 0, 0, 0, 1 << 5]
+    assert [recording.status_bits(word) for word in range(1, 8)] == [0, 0, 2 << 1, 0, 0, 0, 1 << 5]
 
 
 def test_every_identifier_that_is_listed_is_in_the_register_table(full):

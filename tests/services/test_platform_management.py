@@ -19,6 +19,7 @@ from wattwheel.model.errors import NotAnswered
 from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Station
 from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.items import decode
+from wattwheel.services.clock_keeping import OFFSET_S_MAX, saved_offset
 from wattwheel.services.clock_rules import (
     DATE_DI,
     DATE_TIME_DI,
@@ -30,7 +31,6 @@ from wattwheel.services.clock_rules import (
     settlement_instants,
     written_time,
 )
-from wattwheel.services.platform_management import OFFSET_S_MAX, saved_offset
 from wattwheel.services.signal_output import SIGNAL_DI
 from wattwheel.testing.world import World, simulated_settings
 

@@ -46,6 +46,7 @@ class Control(IntEnum):
     PRESS = 0x40  # a button of the meter; data: its name
     AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
     CONTACT = 0x43  # a contact of the case; data: its name, a space, "open" or "closed"
+    SENSOR = 0x44  # what a sensor of the board shows; data: its name, a space, a number
     FEE = 0x48  # the operator's own commands of fee control: words in ASCII
     LIST = 0x41  # identifiers of DI's group DI3 that DI's owner answers now; data: the first wanted, if any
     # data of the reply: 4 octets each, low octet first

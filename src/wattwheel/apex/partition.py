@@ -7,12 +7,12 @@ after that no port can be made, because nothing is left to make it with.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 import msgspec
 
 from wattwheel.apex.codes import OperatingMode, StartCondition
+from wattwheel.apex.meter_clock import MeterClock
 from wattwheel.apex.ports import (
     QueuingDestinationPort,
     QueuingSourcePort,
@@ -95,53 +95,6 @@ class Counters:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._counts)
-
-
-class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
-    """What the platform service publishes: the meter's calendar minus the host's, and how often that was changed."""
-
-    offset_s: float = 0.0
-    changes: int = 0
-
-
-class MeterClock:
-    """The meter's clock: the host's, with the offset of clock setting, which the platform service publishes."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.now_ns = clock.now_ns
-        self.call_at = clock.call_at
-        self._port: SamplingDestinationPort | None = None
-        self._version = 0
-        self._offset = timedelta(0)
-        self._changes = 0
-
-    def follow(self, port: SamplingDestinationPort) -> None:
-        """Take the setting from `port`: JSON of `ClockSetting`."""
-        self._port = port
-
-    def host_calendar(self) -> datetime:
-        """The host's calendar time in UTC, without the meter's offset."""
-        return self._clock.calendar()
-
-    def calendar(self) -> datetime:
-        """The meter's calendar time in UTC."""
-        self._look()
-        return self._clock.calendar() + self._offset
-
-    @property
-    def changes(self) -> int:
-        """How often the meter's clock has been set or synchronised."""
-        self._look()
-        return self._changes
-
-    def _look(self) -> None:
-        if self._port is not None and self._port.version() != self._version:
-            self._version = self._port.version()
-            message = self._port.read()[0]
-            if message is not None:
-                setting = msgspec.json.decode(message, type=ClockSetting)
-                self._offset, self._changes = timedelta(seconds=setting.offset_s), setting.changes
 
 
 class StartContext:

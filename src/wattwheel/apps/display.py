@@ -13,6 +13,7 @@ from datetime import timedelta
 import msgspec
 
 from wattwheel.apps.display_face import Face, face_of
+from wattwheel.model.board_sensors import READING_BATTERY_FLAT, SENSORS
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.display import BLANK, EVERY_SEGMENT, Lcd
 from wattwheel.model.display_digits import error_text, version_text
@@ -23,7 +24,9 @@ from wattwheel.model.display_state import (
     Faults,
     Limits,
     Relay,
+    Supply,
     is_any_voltage_there,
+    supply_of,
     with_readings,
     with_words,
     words_of,
@@ -34,7 +37,7 @@ from wattwheel.model.records import Quality, Readings
 from wattwheel.model.tariff import TariffPlan, resolve
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched
 from wattwheel.sdk import App, Decoded, Meter
-from wattwheel.sdk.buttons import HELD_DI
+from wattwheel.sdk.buttons import HELD_DI, NEVER_LET_GO_S
 
 app = App("display", version="0.2.0")
 start = app.start
@@ -42,6 +45,7 @@ start = app.start
 DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT = "display", "panel", "parameters"
 CONDITION_PORT, RELAY_PORT = "condition", "relay"
 STATUS_WORDS_DI = 0x040005FF
+READING_BATTERY_DI = SENSORS["reading-battery"].di
 
 LOOK_AGAIN_S = 5.0
 """A screen that stays is asked for again."""
@@ -153,6 +157,9 @@ class _Panel:
         self._valid_at = self._now()
         self._words: tuple[int, ...] | None = None
         self._words_due = self._now()
+        self._supply = Supply.MAINS
+        self._stuck: set[str] = set()
+        self._is_dark = False
         self._tariff = _Tariff()
         self._walk = Walk(self._now(), self._display)
         self._asked: Entry | None = None
@@ -164,7 +171,12 @@ class _Panel:
         return self._meter.clock.now_ns() / 1e9
 
     def press(self, button: str, held_s: float) -> None:
-        """Follow a button."""
+        """Follow a button. One that is stuck was pressed, and is found down again and again without supply."""
+        if held_s == NEVER_LET_GO_S:
+            self._stuck.add(button)
+            held_s = 0.0
+        else:
+            self._stuck.discard(button)
         action = self._walk.press(self._now(), button, held_s)
         if action is Action.CLOSE_RELAY:
             self._meter.counters.add("relay_closings_wanted")
@@ -183,6 +195,9 @@ class _Panel:
         if self._now() >= self._words_due:
             self._words_due = self._now() + WORDS_REFUSED_S
             self._meter.ask_value(STATUS_WORDS_DI, self._hear_words)
+        if self._is_dark:
+            for button in self._stuck:
+                self._walk.hold(self._now(), button)
         self.draw()
 
     def _hear_parameters(self) -> None:
@@ -209,6 +224,14 @@ class _Panel:
         self._words = None if value is None else words_of(value.raw)
         if self._words is not None:
             self._words_due = self._now() + WORDS_S
+            self._supply = supply_of(self._words)
+            if self._supply is Supply.BATTERY:
+                self._meter.ask_value(READING_BATTERY_DI, self._hear_battery)
+
+    def _hear_battery(self, value: Decoded | None) -> None:
+        """A meter without a reading battery tells no voltage of it."""
+        centivolt = None if value is None else value.number
+        self._walk.take_reading_battery(centivolt is not None and centivolt >= READING_BATTERY_FLAT)
 
     def draw(self) -> None:
         """Put on the glass what belongs there now; a screen that has come up is asked of its owner first."""
@@ -219,6 +242,7 @@ class _Panel:
         is_prepaid = state.is_prepaid and self._display.auto == DEFAULT_AUTO_LIST
         self._walk.take_parameters(now, self._display._replace(auto=PREPAID_AUTO_LIST) if is_prepaid else self._display)
         screen = self._walk.screen(now)
+        self._is_dark = screen.kind is Kind.DARK
         if screen.entry is not None and self._is_due(screen, screen.entry, now):
             self._asked, self._asked_at = screen.entry, now
             self._ask(screen.entry)
@@ -259,7 +283,7 @@ class _Panel:
                 metering=is_silent or bool(names & METERING_FAULTS),
             ),
         )
-        state = with_readings(state, self._readings, self._limits)
+        state = with_readings(state, self._readings, self._limits)._replace(supply=self._supply)
         if self._words is not None:
             state = with_words(state, self._words)
         return state._replace(tariff=self._tariff.at(self._meter, self._settings, self._parameters, self._words))

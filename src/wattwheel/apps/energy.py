@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from wattwheel.apps import status_words
+from wattwheel.apps.cells import Cells
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
@@ -50,7 +51,7 @@ PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
-    *(Function.FREEZE, Function.RELAY, Function.CONTACT, Function.FEE),
+    *(Function.FREEZE, Function.RELAY, Function.CONTACT, Function.SENSOR, Function.FEE),
 )
 STEP_BACK_MINUTES = 1
 """A clock that is set back so far has not left its time; what is further back it lives through once more."""
@@ -61,7 +62,7 @@ COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
-    *(MeanPower, Contacts, Demand, FeeControl),
+    *(MeanPower, Contacts, Cells, Demand, FeeControl),
     *(Recording, Freezing, LoadRecord),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""

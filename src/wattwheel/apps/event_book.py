@@ -67,6 +67,11 @@ class EventBook:
         """The slots whose event lasts."""
         return sum(1 << slot for slot, page in self.pages.items() if page.lasting is not None)
 
+    def lasted_s(self, slot: int, now: Snapshot) -> int:
+        """How long the event of `slot` that goes on has lasted; 0: none does."""
+        lasting = self.pages[slot].lasting
+        return 0 if lasting is None else max(0, now.watched_s - lasting.begin.watched_s)
+
     def begin(self, slot: int, event: Open) -> None:
         """An event begins."""
         self.pages[slot].lasting = event

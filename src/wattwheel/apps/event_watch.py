@@ -36,6 +36,7 @@ class Watch(msgspec.Struct, array_like=True):
         differing: by slot, for how many seconds its condition had said otherwise; empty where none had.
         down_s: seconds since the loss of the supply, where the power is down.
         voltage: the running month of the voltage statistics.
+        without_supply_s: how long the meter has been without, all told.
     """
 
     second: int
@@ -46,6 +47,7 @@ class Watch(msgspec.Struct, array_like=True):
     differing: list[int]
     down_s: int | None
     voltage: RunningMonth
+    without_supply_s: int = 0
 
 
 class Seen(NamedTuple):
@@ -80,7 +82,7 @@ def watch_of(saved: bytes | None) -> Watch | None:
     if watch is None:
         return None
     counted = watch.counted = watch.counted.widened()
-    seconds = (watch.second, counted.second, counted.watched_s, *watch.currents)
+    seconds = (watch.second, counted.second, counted.watched_s, watch.without_supply_s, *watch.currents)
     is_sound = all(0 <= number < SECOND_LIMIT for number in seconds)
     return watch if is_sound and all(0 <= charge < CHARGE_LIMIT for charge in counted.charge) else None
 

@@ -1,7 +1,8 @@
 """Load record: six classes, each at its interval, in one ring of records (06xxxxxx).
 
 At each minute at which a class is due, one record of all due classes is made, of the push that begins the minute. The
-ring is in order of time: when the clock goes back, what is later than it is void, and a minute is recorded once.
+ring is in order of time: when the clock goes back, what is later than it is void, and a minute is recorded once. A
+clock that has lost the time records nothing until it is set.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ class LoadRecord(MeterFunction):
         return changes
 
     def minute(self, turn: Turn) -> None:
-        """Record what is due. Before the parameters were heard nobody knows what that is."""
-        if not turn.parameters:
+        """Record what is due. Before the parameters were heard nobody knows what that is, nor when by a lost clock."""
+        if not turn.parameters or turn.readings.is_clock_lost:
             return
         now, before = turn.image.minute, self._minute
         is_same = turn.parameters is self._parameters

@@ -39,7 +39,7 @@ from wattwheel.apps.event_watch import (
     watch_of,
 )
 from wattwheel.apps.functions import ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
-from wattwheel.apps.status_words import direction_words, event_word, sets_word
+from wattwheel.apps.status_words import direction_words, event_word, sets_word, supply_word
 from wattwheel.apps.voltage_statistics import MONTHS_KEY, STATISTICS_DI, VoltageStatistics
 from wattwheel.model.energy_items import STANDARD_WORDS
 from wattwheel.model.event_ring import EventRing, count_octets
@@ -54,6 +54,7 @@ WATCH_KEY, CLEARS_KEY = "recording", "recording clears"
 DI_OCTETS = 4
 CLEARS_DI = 0x03300300
 ACTIVE_DEMAND, REACTIVE_DEMAND = 0x02800004, 0x02800005
+CLOCK_BATTERY_MINUTES, MINUTES_OCTETS, MINUTES_SHOWN_MAX = 0x0280000A, 4, 99_999_999
 EVENT_DI3 = (0x03, *range(0x10, 0x21))
 """First octets of what can be cleared."""
 
@@ -89,6 +90,7 @@ class Recording(MeterFunction):
         self._sequence = 0
         self._needs_look = True
         self._urgent_second = 0
+        self._without_supply_s = 0
         self.rate(Ratings())
 
     def rate(self, ratings: Ratings) -> None:
@@ -101,6 +103,7 @@ class Recording(MeterFunction):
         """See `MeterFunction`."""
         self.book = EventBook(saved)
         watch = self._saved = watch_of(saved.get(WATCH_KEY))
+        self._without_supply_s = watch.without_supply_s if watch else 0
         clears = decoded(saved.get(CLEARS_KEY), EventRing)
         self._take_clears(clears if clears is not None else EventRing())
         self.statistics = VoltageStatistics(self._ratings, watch.voltage if watch else None, saved.get(MONTHS_KEY))
@@ -198,6 +201,8 @@ class Recording(MeterFunction):
     def _turn(self, flip: Flip, situation: Situation, at: Snapshot) -> None:
         """An event begins or ends with what had been counted `at` then."""
         if not flip.begins:
+            if flip.slot == POWER_DOWN:
+                self._without_supply_s += self.book.lasted_s(POWER_DOWN, at)
             self.book.end(flip.slot, at, self._words)
             return
         momentary = situation.momentary
@@ -232,6 +237,7 @@ class Recording(MeterFunction):
         No energy flows without supply: what the registers say now they said then.
         """
         ended = msgspec.structs.replace(lost, elements=image.elements)
+        self._without_supply_s += self.book.lasted_s(POWER_DOWN, ended) + max(0, image.second - lost.second)
         for slot in bits(self.book.lasting & ~(1 << POWER_DOWN)):
             self.book.end(slot, ended, self._words)
         if not self.book.lasting:
@@ -259,6 +265,7 @@ class Recording(MeterFunction):
             differing,
             judge.down_s,
             self.statistics.running,
+            self._without_supply_s,
         )
 
     # -- clearing
@@ -311,6 +318,8 @@ class Recording(MeterFunction):
             changes[WATCH_KEY] = msgspec.msgpack.encode(watch)
 
         def apply() -> None:
+            if POWER_DOWN in slots and self._last is not None:
+                self._without_supply_s += self.book.lasted_s(POWER_DOWN, self._last.counted)
             self.book.clear(slots)
             self.judge.forget(slots)
             self._needs_look = True
@@ -325,6 +334,8 @@ class Recording(MeterFunction):
         """See `MeterFunction`."""
         if di >> 16 == STATISTICS_DI:
             return self.statistics.look(di)
+        if di == CLOCK_BATTERY_MINUTES:
+            return count_octets(min(self._without_supply() // 60, MINUTES_SHOWN_MAX), MINUTES_OCTETS)
         if di == CLEARS_DI:
             return count_octets(self.clears.count)
         if CLEARS_DI < di <= CLEARS_DI + len(self.clears.records):
@@ -336,7 +347,12 @@ class Recording(MeterFunction):
     def listed(self) -> list[int]:
         """See `MeterFunction`."""
         clears = range(CLEARS_DI, CLEARS_DI + 1 + len(self.clears.records))
-        return [*self.book.listed(), *self.statistics.listed(), *clears]
+        return [*self.book.listed(), *self.statistics.listed(), *clears, CLOCK_BATTERY_MINUTES]
+
+    def _without_supply(self) -> int:
+        """Seconds in which nothing but its cell has kept the clock going."""
+        lasting = 0 if self._last is None else self.book.lasted_s(POWER_DOWN, self._last.counted)
+        return self._without_supply_s + lasting
 
     def status_bits(self, number: int) -> int:
         """Directions of powers, running sets, and the events that are on."""
@@ -344,7 +360,7 @@ class Recording(MeterFunction):
         if number in (1, 2):
             return direction_words(None if last is None else last.situation.momentary)[number - 1]
         if number == 3:
-            return 0 if last is None else sets_word(last.image.sets)
+            return 0 if last is None else sets_word(last.image.sets) | supply_word(self.judge.active)
         return event_word(number, self.judge.active)
 
 

@@ -31,6 +31,9 @@ STATUS_WORD_1, STATUS_BLOCK = 0x04000501, 0x040005FF
 STATUS_WORDS = 7
 STATUS_DIS = (*range(STATUS_WORD_1, STATUS_WORD_1 + STATUS_WORDS), STATUS_BLOCK)
 
+SUPPLY_BATTERY = 2
+"""1, an auxiliary supply, has no input."""
+
 _OF_A_PHASE = (LOSS, UNDER, OVER, CURRENT_LOSS, OVER_CURRENT, OVERLOAD, REVERSAL, FAILURE, INTERRUPTION)
 """Slots of phase a, in the order of the bits of word 4."""
 
@@ -73,6 +76,11 @@ def event_word(number: int, active: int) -> int:
 def sets_word(sets: RunningSets) -> int:
     """The bits of word 3 that tell which day tables and zones are running."""
     return sets.day_tables | sets.zones << 5
+
+
+def supply_word(active: int) -> int:
+    """The bits of word 3 that tell what feeds the meter: 0 the mains, 2 a battery."""
+    return (SUPPLY_BATTERY if active >> POWER_DOWN & 1 else 0) << 1
 
 
 def shown(di: int, word_of: Callable[[int], int]) -> bytes | None:

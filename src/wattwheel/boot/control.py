@@ -17,6 +17,7 @@ import msgspec
 from wattwheel.boot.settings import default_state_folder
 from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
+from wattwheel.sdk.buttons import NEVER_LET_GO_S
 
 SOCKET_NAME = "control.sock"
 REPLY_OCTETS_MAX = 1 << 20
@@ -29,8 +30,12 @@ def ask_status(state: str | None = None) -> dict[str, Any]:
 
 
 def press_button(state: str | None, button: str, held_s: float) -> None:
-    """Press `button` (program, up, down, both) of the meter on `state`, so long. Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"press": button, "seconds": held_s})
+    """Press `button` (program, up, down, both) of the meter on `state`, so long. Raises NotAnswered or Refused.
+
+    Infinity: it is stuck until it is pressed again.
+    """
+    how = {"stuck": True} if held_s == NEVER_LET_GO_S else {"seconds": held_s}
+    ask(state_folder(state), {"press": button, **how})
 
 
 def ask_display(state: str | None = None) -> Lcd:
@@ -50,6 +55,11 @@ def set_contact(state: str | None, contact: str, is_open: bool) -> None:
 def hold_relay(state: str | None, is_held: bool) -> None:
     """Let the simulated relay of the meter on `state` stick where it stands, or set it free. NotAnswered, Refused."""
     ask(state_folder(state), {"relay_sticks": is_held})
+
+
+def set_sensor(state: str | None, sensor: str, value: float) -> None:
+    """Let `sensor` of the meter on `state` show `value`, in volts or degrees Celsius. Raises NotAnswered or Refused."""
+    ask(state_folder(state), {"sensor": sensor, "value": value})
 
 
 def set_partition_mode(state: str | None, partition: str, mode: str) -> None:

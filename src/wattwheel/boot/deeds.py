@@ -1,4 +1,4 @@
-"""What somebody does to the meter with his hands or his money: buttons, contacts of the case, payments.
+"""What somebody does to the meter with his hands or his money: buttons, contacts, sensors, payments.
 
 The operator's door brings a request; it becomes a message to the partition that it concerns.
 """
@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.hil.panel import Contact
+from wattwheel.model.board_sensors import SENSORS
 from wattwheel.model.purchases import Refusal
-from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
+from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
 from wattwheel.services.metering import RELAY_DI
 
 FEE_REFUSALS = {
@@ -43,10 +44,12 @@ class Deed(NamedTuple):
 
 def deed_of(request: dict[str, Any]) -> Deed | None:
     """The deed that `request` wants; None when it wants none."""
-    button, contact, words, sticks = (request.get(name) for name in ("press", "contact", "fee", "relay_sticks"))
+    button, contact, sensor, words = (request.get(name) for name in ("press", "contact", "sensor", "fee"))
+    sticks = request.get("relay_sticks")
     if isinstance(button, str) and button in PRESS_DI:
         seconds = request.get("seconds")
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
+        held_s = NEVER_LET_GO_S if request.get("stuck") is True else held_s
         nobody = partial(_nobody, f"button {button}")
         return Deed(Control.PRESS, PRESS_DI[button], press_data(button, held_s), {"pressed": button}, nobody)
     if isinstance(contact, str) and contact in set(Contact):
@@ -54,6 +57,10 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(sticks, bool):
         return Deed(Control.CONTACT, RELAY_DI, bytes((sticks,)), {"relay_sticks": sticks}, _no_relay)
+    if isinstance(sensor, str) and sensor in SENSORS:
+        value = request.get("value")
+        data = f"{sensor} {value if isinstance(value, int | float) else 'nothing'}".encode()
+        return Deed(Control.SENSOR, 0, data, {"sensor": sensor}, partial(_sensor_refusal, sensor))
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None
@@ -65,6 +72,15 @@ def _nobody(who: str, reply: Message | None) -> dict[str, Any]:
 
 def _no_relay(reply: Message | None) -> dict[str, Any]:
     return {"refused": "relay: this meter has no simulated one; set [fee_control] mode"}
+
+
+def _sensor_refusal(sensor: str, reply: Message | None) -> dict[str, Any]:
+    if reply is None:
+        return _nobody(f"sensor {sensor}", reply)
+    own = SENSORS[sensor]
+    least, most = own.least / 10**own.decimals, own.most / 10**own.decimals
+    allowed = f"{least:g} to {most:g}, at most {own.decimals} digits behind the point"
+    return {"refused": f"sensor {sensor}: allowed: {allowed}, with a meter that has it ([board])"}
 
 
 def do(deed: Deed, bus: BusPort | None, reply: Callable[[dict[str, Any]], None]) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from wattwheel.boot.settings_check import Source, build
-from wattwheel.boot.settings_functions import FeeControlSettings, PulseOutputSettings
+from wattwheel.boot.settings_functions import BoardSettings, ClockSettings, FeeControlSettings, PulseOutputSettings
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.model.inputs import InputSettings, RecordingInput, checked_input
@@ -220,18 +220,6 @@ class StateSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commit_seconds: Annotated[float, Meta(ge=1, le=3600)] = 60.0
 
 
-class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The meter's clock.
-
-    Attributes:
-        utc_offset_minutes: the meter's standard time minus UTC; standard time is what goes over the wire.
-        speed: factor on the input and the calendar, for tests; time-outs on the wire stay.
-    """
-
-    utc_offset_minutes: Annotated[int, Meta(ge=-720, le=840)] = 0
-    speed: Annotated[float, Meta(gt=0, le=100_000)] = 1.0
-
-
 class TariffSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tariffs.
 
@@ -275,6 +263,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tariffs: TariffSettings = TariffSettings()
     fee_control: FeeControlSettings = FeeControlSettings()
     pulse_output: PulseOutputSettings = PulseOutputSettings()
+    board: BoardSettings = BoardSettings()
     module: ModuleSettings = ModuleSettings()
 
     @property

@@ -1,4 +1,4 @@
-"""Sections of the settings that belong to functions of the partition `energy`."""
+"""Sections of the settings that belong to single functions of the meter: its clock, fee control, the board."""
 
 from __future__ import annotations
 
@@ -6,6 +6,26 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from wattwheel.model.clock_drift import DRIFT_PPM_MAX
+
+BATTERY_V_MAX = 20.0
+AMBIENT_C_MIN, AMBIENT_C_MAX = -100.0, 150.0
+
+
+class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The meter's clock.
+
+    Attributes:
+        utc_offset_minutes: the meter's standard time minus UTC; standard time is what goes over the wire.
+        speed: factor on the input and the calendar, for tests; time-outs on the wire stay.
+        drift_ppm: how much faster (negative: slower) than the machine's the meter's clock runs, for tests of those
+            who set clocks; 5.787 is half a second a day.
+    """
+
+    utc_offset_minutes: Annotated[int, Meta(ge=-720, le=840)] = 0
+    speed: Annotated[float, Meta(gt=0, le=100_000)] = 1.0
+    drift_ppm: Annotated[float, Meta(ge=-DRIFT_PPM_MAX, le=DRIFT_PPM_MAX)] = 0.0
 
 
 class PulseOutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,3 +51,19 @@ class FeeControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
     mode: Literal["none", "local", "remote"] = "none"
     switch: Literal["built-in", "external"] = "built-in"
+
+
+class BoardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the board measures of itself, until `wattwheel sensor` lets it show something else.
+
+    Attributes:
+        clock_battery_v: of the cell that keeps the clock going without supply; low below 2.61 V.
+        reading_battery_v: of the battery that feeds the display without supply; low below 4.81 V. 0: there is none.
+        thermometer: whether the meter has one.
+        ambient_c: what it shows, in degrees Celsius.
+    """
+
+    clock_battery_v: Annotated[float, Meta(ge=0, le=BATTERY_V_MAX)] = 3.6
+    reading_battery_v: Annotated[float, Meta(ge=0, le=BATTERY_V_MAX)] = 6.0
+    thermometer: bool = False
+    ambient_c: Annotated[float, Meta(ge=AMBIENT_C_MIN, le=AMBIENT_C_MAX)] = 23.0

@@ -18,11 +18,13 @@ from wattwheel.metrology.energy import Registers
 from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
 from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.errors import BadInput, ItemValueError
-from wattwheel.services.platform_management import OFFSET_KEY
+from wattwheel.services.clock_keeping import DRIFT_KEY, LOST_KEY, OFFSET_KEY, SEEN_KEY
 
 PLATFORM = "platform"
 METER_LOCK = "meter.lock"
 METERING_FOLDER = "metering"
+OF_ANOTHER_CALENDAR = (DRIFT_KEY, SEEN_KEY, LOST_KEY)
+"""What is kept of the clock and says nothing any more when the calendar has become another one."""
 
 
 class CoreMemory:
@@ -85,9 +87,12 @@ class StateFolder:
     def _set_offset(self, offset: timedelta | None) -> None:
         records = SqliteRecords(self._folder / STORE_FOLDER, is_synced=False)
         try:
-            octets = None if offset is None else msgspec.json.encode(offset.total_seconds())
-            if octets is not None or OFFSET_KEY in records.load(PLATFORM):
-                records.commit([Change(PLATFORM, OFFSET_KEY, octets)], both=True)
+            kept = records.load(PLATFORM)
+            told = dict.fromkeys(key for key in (OFFSET_KEY, *OF_ANOTHER_CALENDAR) if key in kept)
+            if offset is not None:
+                told[OFFSET_KEY] = msgspec.json.encode(offset.total_seconds())
+            if told:
+                records.commit([Change(PLATFORM, key, octets) for key, octets in told.items()], both=True)
         finally:
             records.close()
 

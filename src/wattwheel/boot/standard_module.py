@@ -24,6 +24,7 @@ from wattwheel.kernel.config import (
     QueuingChannelConfig,
     SamplingChannelConfig,
 )
+from wattwheel.model.clock_drift import drift_ppb
 from wattwheel.model.ratings import Ratings
 from wattwheel.protocols.dlt645.legality import Options
 
@@ -45,7 +46,7 @@ CLOCK_RECORDS = "033004"
 ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-    *(Control.RELAY, Control.CONTACT, Control.FEE),
+    *(Control.RELAY, Control.CONTACT, Control.SENSOR, Control.FEE),
 )
 
 STATUS_WORDS_PREFIX = "040005"
@@ -99,7 +100,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     ),
     "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.FEE),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -209,7 +210,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("readings", "metering", ("energy", "display", KERNEL, *web), READINGS_OCTETS_MAX, ("energy", *web))
     yield cell("snapshot", "energy", ("communication",), SNAPSHOT_OCTETS_MAX)
     clocks = ("metering", "security", "parameters", "energy", "display", "communication", *web)
-    yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX)
+    yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX, ("metering",))
     following = ("metering", "platform", "communication", "display")
     heard_at_once = ("communication", "metering")
     yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, heard_at_once)
@@ -247,7 +248,17 @@ def _energy_settings(settings: Settings) -> dict[str, Any]:
     return {
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
         "ratings": _ratings(settings),
-        "functions": {"fee_control": fee_control},
+        "functions": {"fee_control": fee_control, "cells": _cells(settings)},
+    }
+
+
+def _cells(settings: Settings) -> dict[str, int | None]:
+    """What the board measures of itself, in units of the items' last digits; None: not fitted."""
+    own = settings.board
+    return {
+        "clock-battery": round(100 * own.clock_battery_v),
+        "reading-battery": round(100 * own.reading_battery_v) or None,
+        "temperature": round(10 * own.ambient_c) if own.thermometer else None,
     }
 
 
@@ -269,6 +280,8 @@ def _platform_settings(settings: Settings) -> dict[str, Any]:
     return {
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
         "time_sync_per_day": settings.dlt645.time_sync_per_day,
+        "drift_ppb": drift_ppb(settings.clock.drift_ppm),
+        "speed": settings.clock.speed,
     }
 
 

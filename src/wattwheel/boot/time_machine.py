@@ -22,6 +22,7 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.meter_clock import ClockSetting, MeterClock
 from wattwheel.apex.partition import StartContext
 from wattwheel.apps import energy
 from wattwheel.apps.fee_control import FeeControl
@@ -33,7 +34,8 @@ from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.octets import SimDoor
 from wattwheel.drivers.sim.process import Device
-from wattwheel.kernel.config import KERNEL, ModuleConfig
+from wattwheel.kernel.config import KERNEL, ModuleConfig, PartitionConfig
+from wattwheel.model.clock_drift import drifted_us, elapsed_until_us
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import QUADRANTS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
@@ -54,6 +56,32 @@ ERR_NO_DATA = 0x02
 SNAPSHOT = "snapshot"
 MICROJOULE_PER_KWH = 3_600_000_000_000
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class _Calendar:
+    """The meter's calendar of instants to come, as `MeterClock` will show it while nobody sets it; `now_ns`: now."""
+
+    def __init__(self, clock: MeterClock, now_ns: int) -> None:
+        setting = clock.setting
+        host_us = (clock.host_calendar() - _EPOCH) // _MICROSECOND
+        self._ppb = 0 if setting.held is not None else setting.drift_ppb
+        # Drift counts from an instant on: there the host's clock and what has drifted are both known.
+        drifts_from_us = round(setting.since_s * 1_000_000) if self._ppb else host_us
+        self._begin_us = now_ns // MICROSECOND_NS - (host_us - drifts_from_us)
+        shown_us = (clock.calendar() - _EPOCH) // _MICROSECOND
+        self._shown_us = shown_us - self._since_begin(now_ns // MICROSECOND_NS)
+
+    def _since_begin(self, instant_us: int) -> int:
+        elapsed_us = instant_us - self._begin_us
+        return elapsed_us + drifted_us(elapsed_us, self._ppb)
+
+    def at_us(self, instant_ns: int) -> int:
+        """Microseconds since 2000, UTC, at `instant_ns`."""
+        return self._shown_us + self._since_begin(instant_ns // MICROSECOND_NS)
+
+    def instant_ns(self, shown_us: int) -> int:
+        """The first instant at which the calendar has come to `shown_us`."""
+        return (self._begin_us + elapsed_until_us(shown_us - self._shown_us, self._ppb)) * MICROSECOND_NS
 
 
 class _NoLink:
@@ -207,7 +235,7 @@ class TimeMachine(SimBoard):
             due = self._on_grid(now + 1)
             if self.clock.advance_until(condition, (min(due, end) - now) / 1e9):
                 return True
-            if due <= end and self._publish is not None:
+            if due <= end and self._publish is not None and self._clock_of_meter.is_known:
                 self._push_to_port(self._readings(self._calendar_us()))
         return condition()
 
@@ -219,22 +247,21 @@ class TimeMachine(SimBoard):
         own = self._own()
         clock, take, flush = self.clock, own.take, FLUSH_MINUTES
         own.keeps_each_minute = False
-        calendar_us = self._calendar_us()
-        zero_us = clock.now_ns() // MICROSECOND_NS - calendar_us  # when the calendar was zero
-        changes = self._clock_of_meter.changes
+        calendar = _Calendar(self._clock_of_meter, clock.now_ns())
+        setting = self._clock_of_meter.setting
         fees = next((each for each in own.functions if isinstance(each, FeeControl)), None) if self._has_relay else None
         while True:
-            turn_us = ((clock.now_ns() // MICROSECOND_NS - zero_us + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
+            turn_us = ((calendar.at_us(clock.now_ns()) + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
             next_ns = clock.now_ns() + 1
             if not makes_every_push:
-                next_ns = max(next_ns, (zero_us + turn_us - ROUNDING_US) * MICROSECOND_NS)
+                next_ns = max(next_ns, calendar.instant_ns(turn_us - ROUNDING_US))
             # A clock that was set has its turns between the rows of the load: what changes then is an input, too.
             changes_ms = self.core.load.next_change_ms(clock.now_ns() // MILLISECOND_NS)
             due = self._on_grid(min(next_ns, changes_ms * MILLISECOND_NS))
             if due > instant_ns:
                 break
             clock.skip_to(due)
-            readings = self._readings(due // MICROSECOND_NS - zero_us, changes)
+            readings = self._readings(calendar.at_us(due), setting)
             take(readings)
             if fees is not None:
                 self.core.switch(due // MILLISECOND_NS, fees.control.books.relay.is_open)
@@ -260,8 +287,9 @@ class TimeMachine(SimBoard):
 
     # -- pushes
 
-    def _readings(self, calendar_us: int, changes: int | None = None) -> Readings:
+    def _readings(self, calendar_us: int, setting: ClockSetting | None = None) -> Readings:
         core, now_ms = self.core, self.clock.now_ns() // MILLISECOND_NS
+        setting = setting or self._clock_of_meter.setting
         core.sequence += 1
         self.pushes += 1
         registers = core.registers(now_ms)
@@ -273,8 +301,9 @@ class TimeMachine(SimBoard):
             EnergyTotals(core.sequence, registers),
             core.momentary(now_ms),
             ((registers[0] + registers[1]) // active, sum(registers[QUADRANTS]) // reactive),
-            self._clock_of_meter.changes if changes is None else changes,
+            setting.changes,
             core.is_open if self._has_relay else None,
+            setting.held is not None,
         )
 
     def _push_to_port(self, readings: Readings) -> None:
@@ -309,16 +338,16 @@ class TimeMachine(SimBoard):
 
 
 def _coarse(config: ModuleConfig) -> ModuleConfig:
-    """`config` without the snapshot that nobody reads, and with a kernel that may set the clock."""
+    """`config` without the snapshot that nobody reads, with a kernel that may set the clock, and at any time."""
 
-    def told(settings: bytes) -> bytes:
-        own = msgspec.json.decode(settings)
-        own["rights"][KERNEL] = [*own["rights"].get(KERNEL, ()), Control.WRITE]
-        return msgspec.json.encode(own)
+    def told(own: PartitionConfig) -> PartitionConfig:
+        settings = msgspec.json.decode(own.settings)
+        if own.name == "bus":
+            settings["rights"][KERNEL] = [*settings["rights"].get(KERNEL, ()), Control.WRITE]
+        elif own.name == "platform":
+            settings["earliest"] = _EPOCH
+        return msgspec.structs.replace(own, settings=msgspec.json.encode(settings))
 
-    partitions = tuple(
-        msgspec.structs.replace(own, settings=told(own.settings)) if own.name == "bus" else own
-        for own in config.partitions
-    )
+    partitions = tuple(map(told, config.partitions))
     channels = tuple(own for own in config.sampling_channels if own.name != SNAPSHOT)
     return msgspec.structs.replace(config, partitions=partitions, sampling_channels=channels)

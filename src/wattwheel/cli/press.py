@@ -12,11 +12,12 @@ BUTTONS = ("program", "up", "down", "both")
 @click.argument("button", metavar="|".join(BUTTONS), type=click.Choice(BUTTONS))
 @click.option("--long", "is_long", is_flag=True, help="Hold it for three seconds.")
 @click.option("--seconds", metavar="S", type=click.FloatRange(0, 60), help="Hold it for so many seconds.")
+@click.option("--stuck", is_flag=True, help="Hold it until it is pressed again.")
 @click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
-def press(button: str, is_long: bool, seconds: float | None, state: str | None) -> int:
+def press(button: str, is_long: bool, seconds: float | None, stuck: bool, state: str | None) -> int:
     """Press a button of the meter on a state folder: the programming button, up, down, or both of these."""
     from wattwheel.boot.control import press_button
 
-    held_s = LONG_S if is_long else 0.0
+    held_s = float("inf") if stuck else LONG_S if is_long else 0.0
     press_button(state, button, held_s if seconds is None else seconds)
     return 0

@@ -65,6 +65,16 @@ class Faults(NamedTuple):
     clock: bool = False
 
 
+_FAULT_BITS = {
+    "control_loop": 8,
+    "security_element": 9,
+    "not_initialised": 10,
+    "program": 12,
+    "memory": 13,
+    "clock": 15,
+}
+"""Bits of run status word 1."""
+
 NO_PHASES = (Phase(), Phase(), Phase())
 
 
@@ -133,7 +143,6 @@ def with_words(state: DisplayState, words: Sequence[int]) -> DisplayState:
         return bool(words[word - 1] >> number & 1)
 
     a, b, c = state.phases
-    supply = words[2] >> 1 & 3
     return state._replace(
         phases=(_with_word(a, words[3]), _with_word(b, words[4]), _with_word(c, words[5])),
         is_sequence_reversed=state.is_sequence_reversed or bit(7, 0),
@@ -148,8 +157,21 @@ def with_words(state: DisplayState, words: Sequence[int]) -> DisplayState:
         power_factor_low=bit(7, 7),
         severe_current_imbalance=bit(7, 8),
         is_prepaid=state.is_prepaid or bool(words[2] >> 8 & 3),
-        supply=Supply(supply) if supply in Supply.__members__.values() else Supply.MAINS,
+        faults=_with_fault_bits(state.faults, words[0]),
+        supply=supply_of(words),
     )
+
+
+def supply_of(words: Sequence[int]) -> Supply:
+    """What feeds the meter, by the run status words 1 to 7."""
+    supply = words[2] >> 1 & 3
+    return Supply(supply) if supply in Supply.__members__.values() else Supply.MAINS
+
+
+def _with_fault_bits(faults: Faults, word: int) -> Faults:
+    """`faults`, and those that run status word 1 tells."""
+    told = {name: bool(word >> bit & 1) for name, bit in _FAULT_BITS.items()}
+    return Faults(**{name: is_known or told.get(name, False) for name, is_known in faults._asdict().items()})
 
 
 def _with_word(phase: Phase, word: int) -> Phase:

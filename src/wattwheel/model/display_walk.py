@@ -119,9 +119,15 @@ class Walk:
             self._began, self._check_at = now, now
             self._wake_ups = dict.fromkeys(STEPS, 0)
 
+    def take_reading_battery(self, feeds: bool) -> None:
+        """The battery that feeds a display without supply is there, or is gone or flat."""
+        self._has_reading_battery = feeds
+        if not feeds:
+            self._woken_at = None
+
     def press(self, now: float, key: str, held_s: float = 0.0) -> Action | None:
         """A key was pressed and let go: `up`, `down`, or `both` of them. What a long press asks for, None for none."""
-        self._wake_ups = dict.fromkeys(STEPS, 0)  # nothing is stuck that can be let go
+        self._wake_ups.update(dict.fromkeys(STEPS if key == "both" else {key} & STEPS.keys(), 0))  # it can be let go
         return self._pressed(now, key, held_s)
 
     def hold(self, now: float, key: str) -> None:

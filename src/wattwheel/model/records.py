@@ -114,7 +114,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     `relay_open` is how the relay's contact stands, None where there is none or it is not known yet.
     `at_ns` is the monotonic arrival time of the push; `calendar_s` the meter's calendar time (UTC, seconds since
     2000-01-01) at that instant; `quality` STALE after three missed pushes; `clock_changes` how often that clock had
-    been set or synchronised.
+    been set or synchronised; `is_clock_lost`: it had lost the time and was not set since.
     """
 
     at_ns: int
@@ -125,6 +125,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     pulses: tuple[int, int] = (0, 0)  # active, reactive test pulses since the first start
     clock_changes: int = 0
     relay_open: bool | None = None
+    is_clock_lost: bool = False
 
 
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):

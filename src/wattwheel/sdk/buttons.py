@@ -8,8 +8,11 @@ PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both":
 HELD_DI = 0x0E200100
 """Private identifier under which the display tells the partition `energy` of a button that was held long."""
 
-HELD_S = (0.0, 3.0, 5.0)
-"""How long a button can be held, as far as anybody cares: behind its name stand none, one or two `+`."""
+NEVER_LET_GO_S = float("inf")
+"""A button that is stuck: pressed, and not let go until it is pressed once more."""
+
+HELD_S = (0.0, 3.0, 5.0, NEVER_LET_GO_S)
+"""How long a button can be held, as far as anybody cares: behind its name stand none to three `+`."""
 
 
 def press_data(button: str, held_s: float) -> bytes:

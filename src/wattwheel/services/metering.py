@@ -36,12 +36,12 @@ from wattwheel.protocols.corelink_bodies import (
     encode_since,
 )
 from wattwheel.protocols.dlt645 import items
-from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, MeteringLink
+from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, ClockState, MeteringLink
 from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
 
 CORE_LINK = "core_link"
 READINGS_PORT, PARAMETERS_PORT, RELAY_PORT = "readings", "parameters", "relay"
-LINK_BIT, LOOK_BIT, RELAY_BIT, PARAMETERS_BIT = 1, 2, 8, 9
+LINK_BIT, LOOK_BIT, CLOCK_BIT, RELAY_BIT, PARAMETERS_BIT = 1, 2, 3, 8, 9
 RELAY_DI = 0x0E400000
 """Private identifier under which a simulated relay is held where it stands (01), or set free (00)."""
 ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
@@ -84,7 +84,7 @@ class _Partition:
             on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
             meter_address=self._address,
             push_ns=settings.push_ns,
-            clock_changes=lambda: context.clock.changes,
+            clock_state=lambda: ClockState(context.clock.changes, context.clock.is_lost, context.clock.is_known),
         )
         self._relay = context.sampling_destination(RELAY_PORT) if context.has_port(RELAY_PORT) else None
         self._relay_order = StandingOrder(context.clock, self.link, Kind.SET_RELAY, RELAY_REPEAT_NS)
@@ -94,6 +94,8 @@ class _Partition:
             context.wheel.task(RELAY_BIT, self._hear_relay)
             self._relay.on_message(context.wheel.poster(RELAY_BIT))
             context.wheel.post(RELAY_BIT)
+        context.wheel.task(CLOCK_BIT, self.link.clock_heard)
+        context.clock.on_news(context.wheel.poster(CLOCK_BIT))
         context.wheel.task(LINK_BIT, self._drain)
         context.wheel.task(LOOK_BIT, self._look)
         self._channel.on_arrival(context.wheel.poster(LINK_BIT))

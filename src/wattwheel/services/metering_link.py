@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from wattwheel.hil.clock import Clock
 from wattwheel.model.core_records import CoreIdentity, CoreReport, CoreStatus
@@ -52,7 +53,18 @@ LATE_IN_A_ROW_MAX = 8
 
 _CALENDAR_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
+CLOCK_PATIENCE_NS = 3_000_000_000
+"""So long after the start nothing is published before the meter's time is known; then the host's has to do."""
+
 OnAnswer = Callable[[Result | None, bytes], None]
+
+
+class ClockState(NamedTuple):
+    """The meter's clock beside its time: how often it was set, whether it is lost, and whether it is known at all."""
+
+    changes: int = 0
+    is_lost: bool = False
+    is_known: bool = True
 
 
 @dataclass(slots=True)
@@ -82,12 +94,14 @@ class MeteringLink:
         on_readings: Callable[[Readings], None],
         meter_address: Callable[[], str],
         push_ns: int = PUSH_NS,
-        clock_changes: Callable[[], int] = lambda: 0,
+        clock_state: Callable[[], ClockState] = lambda: ClockState(),
     ) -> None:
         self._clock, self._send, self._on_readings = clock, send, on_readings
         self._meter_address = meter_address
         self._push_ns = push_ns
-        self._clock_changes = clock_changes
+        self._clock_state = clock_state
+        self._held: Quality | None = None
+        self._held_until_ns = clock.now_ns() + CLOCK_PATIENCE_NS
         self._reader = LinkReader(Side.CORE)
         self._counts: Counter[str] = Counter()
         self._asks: dict[int, _Ask] = {}
@@ -207,11 +221,21 @@ class MeteringLink:
         self._counts["pushes_incomplete"] += 1
         self._publish(Quality.VALID)
 
+    def clock_heard(self) -> None:
+        """The meter's time may be known now: publish what has waited for it."""
+        if (held := self._held) is not None:
+            self._publish(held)
+
     def _publish(self, quality: Quality) -> None:
         push = self._push
         assert push is not None
         push.is_published = True
         self._quality = quality
+        clock = self._clock_state()
+        is_patient = not clock.is_known and self._clock.now_ns() < self._held_until_ns
+        self._held = quality if is_patient else None
+        if is_patient:  # a push of another time would settle and freeze what is not due
+            return
         if self._clock.now_ns() - self._momentary_ns > MISSED_MAX * self._push_ns and quality is Quality.VALID:
             self._momentary = None
         self._on_readings(
@@ -222,8 +246,9 @@ class MeteringLink:
                 totals=EnergyTotals(push.number, self._kept),
                 momentary=self._momentary,
                 pulses=self._pulses,
-                clock_changes=self._clock_changes(),
+                clock_changes=clock.changes,
                 relay_open=self._status.relay_open if self._status is not None else None,
+                is_clock_lost=clock.is_lost,
             )
         )
 

@@ -1,27 +1,30 @@
 """Platform management: the meter's clock, and which signal the multi-function terminal gives.
 
-It owns the offset between the host's calendar and the meter's, publishes it to every partition, and is the only one
+It owns the setting that makes the host's calendar the meter's, publishes it to every partition, and is the only one
 that changes it. Broadcast time (08H) is obeyed by the rules of `clock_rules.broadcast_verdict`. A write of date or time
-is recorded in the transaction that keeps it (03300400); a broadcast is not.
+is recorded in the transaction that keeps it (03300400); a broadcast is not. What outlives a restart, and when a clock
+is lost, is in `clock_keeping`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
-from wattwheel.apex.partition import CLOCK_PORT, ClockSetting, StartContext
+from wattwheel.apex.partition import CLOCK_PORT, StartContext
 from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import EventRing, time_octets
 from wattwheel.protocols.dlt645 import items
+from wattwheel.services import clock_keeping as keeping
+from wattwheel.services.clock_keeping import BUILD_DATE, SEEN_EVERY, SEEN_KEY, Kept
 from wattwheel.services.clock_rules import (
     DATE_DI,
     DATE_TIME_DI,
@@ -37,35 +40,39 @@ from wattwheel.services.clock_rules import (
 from wattwheel.services.signal_output import SIGNAL_DI, SignalOutput
 
 STORE_BIT, CLEARS_BIT = 6, 7
-OFFSET_KEY, SYNC_KEY, CHANGES_KEY = "clock_offset_s", "clock_synchronised_on", "clock_changes"
-SETS_KEY, FOLLOWED_KEY = "clock_sets", "clears_followed"
+SYNC_KEY, SETS_KEY, FOLLOWED_KEY = "clock_synchronised_on", "clock_sets", "clears_followed"
 PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
 CLOCK_SETS_DI = 0x03300400
-OFFSET_S_MAX = 100 * 366 * 86_400
-"""From any year that YY can say, 2000 to 2099, to any other."""
-
 WAITING_MAX = 64
 """Writes that wait for the one under way; one more is refused."""
 
 AHEAD_TOLD = timedelta(hours=1)
 """A saved clock that is further ahead of the host's is told at the start."""
 
+LOST_LOOK_NS = 10_000_000_000
+"""How often a lost clock looks whether the host's can be believed again."""
+
+SEEN_LOOK_NS = round(SEEN_EVERY.total_seconds() * 1e9)
+
 
 class PlatformSettings(msgspec.Struct, frozen=True):
-    """Settings of the partition. `utc_offset_minutes`: meter standard time minus UTC."""
+    """Settings of the partition.
+
+    Attributes:
+        utc_offset_minutes: meter standard time minus UTC.
+        time_sync_per_day: broadcasts of the time that are obeyed a day.
+        drift_ppb: how much faster than the host's the meter's clock runs, in parts of `clock_drift.PARTS`.
+        earliest: no clock is right before it, where nothing else is known.
+        speed: how many seconds of the host's calendar pass in one.
+    """
 
     utc_offset_minutes: int = 0
     time_sync_per_day: int = 1
-
-
-def saved_offset(octets: bytes) -> timedelta:
-    """The offset that was saved. Raises ValueError for octets that are none, or that no clock could have."""
-    seconds = msgspec.json.decode(octets, type=float)
-    if not abs(seconds) <= OFFSET_S_MAX:
-        raise ValueError(f"offset of {seconds} s")
-    return timedelta(seconds=seconds)
+    drift_ppb: int = 0
+    earliest: datetime = BUILD_DATE
+    speed: float = 1.0
 
 
 class Platform:
@@ -79,8 +86,7 @@ class Platform:
         self._offset_port = context.sampling_source(CLOCK_PORT) if context.has_port(CLOCK_PORT) else None
         self._parameters = _destination(context, PARAMETERS_PORT)
         self._clears = _destination(context, CLEARS_PORT)
-        self._offset = timedelta(0)
-        self._changes = 0
+        self._kept = Kept()
         self._synchronised_on = ""
         self._synchronised_times = 0
         self._sets = EventRing()
@@ -92,6 +98,8 @@ class Platform:
         if self._store is not None:
             self._is_saving = True  # nothing is changed before it is known what there was
             self._store.load(self._loaded)
+        else:
+            self._start(Kept())
         if self._clears is not None:
             context.wheel.task(CLEARS_BIT, lambda: self._in_turn(self._follow_clears))
             self._clears.on_message(context.wheel.poster(CLEARS_BIT))
@@ -102,14 +110,9 @@ class Platform:
 
     def _loaded(self, loading: Loading) -> None:
         records = loading.records
+        kept = Kept()
         try:
-            if changes := records.get(CHANGES_KEY):
-                self._changes = msgspec.json.decode(changes, type=int)
-            if offset := records.get(OFFSET_KEY):
-                self._set_offset(saved_offset(offset), self._changes)
-                if self._offset > AHEAD_TOLD:
-                    days = self._offset / timedelta(days=1)
-                    self._context.report("clock", f"goes on in meter time, {days:.1f} days ahead of this machine's")
+            kept = keeping.kept_of(records)
             if on := records.get(SYNC_KEY):
                 self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
         except (ValueError, RecursionError):  # of another version: the host's clock is the best there is
@@ -121,18 +124,82 @@ class Platform:
                 self._followed = msgspec.msgpack.decode(follows, type=Followed)
         except (ValueError, RecursionError):
             self._counters.add("records_unreadable")
+        self._start(kept)
         self._saved()
         self._in_turn(self._follow_clears)
 
+    def _start(self, kept: Kept) -> None:
+        """Begin with what was saved, if it can be believed."""
+        host = self._clock.host_calendar()
+        found = keeping.started(kept, host, self._settings.drift_ppb, self._settings.earliest)
+        self._set(found)
+        if found.trusted is not None:
+            self._context.report("clock", f"lost: the host's shows {host:%F %T}; goes on from {self.calendar:%F %T}")
+        elif (ahead := keeping.calendar(found, host) - host) > AHEAD_TOLD:
+            days = ahead / timedelta(days=1)
+            self._context.report("clock", f"goes on in meter time, {days:.1f} days ahead of this machine's")
+        if found != kept:
+            self._in_turn(self._keep)
+        self._clock.call_at(self._clock.now_ns(), self._see)
+        self._context.on_stop(self._keep_seen)
+
+    @property
+    def calendar(self) -> datetime:
+        """The meter's calendar, UTC."""
+        return self._clock.calendar()
+
     def local(self) -> datetime:
         """The meter's standard time, marked as UTC."""
-        host = self._clock.host_calendar() + self._offset
-        return host + timedelta(minutes=self._settings.utc_offset_minutes)
+        return self.calendar + timedelta(minutes=self._settings.utc_offset_minutes)
 
-    def _set_offset(self, offset: timedelta, changes: int) -> None:
-        self._offset, self._changes = offset, changes
+    def _set(self, kept: Kept) -> None:
+        """Let the clock be `kept` from now on, here and everywhere."""
+        self._kept = kept
+        now_ns, speed = self._clock.now_ns(), self._settings.speed
+        setting = keeping.setting_of(kept, self._clock.host_calendar(), now_ns, speed)
+        self._clock.take(setting)
+        if setting.held is not None or self._counters["clock_lost"]:
+            self._counters.set("clock_lost", int(setting.held is not None))
         if self._offset_port is not None:
-            self._offset_port.write(msgspec.json.encode(ClockSetting(offset.total_seconds(), changes)))
+            self._offset_port.write(msgspec.json.encode(setting))
+        if setting.held is not None:
+            self._clock.call_at(now_ns + LOST_LOOK_NS, self._look_for_time)
+
+    # -- what a loss of the time is found by
+
+    def _see(self) -> None:
+        """Save the time as seen, when it is long enough since it was; look again."""
+        seen = self._kept.seen
+        if seen is None or self.calendar - seen >= SEEN_EVERY:
+            self._in_turn(self._keep_seen)
+        self._clock.call_at(self._clock.now_ns() + SEEN_LOOK_NS, self._see)
+
+    def _keep_seen(self) -> None:
+        if self._store is None:
+            return
+        shown = self.calendar
+        kept = self._kept = self._kept._replace(seen=shown)
+        records = {SEEN_KEY: keeping.records_of(kept)[SEEN_KEY]}
+        if kept.trusted is not None:  # the host's calendar may have gone anywhere meanwhile
+            offset = kept.offset + (shown - keeping.calendar(kept, self._clock.host_calendar()))
+            kept = self._kept = kept._replace(offset=offset)
+            records = keeping.records_of(kept)
+        self._store.save(records)
+
+    def _keep(self) -> None:
+        if self._store is not None:
+            self._save(keeping.records_of(self._kept), lambda result: None)
+
+    def _look_for_time(self) -> None:
+        """A lost clock follows the host's again once that can be right."""
+        host, earliest = self._clock.host_calendar(), self._settings.earliest
+        found = keeping.recovered(self._kept, host, self.calendar, earliest)
+        if found is not None:
+            self._context.report("clock", f"found: follows the host's again, {host:%F %T}")
+            self._set(found)
+            self._in_turn(self._keep)
+        elif self._clock.is_lost:
+            self._clock.call_at(self._clock.now_ns() + LOST_LOOK_NS, self._look_for_time)
 
     # -- one change after the other
 
@@ -143,7 +210,7 @@ class Platform:
         else:
             action()
 
-    def _save(self, records: dict[str, bytes], on_saved: Callable[[SaveResult], None]) -> None:
+    def _save(self, records: Mapping[str, bytes | None], on_saved: Callable[[SaveResult], None]) -> None:
         assert self._store is not None
         self._is_saving = True
 
@@ -177,13 +244,14 @@ class Platform:
         if verdict is not Verdict.ACCEPTED or received is None:
             self._reply(request, ERROR_OTHER)
             return verdict
-        self._set_offset(self._offset + (received - own), self._changes + 1)
+        kept = self._set_to(received)
+        assert kept is not None, "a time so near by can be kept"
+        self._set(kept)
         self._synchronised_on, self._synchronised_times = today, obeyed + 1
         if self._store is None:
             self._reply(request, 0)
         else:
-            records = self._records(self._offset, self._changes)
-            self._save(records, lambda result: self._reply(request, _error(result)))
+            self._save(self._records(kept), lambda result: self._reply(request, _error(result)))
         return verdict
 
     def _settlements(self) -> frozenset[tuple[int, int]]:
@@ -194,12 +262,14 @@ class Platform:
         if request is not None:
             self._bus.reply(request, error=error)
 
-    def _records(self, offset: timedelta, changes: int) -> dict[str, bytes]:
-        return {
-            OFFSET_KEY: msgspec.json.encode(offset.total_seconds()),
-            SYNC_KEY: msgspec.json.encode((self._synchronised_on, self._synchronised_times)),
-            CHANGES_KEY: msgspec.json.encode(changes),
-        }
+    def _set_to(self, local: datetime) -> Kept | None:
+        """The clock set to the standard time `local`."""
+        time = local - timedelta(minutes=self._settings.utc_offset_minutes)
+        return keeping.was_set(self._kept, self._clock.host_calendar(), time)
+
+    def _records(self, kept: Kept) -> dict[str, bytes | None]:
+        obeyed = (self._synchronised_on, self._synchronised_times)
+        return {**keeping.records_of(kept), SYNC_KEY: msgspec.json.encode(obeyed)}
 
     # -- writes
 
@@ -208,8 +278,8 @@ class Platform:
         own = self.local()
         operator, octets = request.data[:OPERATOR_OCTETS], request.data[OPERATOR_OCTETS:]
         written = written_time(request.di, octets, own)
-        offset = None if written is None else self._offset + (written - own)
-        if written is None or offset is None or abs(offset.total_seconds()) > OFFSET_S_MAX:
+        kept = None if written is None else self._set_to(written)
+        if written is None or kept is None:
             self._counters.add("time_impossible")
             self._bus.reply(request, error=ERROR_OTHER)
             return
@@ -224,13 +294,12 @@ class Platform:
             if result is SaveResult.SAVED:
                 self._counters.add("time_written")
                 self._sets = sets
-                self._set_offset(offset, self._changes + 1)
+                self._set(kept)
             else:
                 self._synchronised_on, self._synchronised_times = obeyed
             self._bus.reply(request, error=_error(result))
 
-        records = self._records(offset, self._changes + 1)
-        self._save({**records, SETS_KEY: msgspec.msgpack.encode(sets)}, saved)
+        self._save({**self._records(kept), SETS_KEY: msgspec.msgpack.encode(sets)}, saved)
 
     def _follow_clears(self) -> None:
         """Empty the records of clock setting when a meter or event clear wants it."""

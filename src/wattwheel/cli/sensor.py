@@ -1,0 +1,25 @@
+"""`wattwheel sensor`: what the board of a simulated meter measures of itself."""
+
+from __future__ import annotations
+
+import click
+
+SENSORS = ("clock-battery", "reading-battery", "temperature")
+
+
+@click.command(
+    short_help="Let a battery or the thermometer of a running meter show something.",
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("name", metavar="|".join(SENSORS), type=click.Choice(SENSORS))
+@click.argument("value", metavar="VALUE", type=float)
+@click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
+def sensor(name: str, value: float, state: str | None) -> int:
+    """Let a battery of the meter have VALUE volts, or its thermometer show VALUE degrees Celsius.
+
+    It holds over restarts, until [board] in the settings says otherwise.
+    """
+    from wattwheel.boot.control import set_sensor
+
+    set_sensor(state, name, value)
+    return 0
