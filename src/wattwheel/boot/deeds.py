@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
-from wattwheel.hil.panel import Contact
+from wattwheel.model.contacts import is_state
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
 
@@ -48,8 +48,9 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
         nobody = partial(_nobody, f"button {button}")
         return Deed(Control.PRESS, PRESS_DI[button], press_data(button, held_s), {"pressed": button}, nobody)
-    if isinstance(contact, str) and contact in set(Contact):
-        data = f"{contact} {'open' if request.get('open') else 'closed'}".encode()
+    position = request.get("position")
+    if isinstance(contact, str) and isinstance(position, str) and is_state(contact, position):
+        data = f"{contact} {position}".encode()
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))

@@ -1,22 +1,32 @@
-"""`wattwheel contact`: the contacts of the meter's case."""
+"""`wattwheel contact`: what watches the meter from outside its circuit."""
 
 from __future__ import annotations
 
 import click
 
-CONTACTS, STATES = ("meter-cover", "terminal-cover"), ("open", "closed")
+from wattwheel.model.contacts import Contact, allowed, is_state
 
 
-@click.command(short_help="Open or close a contact of a running meter's case.")
-@click.argument("name", metavar="|".join(CONTACTS), type=click.Choice(CONTACTS))
-@click.argument("position", metavar="|".join(STATES), type=click.Choice(STATES))
+@click.command(short_help="Tell a running meter what a contact or input says.")
+@click.argument("name", metavar="NAME", type=click.Choice([str(name) for name in Contact]))
+@click.argument("position", metavar="STATE")
 @click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
 def contact(name: str, position: str, state: str | None) -> int:
-    """Let a contact of the meter's case be open or closed: that of the meter's cover, or of the terminals' cover.
+    """Let a contact or an input of the meter be in STATE. What lasts for as long as its event's delay is recorded.
 
-    Open for a second, it makes an event record (03300D01, 03300E01).
+    \b
+    meter-cover       open | closed      1 s   03300D01
+    terminal-cover    open | closed      1 s   03300E01
+    auxiliary-supply  lost | present     60 s  03060001
+    magnetic-field    present | absent   5 s   03350001
+    internal-supply   abnormal | normal  60 s  03370001
+    metering-chip     faulty | sound     60 s  B0490001
+    module-plug       removed | inserted       B0520001
+    security-element  serial number, 16 hex digits; another one than before is recorded in B0520001
     """
+    if not is_state(name, position):
+        raise click.BadParameter(f"{position!r} of {name}; allowed: {allowed(name)}", param_hint="STATE")
     from wattwheel.boot.control import set_contact
 
-    set_contact(state, name, position == "open")
+    set_contact(state, name, position)
     return 0

@@ -94,6 +94,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     momentary: Momentary | None = None
     pulses: tuple[int, int] = (0, 0)  # active, reactive test pulses since the first start
     clock_changes: int = 0
+    core_faults: int = 0  # `model.core_records.CoreFault` bits
 
 
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):

@@ -223,6 +223,7 @@ class MeteringLink:
                 momentary=self._momentary,
                 pulses=self._pulses,
                 clock_changes=self._clock_changes(),
+                core_faults=self._status.faults if self._status is not None else 0,
             )
         )
 
