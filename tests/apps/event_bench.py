@@ -35,6 +35,7 @@ class Flow(NamedTuple):
     is_reversed: bool = False
     factor: float = 1.0
     lag_degrees: tuple[int, ...] = (0, 0, 0)
+    neutral: float | None = None
 
     @property
     def milliwatt(self) -> tuple[int, ...]:
@@ -60,7 +61,8 @@ class Flow(NamedTuple):
             reactive_power_millivar=1000 * sum(self.vars),
             power_factor_millionth=round(1e6 * self.factor),
         )
-        return Momentary((elements[0], elements[1], elements[2], elements[3]), 50_000, 0, self.is_reversed)
+        neutral = None if self.neutral is None else round(1e6 * self.neutral)
+        return Momentary((elements[0], elements[1], elements[2], elements[3]), 50_000, neutral, self.is_reversed)
 
 
 STEADY = Flow()

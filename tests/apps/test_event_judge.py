@@ -13,6 +13,7 @@ from tests.apps.event_bench import RATINGS, Flow
 from wattwheel.apps.event_conditions import (
     ALL_LOST,
     DEMAND,
+    NEUTRAL,
     POWER_DOWN,
     POWER_FACTOR,
     SLOTS,
@@ -96,6 +97,10 @@ class SlowJudge:
             on |= {31} if t.current_imbalance and rate > t.current_imbalance else set()
             on |= {32} if t.severe_imbalance and rate > t.severe_imbalance else set()
             on |= {POWER_FACTOR} if t.power_factor and abs(flow.factor) * 1e6 < t.power_factor else set()
+        if len(phases) == 1 and flow.neutral is not None and max(u.values()) >= critical:
+            currents = (max(i.values()), round(1e6 * flow.neutral))
+            if max(currents) > 0.2 * self.ratings.nominal_current_microampere:
+                on |= {NEUTRAL} if (max(currents) - min(currents)) * 10_000 // max(currents) > 5000 else set()
         p, q = demands
         if t.demand_active and p is not None and abs(p) > t.demand_active:
             on.add(DEMAND if p >= 0 else DEMAND + 1)
@@ -178,6 +183,7 @@ FLOWS = st.builds(
     is_reversed=st.booleans(),
     factor=st.sampled_from((1.0, 0.29, -0.1)),
     lag_degrees=st.sampled_from(((0, 0, 0), (0, 240, 120), (0, 120, 240))),
+    neutral=st.sampled_from((None, 0.0, 0.1, 0.999, 1.001, 2.51, 5.0, 72.1)),
 )
 RUNS = st.lists(st.tuples(FLOWS, st.one_of(st.integers(1, 8), st.integers(55, 130))), min_size=1, max_size=14)
 OFF = st.sampled_from(("loss_voltage", "under_voltage", "interruption_current", "power_factor", "demand_active", ""))
@@ -255,6 +261,27 @@ def test_three_wires_have_no_phase_b_and_their_rates_are_of_a_and_c():
 def test_one_phase_has_no_imbalance_no_sequence_and_no_power_factor():
     ratings = Ratings("1p2w", 220_000, 5_000_000, 60_000_000)
     assert held(Flow(volts=(220, 0, 0), amperes=(5, 0, 0), factor=0.1, is_reversed=True), ratings=ratings) == set()
+
+
+@pytest.mark.parametrize(
+    ("phase", "neutral", "holds"),
+    [
+        (5, 5, False),
+        (5, 2.51, False),
+        (5, 2.5, False),  # 50 % is not more than 50 %
+        (5, 2.49, True),
+        (2.49, 5, True),
+        (1, 0, False),  # not above a fifth of the nominal current
+        (1.01, 0, True),
+        (0, 1.01, True),
+        (5, None, False),
+    ],
+)
+def test_a_neutral_current_that_is_another_one_than_the_phase_s(phase, neutral, holds):
+    ratings = Ratings("1p2w", 220_000, 5_000_000, 60_000_000)
+    flow = Flow(volts=(220, 0, 0), amperes=(phase, 0, 0), neutral=neutral)
+    assert (NEUTRAL in held(flow, ratings=ratings)) is holds
+    assert NEUTRAL not in held(flow)  # of three phases it says nothing
 
 
 def test_sequences_and_power_factor():

@@ -14,7 +14,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = st.sampled_from(("press", "contact", "fee", "open", "long", "seconds", "ask"))
+NAMES = st.sampled_from(("press", "contact", "fee", "position", "long", "seconds", "ask"))
 
 
 @given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "refund 5")), max_size=4))
@@ -29,8 +29,13 @@ def test_any_request_is_a_deed_or_none(request_):
         ({"press": "up"}, Control.PRESS, b"up"),
         ({"press": "down", "long": True}, Control.PRESS, b"down+"),
         ({"press": "up", "seconds": 5}, Control.PRESS, b"up++"),
-        ({"contact": "meter-cover", "open": True}, Control.CONTACT, b"meter-cover open"),
-        ({"contact": "terminal-cover"}, Control.CONTACT, b"terminal-cover closed"),
+        ({"contact": "meter-cover", "position": "open"}, Control.CONTACT, b"meter-cover open"),
+        ({"contact": "magnetic-field", "position": "absent"}, Control.CONTACT, b"magnetic-field absent"),
+        (
+            {"contact": "security-element", "position": "00112233aabbCCDD"},
+            Control.CONTACT,
+            b"security-element 00112233aabbCCDD",
+        ),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
     ],
 )
@@ -39,7 +44,21 @@ def test_deeds(asked, control, data):
     assert (deed.control, deed.data) == (control, data)
 
 
-@pytest.mark.parametrize("asked", [{"press": "left"}, {"contact": "window"}, {"fee": "f\u00fcnf"}, {"press": []}, {}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"press": "left"},
+        {"contact": "window", "position": "open"},
+        {"contact": "meter-cover"},
+        {"contact": "meter-cover", "position": "ajar"},
+        {"contact": "security-element", "position": "0011"},
+        {"contact": "security-element", "position": "0011223344556677 "},
+        {"contact": "security-element", "position": "\u0661" * 16},
+        {"fee": "f\u00fcnf"},
+        {"press": []},
+        {},
+    ],
+)
 def test_no_deeds(asked):
     assert deed_of(asked) is None
 
@@ -57,7 +76,9 @@ class Bus:
 
 
 @pytest.mark.parametrize("bus", [Bus(1), Bus(is_full=True), None])
-@pytest.mark.parametrize("asked", [{"press": "up"}, {"contact": "meter-cover"}, {"fee": "refund 5"}])
+@pytest.mark.parametrize(
+    "asked", [{"press": "up"}, {"contact": "meter-cover", "position": "open"}, {"fee": "refund 5"}]
+)
 def test_each_is_answered_once(asked, bus):
     replies = []
     do(deed_of(asked), Bus(), replies.append)

@@ -1,7 +1,9 @@
-"""Contacts of the case: openings of the meter's and the terminals' cover (03300Dxx, 03300Exx).
+"""What watches the meter from outside its circuit: covers (03300Dxx, 03300Exx), auxiliary supply (0306), magnetic field
+(0335), internal supply (0337), metering chip (B049), and the plug of the management module (B052).
 
-What a contact says is on the medium before it is answered; a state that lasts for a second begins a record, and the end
-of that state completes it.
+What a contact says is on the medium before it is answered; a state that lasts for as long as the event's delay begins a
+record, and the end of that state, for as long, completes it. The metering chip also counts as faulty while the core
+reports a fault of its own or is silent.
 """
 
 from __future__ import annotations
@@ -10,32 +12,25 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from wattwheel.apps.contact_records import ALL_EVENTS, WATCHED, WHOLE_CLASS, WHOLE_FAMILY, Told
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
-from wattwheel.model.energy_items import register_view
+from wattwheel.apps.module_plug import PLUG_DI, Plug
+from wattwheel.model.contacts import STATES, Contact, is_state, serial_of
+from wattwheel.model.core_records import CHIP_FAULTS
 from wattwheel.model.event_delay import EventDelay, looked
-from wattwheel.model.event_ring import EventRing, count_octets, time_octets
-from wattwheel.model.records import REGISTERS_RECORDED
+from wattwheel.model.event_ring import EventRing
+from wattwheel.model.ratings import Ratings
+from wattwheel.model.records import Quality
 from wattwheel.sdk import Function
 
-KEY = "contacts"
-DELAY_S = 1
+KEY, PLUG_KEY = "contacts", "contacts plug"
 SECOND_NS = 1_000_000_000
-TIME_OCTETS, ENERGY_OCTETS, ENERGIES = 6, 4, 6
-OPEN, CLOSED = b"open", b"closed"
-COUNT_DIS = {"meter-cover": 0x03300D00, "terminal-cover": 0x03300E00}
-ALL_EVENTS = 0xFFFFFFFF
+STATUS_WORD_7, AUXILIARY_BIT = 7, 1 << 4
+EVENT_DI3 = (0x03, 0xB0)
+_ITEM_FAMILIES = frozenset({PLUG_DI >> 16, *(watched.count_di >> 16 for watched in WATCHED.values())})
 
-
-class Cover(msgspec.Struct, frozen=True, array_like=True):
-    """One contact: what it says, since when that has been so, whether it is recorded as open, and the records."""
-
-    is_open: bool = False
-    delay: tuple[bool, int] = (False, 0)
-    ring: EventRing = EventRing()
-
-
-Covers = dict[str, Cover]
-_NONE: Covers = {name: Cover() for name in COUNT_DIS}
+All = dict[str, Told]
+_NONE: All = {str(name): Told() for name in WATCHED}
 
 
 class Contacts(MeterFunction):
@@ -44,100 +39,165 @@ class Contacts(MeterFunction):
     obeys = frozenset({Function.CONTACT})
 
     def __init__(self) -> None:
-        self._covers = dict(_NONE)
+        self._told, self._plug = dict(_NONE), Plug()
+        self._held: dict[str, bool] = {}
         self._last_ns: int | None = None
-        self._is_changed = False
+        self._second = 0
+        self._is_changed = self._is_quiet = False
+        self._critical_millivolt = 0
+
+    def rate(self, ratings: Ratings) -> None:
+        """See `MeterFunction`."""
+        self._critical_millivolt = ratings.critical_millivolt
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up states and records."""
         try:
-            found = msgspec.msgpack.decode(saved.get(KEY, b""), type=Covers)
+            found = msgspec.msgpack.decode(saved.get(KEY, b""), type=All)
         except (ValueError, RecursionError):
-            return
-        self._covers = {name: found.get(name, Cover()) for name in COUNT_DIS}
+            found = {}
+        self._told = {name: found.get(name, Told()) for name in _NONE}
+        try:
+            self._plug = msgspec.msgpack.decode(saved.get(PLUG_KEY, b""), type=Plug)
+        except (ValueError, RecursionError):
+            self._plug = Plug()
+
+    # -- pushes
 
     def push(self, turn: Turn) -> None:
-        """Look at the contacts, as often as seconds have passed."""
+        """Look at the contacts, as often as seconds have passed: all but the last look find what was before."""
         self.needs_saving_now = False
-        now_ns = turn.image.at_ns
+        now_ns, self._second = turn.image.at_ns, turn.image.second
         last_ns = now_ns - SECOND_NS if self._last_ns is None else self._last_ns
         seconds = (now_ns - last_ns + SECOND_NS // 2) // SECOND_NS  # to the nearest: a push may come a little early
         if seconds < 1:
             return
         self._last_ns = last_ns + seconds * SECOND_NS
-        for name, cover in self._covers.items():
-            if cover.is_open != cover.delay[0] or cover.delay[1]:
-                self._look(name, cover, turn, seconds)
+        is_good = turn.readings.quality is Quality.VALID and not turn.readings.core_faults & CHIP_FAULTS
+        if self._is_quiet and is_good:
+            return
+        is_quiet = is_good
+        for name, told in self._told.items():
+            holds = self._holds(name, told, turn)
+            before = self._held.get(name, holds)
+            self._held[name] = holds
+            if before is not holds and seconds > 1:
+                self._look(name, before, turn, seconds - 1, 1)
+                self._look(name, holds, turn, 1, 0)
+            else:
+                self._look(name, holds, turn, seconds, 0)
+            is_quiet = is_quiet and not (holds or told.is_on or self._told[name].delay != (False, 0))
+        self._is_quiet = is_quiet
 
-    def _look(self, name: str, cover: Cover, turn: Turn, seconds: int) -> None:
-        state = EventDelay(*cover.delay)
-        flip = looked(state, cover.is_open, DELAY_S, seconds)
-        ring = cover.ring if flip is None else recorded(cover.ring, state.is_active, turn)
-        self._covers[name] = Cover(cover.is_open, (state.is_active, state.differing_s), ring)
+    def silence(self, turn: Turn) -> None:
+        """The core has been silent up to now: the metering chip has been faulty for all of it."""
+        self._held[Contact.METERING_CHIP], self._is_quiet = True, False
+        self.push(turn)
+
+    def _holds(self, name: str, told: Told, turn: Turn) -> bool:
+        """Whether the condition of the event holds now."""
+        readings = turn.readings
+        if name == Contact.METERING_CHIP:
+            return told.is_on or readings.quality is not Quality.VALID or bool(readings.core_faults & CHIP_FAULTS)
+        if name == Contact.INTERNAL_SUPPLY and told.is_on and readings.momentary is not None:
+            voltages = [element.voltage_millivolt or 0 for element in readings.momentary.elements[1:]]
+            return max(voltages) >= self._critical_millivolt  # without mains nothing is abnormal about it
+        return told.is_on
+
+    def _look(self, name: str, holds: bool, turn: Turn, seconds: int, later_s: int) -> None:
+        """Take `seconds` looks in a row that found the same; after them came `later_s` more seconds."""
+        told, watched = self._told[name], WATCHED[name]
+        if holds is told.delay[0] and not told.delay[1]:
+            return
+        state = EventDelay(*told.delay)
+        flip = looked(state, holds, watched.delay_s, seconds)
+        if flip is None:
+            self._told[name] = msgspec.structs.replace(told, delay=(state.is_active, state.differing_s))
+        else:
+            self._told[name] = told.flipped(watched, turn.image.second - later_s - (seconds - flip), turn)
+            self.needs_saving_now = True
+            if watched.report is not None:
+                self.on_report(watched.report, not self._told[name].delay[0])
         self._is_changed = True
-        self.needs_saving_now = flip is not None
+
+    def status_bits(self, number: int) -> int:
+        """A lost auxiliary supply, in word 7."""
+        is_lost = number == STATUS_WORD_7 and self._told[Contact.AUXILIARY_SUPPLY].delay[0]
+        return AUXILIARY_BIT if is_lost else 0
 
     def changes(self) -> Mapping[str, bytes]:
         """All of it, when any of it has changed."""
         if not self._is_changed:
             return {}
         self._is_changed = False
-        return {KEY: msgspec.msgpack.encode(self._covers)}
+        return {KEY: msgspec.msgpack.encode(self._told)}
+
+    # -- what is read
 
     def look(self, di: int, data: bytes) -> bytes | None:
         """Counts and records."""
-        if di >> 16 != 0x0330:
-            return None
-        return self._items().get(di)
+        return self._items().get(di) if di >> 16 in _ITEM_FAMILIES else None
 
     def listed(self) -> Iterable[int]:
         """Counts, and the records that are there."""
         return self._items()
 
     def _items(self) -> dict[int, bytes]:
-        return {
-            di: octets
-            for name, cover in self._covers.items()
-            for di, octets in cover.ring.items(COUNT_DIS[name]).items()
-        }
+        found = self._plug.ring.items(PLUG_DI)
+        for name, told in self._told.items():
+            found |= told.items(WATCHED[name], self._second)
+        return found
+
+    # -- commands
 
     def prepare(self, function: Function, data: bytes, operator: bytes, turn: Turn) -> Prepared | int:
-        """A contact has changed: `data` is its name, a space, and "open" or "closed"."""
-        name, _, state = data.partition(b" ")
-        cover = self._covers.get(name.decode("ascii", "replace"))
-        if cover is None or state not in (OPEN, CLOSED):
+        """A contact has changed: `data` is its name, a space, and its state, one of `model.contacts.STATES`."""
+        name, _, state = data.decode("ascii", "replace").partition(" ")
+        if not is_state(name, state):
             return ERROR_OTHER
-        covers = {**self._covers, name.decode("ascii"): msgspec.structs.replace(cover, is_open=state == OPEN)}
-        return self._prepared(covers)
+        if name in self._told:
+            is_on = state == STATES[name][0]
+            return self._prepared({**self._told, name: msgspec.structs.replace(self._told[name], is_on=is_on)})
+        second = turn.image.second
+        if (serial := serial_of(state)) is not None:
+            return self._plugged(self._plug.told(serial, second))
+        is_removed = state == STATES[name][0]
+        return self._plugged(self._plug.removed(second) if is_removed else self._plug.inserted(second))
 
     def clear(self, turn: Turn, operator: bytes) -> Prepared:
         """Records and counts are emptied; an opening that lasts begins no new record."""
-        return self._cleared(COUNT_DIS)
+        return self._cleared(ALL_EVENTS)
 
     def clear_events(self, di: int, turn: Turn) -> Prepared | None:
         """All, or one class."""
-        names = [name for name, count in COUNT_DIS.items() if di in (ALL_EVENTS, count | 0xFF)]
-        return self._cleared(names) if names else None
+        return self._cleared(di)
 
-    def _cleared(self, names: Iterable[str]) -> Prepared:
-        emptied = {name: msgspec.structs.replace(self._covers[name], ring=EventRing()) for name in names}
-        return self._prepared({**self._covers, **emptied})
+    def _cleared(self, di: int) -> Prepared:
+        told = {
+            name: msgspec.structs.replace(each, ring=EventRing(), seconds=0, since=self._second)
+            for name, each in self._told.items()
+            if WATCHED[name].is_named(di)
+        }
+        has_plug = di in (ALL_EVENTS, PLUG_DI | WHOLE_CLASS, PLUG_DI | WHOLE_FAMILY)
+        changes, apply_told = self._prepared({**self._told, **told})[:2]
+        if not has_plug:
+            return Prepared(changes, apply_told)
+        more, apply_plug = self._plugged(msgspec.structs.replace(self._plug, ring=EventRing()))[:2]
 
-    def _prepared(self, covers: Covers) -> Prepared:
         def apply() -> None:
-            self._covers = covers
+            apply_told()
+            apply_plug()
 
-        return Prepared({KEY: msgspec.msgpack.encode(covers)}, apply)
+        return Prepared({**changes, **more}, apply)
 
+    def _prepared(self, told: All) -> Prepared:
+        def apply() -> None:
+            self._told, self._is_quiet = told, False
 
-def recorded(ring: EventRing, is_begin: bool, turn: Turn) -> EventRing:
-    """The ring with a record that begins, or with the newest one completed (60 octets: times, energies)."""
-    registers = turn.image.totals[:REGISTERS_RECORDED]
-    energies = b"".join(count_octets(register_view(register), ENERGY_OCTETS) for register in registers)
-    time = time_octets(turn.local)
-    if is_begin:
-        return ring.added(time + bytes(TIME_OCTETS) + energies + bytes(ENERGY_OCTETS * ENERGIES))
-    if not ring.records:  # cleared while it was open
-        return ring
-    before = ring.records[0]
-    return ring.replaced(before[:TIME_OCTETS] + time + before[2 * TIME_OCTETS :][: len(energies)] + energies)
+        return Prepared({KEY: msgspec.msgpack.encode(told)}, apply)
+
+    def _plugged(self, plug: Plug) -> Prepared:
+        def apply() -> None:
+            self._plug = plug
+
+        return Prepared({PLUG_KEY: msgspec.msgpack.encode(plug)}, apply)

@@ -26,6 +26,7 @@ from wattwheel.model.demand_maxima import (
 from wattwheel.model.demand_windows import DemandWindows, Windows, restarted
 from wattwheel.model.event_ring import EventRing, time_octets
 from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.reporting import Report
 from wattwheel.sdk import Function, Shown
 
 WINDOWS_KEY, MAXIMA_KEY, CLEARS_KEY = "demand windows", "demand maxima", "demand clears"
@@ -185,7 +186,13 @@ class Demand(MeterFunction):
         if data:
             return ERROR_OTHER
         record = time_octets(turn.local) + operator + self._maxima.cleared()
-        return self._emptied(turn.image, self._clears.added(record), {})
+        emptied = self._emptied(turn.image, self._clears.added(record), {})
+
+        def apply() -> None:
+            emptied.apply()
+            self.on_report(Report.DEMAND_CLEAR, False)
+
+        return Prepared(emptied.changes, apply)
 
     def clear(self, turn: Turn, operator: bytes) -> Prepared | None:
         """Its part of a meter clear: maxima, periods and the records of demand clears go, the registers begin at 0."""

@@ -32,6 +32,8 @@ from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
+from wattwheel.apps.reporting import Reporting
+from wattwheel.apps.silence import Silence
 from wattwheel.apps.status_words import STATUS_DIS
 from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.energy_items import energy_items
@@ -52,6 +54,7 @@ METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
     *(Function.FREEZE, Function.RELAY, Function.CONTACT, Function.SENSOR, Function.FEE),
+    *(Function.REPORTED, Function.WRITE),
 )
 STEP_BACK_MINUTES = 1
 """A clock that is set back so far has not left its time; what is further back it lives through once more."""
@@ -63,7 +66,7 @@ COMMANDS_WAITING_MAX = 16
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
     *(MeanPower, Contacts, Cells, Demand, FeeControl),
-    *(Recording, Freezing, LoadRecord),
+    *(Recording, Freezing, LoadRecord, Reporting),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
@@ -104,6 +107,8 @@ class Energy:
         fees, freezes = kinds.get(FeeControl), kinds.get(Freezing)
         if isinstance(fees, FeeControl) and isinstance(freezes, Freezing):
             fees.on_switched = freezes.prices_switched
+        if isinstance(reporting := kinds.get(Reporting), Reporting):
+            reporting.listen(self.functions)
         self._publishing = [
             (each, meter.publish(each.port)) for each in self.functions if each.port and meter.has_port(each.port)
         ]
@@ -114,6 +119,7 @@ class Energy:
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
+        self.silence = Silence(meter, self.functions, lambda: self._turn, ledger.running.second, self.keep)
         self.keeps_each_minute = True
         self.saves_under_way = 0
         self._is_saving = False
@@ -179,20 +185,9 @@ class Energy:
         ledger = self.ledger
         assert ledger.books is not None
         assert ledger.image is not None
-        running = ledger.running
-        settled, copies = ledger.books.settled.entries, ledger.history.copies
-        return Turn(
-            readings,
-            ledger.image,
-            self._minute_before,
-            running.parameters,
-            running.words,
-            settled,
-            copies,
-            is_first,
-            self.look,
-            is_first and self.is_power_up,
-        )
+        kept = ledger.books.settled.entries, ledger.history.copies
+        told = ledger.image, self._minute_before, ledger.running.parameters, ledger.running.words
+        return Turn(readings, *told, *kept, is_first, self.look, is_first and self.is_power_up)
 
     def _show(self, readings: Readings) -> None:
         meter, ledger, books = self._meter, self.ledger, self.ledger.books
@@ -273,7 +268,7 @@ class Energy:
         """Publish the clears that are on the medium, for whoever keeps event records in another partition."""
         if self.publish_clears is not None and self.ledger.books is not None:
             events = next((each.event_clears for each in self.functions if each.event_clears), ())
-            self.publish_clears(_encode(Clears(self.ledger.books.clears.count, events[-EVENT_CLEARS_MAX:])))
+            self.publish_clears(_encode(Clears(self.ledger.books.clears.generation, events[-EVENT_CLEARS_MAX:])))
 
     def obey(self, function: Function, command: Command) -> None:
         """Carry out a command, now or when those before it are done."""
@@ -343,7 +338,7 @@ class Energy:
             ledger.books, ledger.history, self._minute_before = emptied, ledger.history.emptied(), None
             shares = tuple(map(tuple, emptied.shares))
             image = ledger.image = msgspec.structs.replace(
-                turn.image, shares=shares, elements=emptied.elements, meter_clears=emptied.clears.count
+                turn.image, shares=shares, elements=emptied.elements, meter_clears=emptied.clears.generation
             )
             self._turn = turn._replace(image=image, minute_before=None, settled=(), copies={})
             self._meter.counters.add("meter_clears")
@@ -398,3 +393,4 @@ def press(meter: Meter, button: str, held_s: float) -> None:
 def book(meter: Meter, readings: Readings) -> None:
     """Book the newest totals, tell the functions, show every item."""
     meter.memory.take(readings)
+    meter.memory.silence.hear(readings)

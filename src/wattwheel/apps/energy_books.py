@@ -248,7 +248,7 @@ class Ledger:
             self.tariffs,
             books.sets,
             readings.clock_changes,
-            books.clears.count,
+            books.clears.generation,
             readings.at_ns,
         )
 

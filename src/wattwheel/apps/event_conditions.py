@@ -14,8 +14,16 @@ from wattwheel.model.event_delay import imbalance_rate
 from wattwheel.model.event_thresholds import FIXED_DELAY_S, Thresholds
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import ElementReading, Momentary
+from wattwheel.model.reporting import PHASE_BITS, Report
 
 POWER_DOWN_DELAY_S = 1
+PRIVATE_DI3 = 0xB0
+"""Of the events that have no identifier of DL/T 645-2007: ours are B0 and the number in the table of events."""
+
+NEUTRAL_RATE, NEUTRAL_SHARE = 5000, (1, 5)
+"""Of a single phase: difference of its current and the neutral's in 0.01 % of the larger one, above which one of them
+flows elsewhere; and the share of the nominal current below which that is not judged."""
+
 HALF_TURN, FULL_TURN = 180_000, 360_000  # millidegrees
 
 
@@ -77,7 +85,8 @@ ALL_LOST, VOLTAGE_SEQUENCE, CURRENT_SEQUENCE, VOLTAGE_IMBALANCE, CURRENT_IMBALAN
 DEMAND, POWER_FACTOR = 34, 40
 """Six slots of demands: forward, reverse, quadrants I to IV."""
 
-SLOTS = 41
+NEUTRAL = 41
+SLOTS = 42
 PHASE_SLOTS = (1 << ALL_LOST) - 1
 IMBALANCE_SLOTS, DEMAND_SLOTS = 1 << VOLTAGE_IMBALANCE | 1 << CURRENT_IMBALANCE, 0b111111 << DEMAND
 
@@ -95,7 +104,31 @@ EVENTS = (
     Event("power down", 0x0311, (POWER_DOWN,), Layout.TIMES, fixed_delay_s=POWER_DOWN_DELAY_S),
     Event("demand", 0x0312, tuple(range(DEMAND, DEMAND + 6)), Layout.DEMAND, 0x0D),
     Event("power factor", 0, (POWER_FACTOR,), Layout.NONE, 0x0E, 0x1F),
+    Event("neutral current", 0xB051, (NEUTRAL,), Layout.TIMES),
 )
+REPORTS: dict[int, int] = {
+    **{
+        first + phase: bit + PHASE_BITS * phase
+        for first, bit in (
+            *((LOSS, Report.VOLTAGE_LOSS), (UNDER, Report.UNDER_VOLTAGE), (OVER, Report.OVER_VOLTAGE)),
+            *((FAILURE, Report.PHASE_FAILURE), (CURRENT_LOSS, Report.CURRENT_LOSS)),
+            *((OVER_CURRENT, Report.OVER_CURRENT), (INTERRUPTION, Report.INTERRUPTION)),
+            *((REVERSAL, Report.REVERSAL), (OVERLOAD, Report.OVERLOAD)),
+        )
+        for phase in range(PHASES)
+    },
+    ALL_LOST: Report.ALL_VOLTAGES_LOST,
+    VOLTAGE_SEQUENCE: Report.VOLTAGE_SEQUENCE,
+    CURRENT_SEQUENCE: Report.CURRENT_SEQUENCE,
+    VOLTAGE_IMBALANCE: Report.VOLTAGE_IMBALANCE,
+    CURRENT_IMBALANCE: Report.CURRENT_IMBALANCE,
+    SEVERE: Report.SEVERE_IMBALANCE,
+    POWER_DOWN: Report.POWER_DOWN,
+    **dict.fromkeys(range(DEMAND, DEMAND + 6), Report.DEMAND),
+    POWER_FACTOR: Report.POWER_FACTOR,
+}
+"""Bit of the active reporting status word of each slot that has one."""
+
 EVENT_OF_SLOT = {slot: event for event in EVENTS for slot in event.slots}
 
 
@@ -162,6 +195,8 @@ class Conditions:
         self._phases = ratings.phases
         self._critical = ratings.critical_millivolt
         self._carrying = ratings.carrying_microampere
+        share, whole = NEUTRAL_SHARE
+        self._neutral_least = ratings.nominal_current_microampere * share // whole
         self._comfort = (0, 0, 0, 0, 0, 0)
         self._comfort_of: Thresholds | None = None
 
@@ -207,6 +242,9 @@ class Conditions:
         if max(voltages) < self._critical:
             return 1 << POWER_DOWN
         held, carries = 0, max(currents) > self._carrying
+        neutral = momentary.neutral_current_microampere
+        if len(self._phases) == 1 and neutral is not None and max(neutral, *currents) > self._neutral_least:
+            held |= (imbalance_rate((neutral, *currents)) > NEUTRAL_RATE) << NEUTRAL
         if len(voltages) > 1:
             rate_of_voltages, rate_of_currents = imbalance_rate(tuple(voltages)), imbalance_rate(tuple(currents))
             if rate_of_voltages > limits.voltage_imbalance and max(voltages) > self._critical:

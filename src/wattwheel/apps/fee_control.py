@@ -23,6 +23,7 @@ from wattwheel.model import purchases
 from wattwheel.model.charging import AMOUNT_DIGITS
 from wattwheel.model.purchases import Account, Refusal
 from wattwheel.model.relay_state import told
+from wattwheel.model.reporting import Report
 from wattwheel.model.wallet_limits import (
     Signal,
     Told,
@@ -43,6 +44,9 @@ OPEN_BIT, ORDER_BIT, ALARM_BIT, KIND_BIT, PRICES_BIT, STEPS_BIT, PRESERVATION_BI
 MONEY_PREPAID = 2
 RECORD_GROUPS = (0x0333, 0x0334, 0x0336, 0x1D00, 0x1E00)
 AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
+REPORTS = {"trips": Report.TRIP, "closes": Report.CLOSE, "misoperations": Report.RELAY_MISOPERATION}
+"""Ring of records to the bit of the active reporting status word that a further one sets."""
+
 CONTACTS: dict[str, bool | None] = {"open": True, "closed": False, "follow": None}
 
 Mode = Literal["none", "local", "remote"]
@@ -101,6 +105,8 @@ class FeeControl(MeterFunction):
             RelaySettings(own.nominal_millivolt, own.switch == "external", own.zero_deadline == "accept")
         )
         self._judged: object = None
+        self._reported = self.control.books.records
+        self._is_overdrawn = False
         self._told_sets: object = None
         self.on_switched: Callable[[bytes, bytes], None] = _tell_nobody
         self._face: tuple[object, ...] = ()
@@ -111,6 +117,8 @@ class FeeControl(MeterFunction):
         self.charging.take_up(saved.get(MONEY))
         if self.mode != "none":
             self.control.take_up(saved.get(RELAY), saved.get(RECORDS))
+        self._reported = self.control.books.records
+        self._is_overdrawn = self.charging.money.account.wallet.overdraft > 0
 
     # -- turns
 
@@ -143,7 +151,20 @@ class FeeControl(MeterFunction):
             if is_held_back is not charging.money.is_held_back:
                 charging.money = msgspec.structs.replace(charging.money, is_held_back=is_held_back)
         self.control.push(turn, signals)
+        self._report()
         self.needs_saving_now = self.control.is_changed
+
+    def _report(self) -> None:
+        """Tell of records that have come since the last call."""
+        before, now = self._reported, self.control.books.records
+        if now is not before:
+            self._reported = now
+            for name, bit in REPORTS.items():
+                if getattr(now, name).generation > getattr(before, name).generation:
+                    self.on_report(bit, False)
+        if (is_overdrawn := self.charging.money.account.wallet.overdraft > 0) is not self._is_overdrawn:
+            self._is_overdrawn = is_overdrawn
+            self.on_report(Report.OVERDRAFT, not is_overdrawn)
 
     def press(self, button: str, is_long: bool, turn: Turn) -> None:
         """Any button that is held long closes a relay that may be closed."""

@@ -26,8 +26,15 @@ from wattwheel.sdk import Function, Shown
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
+SILENCE_S = 61
+"""Silence of the metering core after which the functions are told: event delay of a metering chip fault, and one."""
+
 Changes = Mapping[str, bytes | None]
 _NOTHING_COUNTED: Mapping[str, int] = MappingProxyType({})
+
+
+def _tell_nobody(bit: int, is_end: bool) -> None:
+    """Where nobody reports."""
 
 
 class Turn(NamedTuple):
@@ -96,6 +103,8 @@ class MeterFunction:
     needs_saving = False
     obeys: frozenset[Function] = frozenset()
     """Commands that this function carries out; each belongs to one of them."""
+    on_report: Callable[[int, bool], None] = staticmethod(_tell_nobody)
+    """Told of what `model.reporting.Report` names, with its bit, and whether it is the end of it."""
     event_clears: EventClears = ()
     """Of the function that carries out event clears: the last of them, for those who follow in other partitions."""
 
@@ -112,6 +121,9 @@ class MeterFunction:
 
     def push(self, turn: Turn) -> None:
         """Take a push."""
+
+    def silence(self, turn: Turn) -> None:
+        """The metering core has been silent for `SILENCE_S`: `turn` is that of its last push, with the time it is."""
 
     def minute(self, turn: Turn) -> None:
         """Take the turn of a minute; it comes before the `push` of the same `turn`."""

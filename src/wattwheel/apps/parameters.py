@@ -15,12 +15,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
-from wattwheel.apps.programming_records import State, Wrote, following, key_released, recorded, saved_state
+from wattwheel.apps.programming_records import (
+    State,
+    Wrote,
+    following,
+    key_released,
+    passwords_changed,
+    recorded,
+    saved_state,
+)
 from wattwheel.model import display_lists
+from wattwheel.model.authority import PasswordChange
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import (
     ADDRESS,
@@ -55,6 +65,7 @@ from wattwheel.model.pulse_parameters import (
     WIDTHS_MS,
 )
 from wattwheel.model.ratings import Ratings
+from wattwheel.model.reporting import DEFAULT_MODE, MODE_DI
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import (
     DAY_TABLES_MAX,
@@ -72,8 +83,8 @@ from wattwheel.model.tariff_parameters import (
     TARIFF_COUNT,
     ZONE_COUNT,
 )
-from wattwheel.sdk import App, Command, Function, Meter, SaveResult
-from wattwheel.sdk.writing import item_key, number_of, written_items
+from wattwheel.sdk import App, Command, Function, Meter
+from wattwheel.sdk.writing import number_of, written_items
 
 app = App("parameters", version="0.1.0")
 start = app.start
@@ -166,6 +177,7 @@ DEFAULTS = {
     **{base + step: "00000000" for base in STEP_LIMITS for step in range(1, STEP_LIMITS_MAX + 1)},
     **{base + step: "00000000" for base in STEP_PRICES for step in range(1, STEP_PRICES_MAX + 1)},
     **{base + at: "990100" if at == 1 else "999999" for base in STEP_SETTLEMENTS for at in range(1, 5)},
+    MODE_DI: DEFAULT_MODE,
     **display_lists.DEFAULTS,
 }
 """Digits as the picture prints them, the highest first."""
@@ -194,6 +206,13 @@ class Settings(msgspec.Struct, frozen=True):
         if self.address:
             items |= dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address))
         return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """What the security service says: whether the programming key is active, and the newest changes of passwords."""
+
+    programming_key: bool = False
+    password_changes: tuple[PasswordChange, ...] = ()
 
 
 def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
@@ -292,7 +311,7 @@ class Parameters:
 
     def _tell(self) -> None:
         self._meter.show(self._values)
-        self._publish(msgspec.msgpack.encode(self._values))
+        self._publish(msgspec.msgpack.encode({**self._values, **self._records.counts()}))
 
     # -- writes
 
@@ -304,8 +323,8 @@ class Parameters:
 
     def _written(self, di: int, octets: bytes) -> None:
         self._values[di] = octets
-        self._tell()
         self._take(self._next)
+        self._tell()
 
     def _take(self, records: State) -> None:
         if records is not self._records:
@@ -315,9 +334,15 @@ class Parameters:
     # -- what ends a session, and what empties the records
 
     def _look_at_key(self, meter: Meter, panel: bytes) -> None:
-        self._key_is_active = bool(msgspec.json.decode(panel, type=dict[str, object]).get("programming_key"))
+        told = msgspec.json.decode(panel, type=Panel)
+        self._key_is_active = told.programming_key
+        if told.password_changes:
+            self._writes.between(partial(self._record_passwords, told.password_changes))
         if not self._key_is_active:
             self._writes.between(self._end_session)
+
+    def _record_passwords(self, told: tuple[PasswordChange, ...]) -> None:
+        self._change(*passwords_changed(self._records, told, self._key_is_active))
 
     def _end_session(self) -> None:
         self._change(*key_released(self._records))
@@ -330,31 +355,21 @@ class Parameters:
         if changes:
             self._meter.save(changes, promised=True)
             self._take(records)
+            self._tell()
 
     # -- 15H and 17H
 
     def _write_address(self, meter: Meter, command: Command) -> None:
         """15H: whoever asks has looked whether the programming key is active."""
-        self._set(command, ADDRESS, command.data)
+        self._set(command, ADDRESS)
 
     def _change_rate(self, meter: Meter, command: Command) -> None:
         """17H: for as long as nobody says otherwise."""
-        self._set(command, LINE_RATE, command.data)
+        self._set(command, LINE_RATE)
 
-    def _set(self, command: Command, di: int, octets: bytes) -> None:
-        if len(octets) != len(self._values.get(di, b"")) or refusal(self._values, di, octets):
-            command.refuse(ERROR_OTHER)
-            return
-
-        def saved(result: SaveResult) -> None:
-            if result is not SaveResult.SAVED:
-                command.refuse(ERROR_OTHER)
-                return
-            self._values[di] = octets
-            self._tell()
-            command.done()
-
-        self._meter.save({item_key(di): octets}, promised=True, on_saved=saved)
+    def _set(self, command: Command, di: int) -> None:
+        """What a command without an operator sets, as a write of the parameter would."""
+        self._writes.put(di, command.data, b"", lambda error: command.refuse(ERROR_OTHER) if error else command.done())
 
 
 @app.on_start

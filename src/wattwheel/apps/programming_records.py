@@ -11,14 +11,15 @@ identifiers. What has a kind of its own is not listed there too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 
+from wattwheel.model.authority import PASSWORD_DI, PasswordChange
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
-from wattwheel.model.event_ring import COUNT_MAX, RECORDS_MAX, EventRing, time_octets
+from wattwheel.model.event_ring import COUNT_MAX, RECORDS_MAX, EventRing, count_octets, time_octets
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, ZONES_MAX
 from wattwheel.model.tariff_parameters import HOLIDAY_COUNT, REST_TABLE, TARIFF_COUNT
@@ -33,6 +34,8 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _UNUSED = b"\xff" * 4
 _ENTRY_OCTETS = 3
 _AUTHOR_OCTETS = 10  # of time and operator code, with which each record begins
+
+NO_OPERATOR = bytes(4)
 
 Values = Mapping[int, bytes]
 """Parameters by identifier, octets as on the wire."""
@@ -132,11 +135,12 @@ class Ring(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept beside the records."""
+    """What is kept beside the records. `password_change`: number of the newest one that is recorded."""
 
     session: Session | None = None
     rings: dict[int, Ring] = {}
     followed: Followed = Followed()
+    password_change: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class State(msgspec.Struct, frozen=True):
@@ -144,6 +148,10 @@ class State(msgspec.Struct, frozen=True):
 
     head: Head = Head()
     records: dict[int, tuple[bytes, ...]] = {}
+
+    def counts(self) -> dict[int, bytes]:
+        """Identifier to octets of all counts."""
+        return {kind: count_octets(self.head.rings.get(kind, Ring()).count) for kind in KINDS}
 
     def items(self) -> dict[int, bytes]:
         """Identifier to octets of all counts and records."""
@@ -176,7 +184,14 @@ def saved_state(saved: Mapping[str, bytes]) -> State:
 
 
 class Wrote(msgspec.Struct, frozen=True):
-    """A write that is to be recorded. `values`: the parameters before it; `by_key`: the programming key is active."""
+    """A write that is to be recorded.
+
+    Attributes:
+        operator: his code; empty where the command has none (15H, 17H, 18H): it belongs to the session that lasts,
+            whoever writes in it, or is the meter's own (`NO_OPERATOR`).
+        by_key: the programming key is active.
+        values: the parameters before it.
+    """
 
     di: int
     operator: bytes
@@ -192,7 +207,7 @@ def recorded(state: State, wrote: Wrote) -> tuple[Changes, State]:
     records = state.records.get(kind, ())
     ring = head.rings.get(kind, Ring())
     if kind not in session.kinds:
-        author = time_octets(wrote.local) + wrote.operator
+        author = time_octets(wrote.local) + session.operator
         body = wrote.di.to_bytes(4, "little").ljust(4 * LISTED_MAX, b"\xff")
         record = author + (body if kind == PROGRAMMING else _BEFORE[kind](wrote.values))
         grown = EventRing(ring.count, records).added(record)
@@ -202,7 +217,7 @@ def recorded(state: State, wrote: Wrote) -> tuple[Changes, State]:
         records = (longer, *records[1:])
     else:
         return {}, state
-    after = Head(session, {**head.rings, kind: ring}, head.followed)
+    after = msgspec.structs.replace(head, session=session, rings={**head.rings, kind: ring})
     changes = {HEAD_KEY: msgspec.msgpack.encode(after), _record_key(kind, ring.serial - 1): records[0]}
     return changes, State(after, {**state.records, kind: records})
 
@@ -212,12 +227,12 @@ def _session(session: Session | None, wrote: Wrote) -> Session:
     now_s = int((wrote.local - _EPOCH).total_seconds())
     if (
         session is not None
-        and session.operator == wrote.operator
+        and wrote.operator in (session.operator, b"")
         and 0 <= now_s - session.started_s < SESSION.total_seconds()
         and (wrote.by_key or not session.by_key)
     ):
         return session
-    return Session(now_s, wrote.operator, wrote.by_key)
+    return Session(now_s, wrote.operator or NO_OPERATOR, wrote.by_key)
 
 
 def _listed(record: bytes, di: int) -> bytes | None:
@@ -235,8 +250,23 @@ def key_released(state: State) -> tuple[Changes, State]:
     head = state.head
     if head.session is None or not head.session.by_key:
         return {}, state
-    after = Head(None, head.rings, head.followed)
+    after = msgspec.structs.replace(head, session=None)
     return {HEAD_KEY: msgspec.msgpack.encode(after)}, State(after, state.records)
+
+
+def passwords_changed(state: State, told: Sequence[PasswordChange], by_key: bool) -> tuple[Changes, State]:
+    """What has to be saved to record the password changes (18H) of `told` that are new, and the state after it."""
+    newest, before = max((change.number for change in told), default=0), state.head.password_change
+    if newest == before:
+        return {}, state
+    changes: dict[str, bytes | None] = {}
+    for change in told:
+        if change.number > before:
+            wrote = Wrote(PASSWORD_DI + change.level, b"", change.local, by_key, {})
+            more, state = recorded(state, wrote)
+            changes |= more
+    after = msgspec.structs.replace(state.head, password_change=newest)
+    return {**changes, HEAD_KEY: msgspec.msgpack.encode(after)}, State(after, state.records)
 
 
 def following(state: State, clears: Clears) -> tuple[Changes, State]:
@@ -249,7 +279,7 @@ def following(state: State, clears: Clears) -> tuple[Changes, State]:
     session = head.session
     if session is not None:
         session = msgspec.structs.replace(session, kinds=tuple(kind for kind in session.kinds if kind not in gone))
-    after = Head(session, rings, now)
+    after = msgspec.structs.replace(head, session=session, rings=rings, followed=now)
     changes: dict[str, bytes | None] = {HEAD_KEY: msgspec.msgpack.encode(after)}
     for kind in gone:
         serial = head.rings.get(kind, Ring()).serial

@@ -20,6 +20,8 @@ from wattwheel.apps.event_conditions import (
     DEMAND_SLOTS,
     IMBALANCE_SLOTS,
     POWER_DOWN,
+    PRIVATE_DI3,
+    REPORTS,
     Conditions,
     Situation,
     bits,
@@ -48,6 +50,7 @@ from wattwheel.model.momentary_items import rounded
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
 from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.reporting import Report
 from wattwheel.sdk import Function, Shown
 
 WATCH_KEY, CLEARS_KEY = "recording", "recording clears"
@@ -55,7 +58,7 @@ DI_OCTETS = 4
 CLEARS_DI = 0x03300300
 ACTIVE_DEMAND, REACTIVE_DEMAND = 0x02800004, 0x02800005
 CLOCK_BATTERY_MINUTES, MINUTES_OCTETS, MINUTES_SHOWN_MAX = 0x0280000A, 4, 99_999_999
-EVENT_DI3 = (0x03, *range(0x10, 0x21))
+EVENT_DI3 = (0x03, *range(0x10, 0x21), PRIVATE_DI3)
 """First octets of what can be cleared."""
 
 UNSEEN_S_MAX = 180
@@ -200,6 +203,8 @@ class Recording(MeterFunction):
 
     def _turn(self, flip: Flip, situation: Situation, at: Snapshot) -> None:
         """An event begins or ends with what had been counted `at` then."""
+        if (bit := REPORTS.get(flip.slot)) is not None:
+            self.on_report(bit, not flip.begins)
         if not flip.begins:
             if flip.slot == POWER_DOWN:
                 self._without_supply_s += self.book.lasted_s(POWER_DOWN, at)
@@ -243,6 +248,8 @@ class Recording(MeterFunction):
         if not self.book.lasting:
             self.book.begin(POWER_DOWN, Open(ended))
         self.book.end(POWER_DOWN, msgspec.structs.replace(ended, second=image.second), self._words)
+        for is_end in (False, True):
+            self.on_report(Report.POWER_DOWN, is_end)
         self.judge.take_up(0, [], None)
         self._urgent_second = 0
 
@@ -279,6 +286,7 @@ class Recording(MeterFunction):
 
         def apply() -> None:
             self._take_clears(clears)
+            self.on_report(Report.EVENT_CLEAR, False)
 
         return Prepared({CLEARS_KEY: msgspec.msgpack.encode(clears)}, apply)
 
@@ -287,7 +295,7 @@ class Recording(MeterFunction):
         self.clears = clears
         newest = enumerate(clears.records)
         self.event_clears = tuple(
-            (clears.count - at, int.from_bytes(record[-DI_OCTETS:], "little")) for at, record in newest
+            (clears.generation - at, int.from_bytes(record[-DI_OCTETS:], "little")) for at, record in newest
         )[::-1]
 
     def clear_events(self, di: int, turn: Turn) -> Prepared | None:

@@ -47,9 +47,9 @@ def ask_display(state: str | None = None) -> Lcd:
     return msgspec.convert(shown, Lcd)
 
 
-def set_contact(state: str | None, contact: str, is_open: bool) -> None:
-    """Let `contact` of the meter on `state` be open or closed. Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"contact": contact, "open": is_open})
+def set_contact(state: str | None, contact: str, position: str) -> None:
+    """Let `contact` of the meter on `state` be in `position` (`model.contacts`). Raises NotAnswered or Refused."""
+    ask(state_folder(state), {"contact": contact, "position": position})
 
 
 def hold_relay(state: str | None, is_held: bool) -> None:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
-from wattwheel.hil.panel import Contact
 from wattwheel.model.board_sensors import SENSORS
+from wattwheel.model.contacts import is_state
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
 from wattwheel.services.metering import RELAY_DI
@@ -52,8 +52,9 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
         held_s = NEVER_LET_GO_S if request.get("stuck") is True else held_s
         nobody = partial(_nobody, f"button {button}")
         return Deed(Control.PRESS, PRESS_DI[button], press_data(button, held_s), {"pressed": button}, nobody)
-    if isinstance(contact, str) and contact in set(Contact):
-        data = f"{contact} {'open' if request.get('open') else 'closed'}".encode()
+    position = request.get("position")
+    if isinstance(contact, str) and isinstance(position, str) and is_state(contact, position):
+        data = f"{contact} {position}".encode()
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(sticks, bool):
         return Deed(Control.CONTACT, RELAY_DI, bytes((sticks,)), {"relay_sticks": sticks}, _no_relay)

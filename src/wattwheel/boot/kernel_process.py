@@ -40,6 +40,7 @@ from wattwheel.hil.ports import QueuingSource
 from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
+from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.records import REGISTERS, Quality, Readings
 
 STATUS_NS = 1_000_000_000
@@ -139,6 +140,7 @@ class Operator:
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
         self._condition = context.sampling_source("condition") if context.has_port("condition") else None
         self._told = b""
+        self._parameters = context.sampling_destination("parameters") if context.has_port("parameters") else None
         self._display = context.sampling_destination("display") if context.has_port("display") else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._observed = context.sampling_source("observed") if context.has_port("observed") else None
@@ -207,6 +209,12 @@ class Operator:
             self._told = told
             self._condition.write(told)
 
+    def _address(self) -> str:
+        """The meter's address as it was written last; empty before the APP `parameters` has told it."""
+        octets = self._parameters.read()[0] if self._parameters is not None else None
+        values = {} if octets is None else msgspec.msgpack.decode(octets, type=dict[int, bytes])
+        return address_of(values.get(ADDRESS, b"")) or ""
+
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""
         readings = self.readings()
@@ -218,7 +226,7 @@ class Operator:
         return {
             "ready": self.is_ready,
             "version": __version__,
-            "address": meter.address,
+            "address": self._address() or meter.address,
             **self._doors.addresses,
             "isolation": self._offer.level,
             "isolation_reasons": self._offer.reasons,

@@ -63,11 +63,13 @@ class Shown(NamedTuple):
         millivolt: of the phases.
         microampere: of the phases; None: as the powers need.
         is_reversed: the voltages turn a-c-b.
+        neutral_microampere: as a core measures it that has a channel for it; None: it has none.
     """
 
     millivolt: Sequence[int] = (VOLTAGE_MILLIVOLT,) * PHASES
     microampere: Sequence[int] | None = None
     is_reversed: bool = False
+    neutral_microampere: int | None = 0
 
 
 NOMINAL = Shown()
@@ -187,7 +189,7 @@ def _span_of(
         else:
             elements.append(ElementReading(**powers))
     a, b, c = elements[1:]
-    momentary = Momentary((elements[0], a, b, c), FREQUENCY_MILLIHERTZ, 0, shown.is_reversed)
+    momentary = Momentary((elements[0], a, b, c), FREQUENCY_MILLIHERTZ, shown.neutral_microampere, shown.is_reversed)
     return _Span(at_ms, before, tuple(rates), momentary)
 
 

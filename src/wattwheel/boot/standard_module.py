@@ -43,19 +43,21 @@ PLATFORM_ITEMS = ("04000101", "04000102", "0400010C")
 PROGRAMMING_RECORDS = ("033000", *(f"0330{kind:02X}" for kind in (*range(0x05, 0x0D), 0x0F, 0x10)))
 CLOCK_RECORDS = "033004"
 
-ENERGY_PREFIXES = ("01", "03", "05", "06", *(f"1{family:X}" for family in range(16)))
+ENERGY_PREFIXES = ("01", "03", "05", "06", "B0", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-    *(Control.RELAY, Control.CONTACT, Control.SENSOR, Control.FEE),
+    *(Control.RELAY, Control.CONTACT, Control.SENSOR, Control.FEE, Control.REPORTED),
 )
 
-STATUS_WORDS_PREFIX = "040005"
+STATUS_WORDS_PREFIX, REPORTS_PREFIX, REPORTS_RESET = "040005", "040015", "04001503"
 
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
     (Control.READ, "02", "energy"),
     (Control.READ, "04", "parameters"),
     (Control.READ, STATUS_WORDS_PREFIX, "energy"),
+    (Control.READ, REPORTS_PREFIX, "energy"),
+    (Control.WRITE, REPORTS_RESET, "energy"),
     *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),
     (Control.WRITE, "04", "parameters"),
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
@@ -96,7 +98,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
         *(Control.READ, Control.BROADCAST_TIME),
         *(Control.AUTHORIZE, Control.WRITE, Control.CHANGE_PASSWORD),
         *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
-        *(Control.RELAY, Control.OUTPUT, Control.WRITE_ADDRESS, Control.CHANGE_RATE),
+        *(Control.RELAY, Control.OUTPUT, Control.WRITE_ADDRESS, Control.CHANGE_RATE, Control.REPORTED),
     ),
     "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
@@ -213,7 +215,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX, ("metering",))
     following = ("metering", "platform", "communication", "display")
     heard_at_once = ("communication", "metering")
-    yield cell("parameters", "parameters", ("energy", *following), PARAMETERS_OCTETS_MAX, heard_at_once)
+    yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, heard_at_once)
     yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))

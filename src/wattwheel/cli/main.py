@@ -29,7 +29,7 @@ COMMANDS = {
     "ps": "show the partitions of a running meter",
     "bus": "show the channels of a running meter and what passes",
     "press": "press a button of a running meter",
-    "contact": "open or close a contact of a running meter's case",
+    "contact": "tell a running meter what a contact or input says",
     "sensor": "let a battery or the thermometer of a running meter show something",
     "lcd": "show the display of a running meter, and its buttons",
     "fee": "pay into a running meter's wallet, or out of it",

@@ -1,4 +1,4 @@
-"""Display, buttons, contacts of the case, and test outputs."""
+"""Display, buttons, and test outputs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,3 @@ class Button(StrEnum):
     UP = "up"
     DOWN = "down"
     BOTH = "both"
-
-
-class Contact(StrEnum):
-    """Contacts that watch the case."""
-
-    METER_COVER = "meter-cover"
-    TERMINAL_COVER = "terminal-cover"

@@ -23,6 +23,12 @@ LOCK = timedelta(hours=24)
 REFUSED_A_DAY_MAX = 200
 """Attempts without success in a day, of all levels together, after which the meter takes none until the next day."""
 
+PASSWORD_DI = 0x04000C01
+"""Identifier of the password of level 0; those of the others follow."""
+
+PASSWORD_CHANGES_MAX = 8
+"""Changes that are told to who records them; who has slept through more records the newest ones."""
+
 PROGRAMMING_KEY = timedelta(minutes=240)
 
 PARAMETER_LEVEL, DEMAND_CLEAR_LEVEL = 4, 4
@@ -48,6 +54,14 @@ class Lock(msgspec.Struct, array_like=True):
     locked_at: datetime | None = None
 
 
+class PasswordChange(msgspec.Struct, frozen=True, array_like=True):
+    """A password was changed: the number of the change in the meter's life, when (local time), and of what level."""
+
+    number: int
+    local: datetime
+    level: int
+
+
 class Authority(msgspec.Struct):
     """What has to survive a cut of the supply.
 
@@ -55,14 +69,24 @@ class Authority(msgspec.Struct):
         passwords: three octets each as on the wire, by level.
         locks: by level; a level that is missing has had no wrong password.
         key_pressed_at: when the programming key was pressed last, the meter's local time; None: it is not active.
+        changes: which levels' passwords were changed last, the newest last.
         refused_on: day (YYYY-MM-DD) on which `refused` attempts were without success.
     """
 
     passwords: dict[int, bytes] = {}
     locks: dict[int, Lock] = {}
     key_pressed_at: datetime | None = None
+    changes: tuple[PasswordChange, ...] = ()
     refused_on: str = ""
     refused: int = 0
+
+
+def changed(authority: Authority, level: int, password: bytes, local: datetime) -> None:
+    """Give `level` another password; a lock of it ends."""
+    number = authority.changes[-1].number if authority.changes else 0
+    authority.changes = (*authority.changes, PasswordChange(number + 1, local, level))[-PASSWORD_CHANGES_MAX:]
+    authority.passwords[level] = password
+    authority.locks.pop(level, None)
 
 
 def key_is_active(authority: Authority, local: datetime) -> bool:

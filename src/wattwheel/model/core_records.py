@@ -35,6 +35,12 @@ class CoreFault(IntFlag):
     SOURCE_ERROR = 0x20  # the newest read of the sample source failed
 
 
+CHIP_FAULTS = int(
+    CoreFault.MEMORY_WRITE | CoreFault.REGISTERS_LOST | CoreFault.SOURCE_FINISHED | CoreFault.SOURCE_ERROR
+)
+"""Faults with which the metering chip counts as faulty; the others heal themselves, or tell of what has been."""
+
+
 class Disturbance(IntEnum):
     """What a half-cycle event was."""
 

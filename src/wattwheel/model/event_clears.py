@@ -22,7 +22,10 @@ EventClears = tuple[tuple[int, int], ...]
 
 
 class Clears(msgspec.Struct, frozen=True, array_like=True):
-    """What is published. `meter_clears`: how many there have been; `events`: the last `EVENT_CLEARS_MAX`."""
+    """What is published.
+
+    `meter_clears`: how many there have been, also beyond what a count shows; `events`: the last `EVENT_CLEARS_MAX`.
+    """
 
     meter_clears: int = 0
     events: EventClears = ()

@@ -18,18 +18,32 @@ COUNT_OCTETS = 3
 
 
 class EventRing(msgspec.Struct, frozen=True, array_like=True):
-    """`count`: how often it happened; `records`: octets as on the wire, the newest first."""
+    """Records of one kind.
+
+    Attributes:
+        count: how often it happened, as far as the picture goes.
+        records: octets as on the wire, the newest first.
+        uncounted: how often it happened after `count` had stopped.
+    """
 
     count: Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)] = 0
     records: Annotated[tuple[bytes, ...], msgspec.Meta(max_length=RECORDS_MAX)] = ()
+    uncounted: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    @property
+    def generation(self) -> int:
+        """How often it happened, without end: what others follow."""
+        return self.count + self.uncounted
 
     def added(self, record: bytes) -> EventRing:
         """The ring with one more record."""
-        return EventRing(min(self.count + 1, COUNT_MAX), (record, *self.records)[:RECORDS_MAX])
+        is_full = self.count >= COUNT_MAX
+        records = (record, *self.records)[:RECORDS_MAX]
+        return EventRing(self.count + (not is_full), records, self.uncounted + is_full)
 
     def replaced(self, record: bytes) -> EventRing:
         """The ring with another newest record: the event goes on."""
-        return EventRing(self.count, (record, *self.records[1:]))
+        return EventRing(self.count, (record, *self.records[1:]), self.uncounted)
 
     def items(self, count_di: int, first_di: int | None = None) -> dict[int, bytes]:
         """Identifier to octets: the count, and the records from `first_di` (by default the one after the count) on."""

@@ -126,6 +126,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     clock_changes: int = 0
     relay_open: bool | None = None
     is_clock_lost: bool = False
+    core_faults: int = 0  # `model.core_records.CoreFault` bits
 
 
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Message
@@ -28,6 +29,9 @@ Check = Callable[[int, bytes], int]
 """Of identifier and octets that fit its picture: ERR octet, 0 when the value may be."""
 
 Written = Callable[[int, bytes], None]
+
+Answered = Callable[[int], None]
+"""Takes the ERR octet of a write that has ended; 0: it is on the medium."""
 
 Changes = Mapping[str, bytes | None]
 
@@ -71,6 +75,13 @@ def written_items(saved: Mapping[str, bytes]) -> dict[int, bytes]:
     return {int(key.removeprefix(_KEY), 16): octets for key, octets in saved.items() if key.startswith(_KEY)}
 
 
+class _Write(NamedTuple):
+    di: int
+    octets: bytes
+    operator: bytes
+    answered: Answered
+
+
 class Writes:
     """The writes of one APP: `check` decides before, `written` is told after the commit of a write and its `beside`."""
 
@@ -85,7 +96,7 @@ class Writes:
     ) -> None:
         self._bus, self._store, self._counters = bus, store, counters
         self._check, self._written, self._beside = check, written, beside
-        self._waiting: deque[Message] = deque()
+        self._waiting: deque[_Write] = deque()
         self._actions: list[Callable[[], None]] = []
         self._is_saving = False
 
@@ -98,18 +109,24 @@ class Writes:
 
     def take(self, request: Message) -> None:
         """Carry out a WRITE, now or when those before it are done."""
-        if not self._is_saving:
-            self._begin(request)
-        elif len(self._waiting) < WAITING_MAX:
-            self._waiting.append(request)
-        else:
-            self._refuse(request, ERR_OTHER)
+        operator, octets = request.data[:OPERATOR_OCTETS], request.data[OPERATOR_OCTETS:]
+        self.put(request.di, octets, operator, lambda error: self._bus.reply(request, error=error))
 
-    def _begin(self, request: Message) -> None:
-        di, octets = request.di, request.data[OPERATOR_OCTETS:]
+    def put(self, di: int, octets: bytes, operator: bytes, answered: Answered) -> None:
+        """Write `octets` to `di` as a WRITE does, for another command; `operator`: empty where it has none."""
+        write = _Write(di, octets, operator, answered)
+        if not self._is_saving:
+            self._begin(write)
+        elif len(self._waiting) < WAITING_MAX:
+            self._waiting.append(write)
+        else:
+            self._refuse(write, ERR_OTHER)
+
+    def _begin(self, write: _Write) -> None:
+        di, octets = write.di, write.octets
         error = malformed(di, octets) or self._check(di, octets)
         if error:
-            self._refuse(request, error)
+            self._refuse(write, error)
             return
 
         def saved(result: SaveResult) -> None:
@@ -117,10 +134,10 @@ class Writes:
             if result is SaveResult.SAVED:
                 self._counters.add("items_written")
                 self._written(di, octets)
-                self._bus.reply(request)
+                write.answered(0)
             else:
                 self._counters.add("writes_unsaved")
-                self._refuse(request, ERR_OTHER)
+                self._refuse(write, ERR_OTHER)
             actions, self._actions = self._actions, []
             for action in actions:
                 action()
@@ -128,9 +145,9 @@ class Writes:
                 self._begin(self._waiting.popleft())
 
         self._is_saving = True
-        beside = self._beside(di, octets, request.data[:OPERATOR_OCTETS])
+        beside = self._beside(di, octets, write.operator)
         self._store.save({**beside, item_key(di): octets}, promised=True, on_saved=saved)
 
-    def _refuse(self, request: Message, error: int) -> None:
+    def _refuse(self, write: _Write, error: int) -> None:
         self._counters.add("writes_refused")
-        self._bus.reply(request, error=error)
+        write.answered(error)

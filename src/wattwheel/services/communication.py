@@ -21,6 +21,7 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.hil.octets import Listener, OctetChannel
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import LocalProtocolError, UnknownItem
+from wattwheel.model.reporting import STATUS_DI as REPORT_STATUS_DI
 from wattwheel.protocols.dlt645.frame import Frame, Station
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, ERR_PASSWORD, Function2007
 from wattwheel.protocols.dlt645.items import element_widths
@@ -280,6 +281,8 @@ class Communication:
         else:
             self._counters.add("reads_by_owner")
             self._answer_read(channel, di, reply.data)
+            if reply.di == REPORT_STATUS_DI:  # what a head-end has read need not be reported any more
+                self._bus.tell(Control.REPORTED, 0, reply.data)
 
     def _answer_read(self, channel: Channel, di: bytes, data: bytes) -> None:
         if len(data) + 4 <= self.settings.max_reply_data:

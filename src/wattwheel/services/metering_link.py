@@ -249,6 +249,7 @@ class MeteringLink:
                 clock_changes=clock.changes,
                 relay_open=self._status.relay_open if self._status is not None else None,
                 is_clock_lost=clock.is_lost,
+                core_faults=self._status.faults if self._status is not None else 0,
             )
         )
 

@@ -17,7 +17,7 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import Loading, SaveResult, StoreClient
 from wattwheel.hil.panel import Button
 from wattwheel.model import authority as rules
-from wattwheel.model.authority import Authority, Limits, Verdict
+from wattwheel.model.authority import Authority, Limits, PasswordChange, Verdict
 
 STORE_BIT, KEY_BIT = 6, 8
 AUTHORITY_KEY = "authority"
@@ -25,7 +25,6 @@ PANEL_PORT = "panel"
 KEY_LOOK_NS = 60_000_000_000  # the key counts on the calendar, which may be set: look at it now and then
 ERROR_OTHER, ERROR_NO_DATA, ERROR_NOT_AUTHORISED = 0x01, 0x02, 0x04
 
-PASSWORD_DI = 0x04000C01  # of level 0
 ATTEMPT_OCTETS, CHANGE_OCTETS = 9, 12
 
 NEEDED_LEVELS = {
@@ -67,6 +66,7 @@ class Security:
         self._authority: Authority | None = None  # until the store has answered nothing is allowed
         self._saved = b""
         self._durable: dict[int, bytes] = {}  # the passwords that are on the medium
+        self._durable_changes: tuple[PasswordChange, ...] = ()
         self._panel = context.sampling_source(PANEL_PORT)
         self._store = StoreClient.of(context, STORE_BIT)
         context.wheel.task(KEY_BIT, self._look_at_key)
@@ -89,7 +89,7 @@ class Security:
         for level, digits in self._settings.passwords.items():
             authority.passwords.setdefault(int(level), bytes.fromhex(digits)[::-1])
         self._authority, self._saved = authority, saved or b""
-        self._durable = dict(authority.passwords)
+        self._durable, self._durable_changes = dict(authority.passwords), authority.changes
         self._look_at_key()
 
     def _answer(self, request: Message) -> None:
@@ -131,25 +131,26 @@ class Security:
             return
         di, level, password = int.from_bytes(data[:4], "little"), data[4], data[5:8]
         changed, new = data[8], data[9:]
-        is_possible = changed in rules.LEVELS and di == PASSWORD_DI + changed and rules.are_digits(new)
+        is_possible = changed in rules.LEVELS and di == rules.PASSWORD_DI + changed and rules.are_digits(new)
         if not self._judge(authority, level, password, min(changed, rules.LEVELS[-1])):
             self._reply_when_durable(request, ERROR_NOT_AUTHORISED)
         elif not is_possible:
             self._reply_when_durable(request, ERROR_OTHER)
         else:
-            authority.passwords[changed] = new
-            authority.locks.pop(changed, None)
+            rules.changed(authority, changed, new, self.local())
             self._reply_when_durable(request, 0, data[8:])
 
     def _reply_when_durable(self, request: Message, error: int, data: bytes = b"") -> None:
         assert self._authority is not None
-        passwords = dict(self._authority.passwords)
+        passwords, changes = dict(self._authority.passwords), self._authority.changes
 
         def saved(result: SaveResult) -> None:
             if result is SaveResult.SAVED:
-                if passwords != self._durable:
-                    self._counters.add("passwords_changed")
                 self._durable = passwords
+                if changes != self._durable_changes:
+                    self._counters.add("passwords_changed")
+                    self._durable_changes = changes
+                    self._look_at_key()
                 self._bus.reply(request, data, error=error)
             else:
                 self._counters.add("authority_unsaved")
@@ -167,7 +168,7 @@ class Security:
     def _keep_durable_passwords(self) -> None:
         """Once nothing is under way to the medium, only a password that is on it counts."""
         if self._authority is not None and not self._store.unsaved:
-            self._authority.passwords = dict(self._durable)
+            self._authority.passwords, self._authority.changes = dict(self._durable), self._durable_changes
 
     def _press(self, authority: Authority, request: Message) -> None:
         """The programming button opens the meter for 240 minutes; pressed again it closes it."""
@@ -180,12 +181,13 @@ class Security:
         self._reply_when_durable(request, 0)
 
     def _look_at_key(self) -> None:
-        """Show whether the key is active, and look again when that may have changed."""
+        """Show whether the key is active and which passwords were changed; look again when the key may have ended."""
         authority = self._authority
         assert authority is not None
         local = self.local()
         is_active = rules.key_is_active(authority, local)
-        self._panel.write(msgspec.json.encode({"programming_key": is_active}))
+        told = {"programming_key": is_active, "password_changes": self._durable_changes}
+        self._panel.write(msgspec.json.encode(told))
         if is_active and authority.key_pressed_at is not None:
             left = authority.key_pressed_at + rules.PROGRAMMING_KEY - local
             left_ns = round(left.total_seconds() * 1e9)

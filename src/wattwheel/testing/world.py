@@ -161,11 +161,13 @@ class World:
         voltage_v: Sequence[float] = (),
         current_a: Sequence[float] = (),
         is_reversed: bool = False,
+        neutral_a: float | None = None,
     ) -> None:
         """Let these powers flow from now on: one number shared by all phases, or one a phase.
 
         `voltage_v`, `current_a`: of the phases, where they shall not be those that go with the powers at 220 V.
-        `is_reversed`: the voltages turn a-c-b.
+        `is_reversed`: the voltages turn a-c-b. `neutral_a`: what a single-phase meter measures in its neutral; None:
+        it does not.
         """
         phases = active_w if len(active_w) == 3 else tuple(active_w[0] / 3 for _ in range(3))
         reactive = reactive_var or (0.0, 0.0, 0.0)
@@ -173,6 +175,7 @@ class World:
             [round(1000 * each) for each in voltage_v] or NOMINAL.millivolt,
             [round(1e6 * each) for each in current_a] or None,
             is_reversed,
+            0 if self.meter.settings.meter.wiring != "1p2w" else None if neutral_a is None else round(1e6 * neutral_a),
         )
         self.meter.load.set([round(p * 1000) for p in phases], [round(q * 1000) for q in reactive], shown)
 

@@ -1,0 +1,110 @@
+"""Records of what the contacts and inputs tell: which event each of them makes, and its octets. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from wattwheel.apps.event_records import second_octets
+from wattwheel.apps.functions import Turn
+from wattwheel.model.contacts import Contact
+from wattwheel.model.energy_items import register_view
+from wattwheel.model.event_ring import COUNT_MAX, EventRing, count_octets
+from wattwheel.model.reporting import Report
+
+TIME_OCTETS, ENERGY_OCTETS = 6, 4
+SECONDS_MAX = 60 * COUNT_MAX
+WHOLE_CLASS, WHOLE_FAMILY = 0xFF, 0xFFFF
+ALL_EVENTS = 0xFFFFFFFF
+COVER_ENERGIES, MAGNETIC_ENERGIES = 6, 2
+"""Registers in a record, before and after: all of the total's, or the active ones."""
+
+COVER_DELAY_S, MAGNETIC_DELAY_S, INPUT_DELAY_S = 1, 5, 60
+CHIP_DI = 0xB0490000
+"""Ours, for DL/T 645-2007 has none: B0, then the number of the event in the table of events, two digits."""
+
+
+class Watched(NamedTuple):
+    """What is made of a contact.
+
+    Attributes:
+        count_di: of its count; the records follow it.
+        delay_s: how long its state must last.
+        energies: registers in its records, before and after.
+        has_minutes: the count is followed by the accumulated minutes.
+        report: bit of the active reporting status word; None: it has none.
+    """
+
+    count_di: int
+    delay_s: int
+    energies: int = 0
+    has_minutes: bool = False
+    report: Report | None = None
+
+    def is_named(self, di: int) -> bool:
+        """Whether an event clear of `di` means it."""
+        is_family = self.count_di & 0xFFFF == 0
+        named = (ALL_EVENTS, self.count_di | WHOLE_CLASS)
+        return di in named or (is_family and di == self.count_di | WHOLE_FAMILY)
+
+
+WATCHED: dict[str, Watched] = {
+    Contact.METER_COVER: Watched(0x03300D00, COVER_DELAY_S, COVER_ENERGIES, report=Report.METER_COVER),
+    Contact.TERMINAL_COVER: Watched(0x03300E00, COVER_DELAY_S, COVER_ENERGIES, report=Report.TERMINAL_COVER),
+    Contact.AUXILIARY_SUPPLY: Watched(0x03060000, INPUT_DELAY_S, has_minutes=True, report=Report.AUXILIARY_SUPPLY),
+    Contact.MAGNETIC_FIELD: Watched(0x03350000, MAGNETIC_DELAY_S, MAGNETIC_ENERGIES, report=Report.MAGNETIC_FIELD),
+    Contact.INTERNAL_SUPPLY: Watched(0x03370000, INPUT_DELAY_S, report=Report.INTERNAL_SUPPLY),
+    Contact.METERING_CHIP: Watched(CHIP_DI, INPUT_DELAY_S, has_minutes=True),
+}
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True):
+    """One contact.
+
+    Attributes:
+        is_on: it says what is an event.
+        delay: whether that counts as an event, and for how many seconds it has been otherwise.
+        ring: the records.
+        seconds: how long all events lasted that have ended.
+        since: local second since 2000 at which the one that lasts began.
+    """
+
+    is_on: bool = False
+    delay: tuple[bool, int] = (False, 0)
+    ring: EventRing = EventRing()
+    seconds: int = 0
+    since: int = 0
+
+    def flipped(self, watched: Watched, second: int, turn: Turn) -> Told:
+        """As it is once an event has begun, or ended, with `second`."""
+        is_begin = not self.delay[0]
+        lasted = 0 if is_begin else max(0, second - self.since)
+        return msgspec.structs.replace(
+            self,
+            delay=(is_begin, 0),
+            ring=recorded(self.ring, watched, is_begin, second, turn),
+            seconds=min(SECONDS_MAX, self.seconds + lasted),
+            since=second if is_begin else 0,
+        )
+
+    def items(self, watched: Watched, second: int) -> dict[int, bytes]:
+        """Identifier to octets of count and records at the local second `second`."""
+        items = self.ring.items(watched.count_di)
+        if watched.has_minutes:
+            lasts = max(0, second - self.since) if self.delay[0] else 0
+            items[watched.count_di] += count_octets(min(SECONDS_MAX, self.seconds + lasts) // 60)
+        return items
+
+
+def recorded(ring: EventRing, watched: Watched, is_begin: bool, second: int, turn: Turn) -> EventRing:
+    """The ring with a record that begins, or with the newest one completed."""
+    registers = turn.image.totals[: watched.energies]
+    energies = b"".join(count_octets(register_view(register), ENERGY_OCTETS) for register in registers)
+    time = second_octets(second)
+    if is_begin:
+        return ring.added(time + bytes(TIME_OCTETS) + energies + bytes(len(energies)))
+    if not ring.records:  # cleared while it lasted
+        return ring
+    before = ring.records[0]
+    return ring.replaced(before[:TIME_OCTETS] + time + before[2 * TIME_OCTETS :][: len(energies)] + energies)

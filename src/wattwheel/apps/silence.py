@@ -1,0 +1,49 @@
+"""Tells the functions of a metering core that is silent: no push comes then, and a fault is an event all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
+from wattwheel.apps.functions import EPOCH, SILENCE_S, MeterFunction, Turn
+from wattwheel.model.records import Quality, Readings
+from wattwheel.sdk import Meter
+
+SILENCE_NS = SILENCE_S * 1_000_000_000
+
+
+class Silence:
+    """Waits, from stale readings on, until the silence is long enough.
+
+    `turn`: the newest one; `second`: local second since 2000 of a calendar time; `keep`: saves at once what changed.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        functions: list[MeterFunction],
+        turn: Callable[[], Turn | None],
+        second: Callable[[float], int],
+        keep: Callable[[bool], None],
+    ) -> None:
+        self._meter, self._functions, self._turn, self._second, self._keep = meter, functions, turn, second, keep
+
+    def hear(self, readings: Readings) -> None:
+        """Take what the functions have taken."""
+        if readings.quality is not Quality.VALID:
+            clock = self._meter.clock
+            clock.call_at(max(clock.now_ns(), readings.at_ns + SILENCE_NS), partial(self._tell, readings))
+
+    def _tell(self, readings: Readings) -> None:
+        """Nothing has come after the stale `readings`, unless the newest turn is another one by now."""
+        turn = self._turn()
+        if turn is None or turn.readings.at_ns != readings.at_ns:
+            return
+        second = self._second((self._meter.now() - EPOCH).total_seconds())
+        image = msgspec.structs.replace(turn.image, at_ns=self._meter.clock.now_ns(), second=second)
+        for function in self._functions:
+            function.silence(turn._replace(image=image))
+        if any(function.needs_saving_now for function in self._functions):
+            self._keep(True)
