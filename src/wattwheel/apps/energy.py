@@ -63,7 +63,7 @@ COMMANDS_WAITING_MAX = 16
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
     *(MeanPower, Contacts, Cells, Demand, FeeControl),
-    *(Recording, Freezing, LoadRecord),
+    *(Freezing, Recording, LoadRecord),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
