@@ -14,13 +14,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = st.sampled_from(("press", "contact", "fee", "open", "long", "seconds", "ask"))
+OF_HANDS = (Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE)
+NAMES = st.sampled_from(("press", "contact", "sensor", "value", "stuck", "fee", "open", "long", "seconds", "ask"))
 
 
-@given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "refund 5")), max_size=4))
+@given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "temperature", "refund 5")), max_size=4))
 def test_any_request_is_a_deed_or_none(request_):
     deed = deed_of(request_)
-    assert deed is None or (isinstance(deed, Deed) and deed.control in (Control.PRESS, Control.CONTACT, Control.FEE))
+    assert deed is None or (isinstance(deed, Deed) and deed.control in OF_HANDS)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,10 @@ def test_any_request_is_a_deed_or_none(request_):
         ({"press": "up", "seconds": 5}, Control.PRESS, b"up++"),
         ({"contact": "meter-cover", "open": True}, Control.CONTACT, b"meter-cover open"),
         ({"contact": "terminal-cover"}, Control.CONTACT, b"terminal-cover closed"),
+        ({"press": "up", "stuck": True}, Control.PRESS, b"up+++"),
+        ({"sensor": "clock-battery", "value": 2.5}, Control.SENSOR, b"clock-battery 2.5"),
+        ({"sensor": "temperature", "value": -3}, Control.SENSOR, b"temperature -3"),
+        ({"sensor": "temperature", "value": "warm"}, Control.SENSOR, b"temperature nothing"),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
     ],
 )
@@ -39,7 +44,9 @@ def test_deeds(asked, control, data):
     assert (deed.control, deed.data) == (control, data)
 
 
-@pytest.mark.parametrize("asked", [{"press": "left"}, {"contact": "window"}, {"fee": "f\u00fcnf"}, {"press": []}, {}])
+@pytest.mark.parametrize(
+    "asked", [{"press": "left"}, {"contact": "window"}, {"fee": "f\u00fcnf"}, {"press": []}, {"sensor": "nose"}, {}]
+)
 def test_no_deeds(asked):
     assert deed_of(asked) is None
 
@@ -57,7 +64,9 @@ class Bus:
 
 
 @pytest.mark.parametrize("bus", [Bus(1), Bus(is_full=True), None])
-@pytest.mark.parametrize("asked", [{"press": "up"}, {"contact": "meter-cover"}, {"fee": "refund 5"}])
+@pytest.mark.parametrize(
+    "asked", [{"press": "up"}, {"contact": "meter-cover"}, {"sensor": "temperature", "value": 1}, {"fee": "refund 5"}]
+)
 def test_each_is_answered_once(asked, bus):
     replies = []
     do(deed_of(asked), Bus(), replies.append)
