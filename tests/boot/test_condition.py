@@ -9,7 +9,8 @@ def test_faults_and_frames():
     counters = {
         "metering": {"core_faults": 1},
         "store": {"store_failing": 1},
+        "platform": {"clock_lost": 1},
         "communication": {"reads_by_owner": 3, "changes_refused": 2, "connections": 99},
     }
-    assert condition_of(counters) == {"faults": ["memory_write", "store_write"], "frames": 5}
+    assert condition_of(counters) == {"faults": ["memory_write", "clock_lost", "store_write"], "frames": 5}
     assert condition_of({}) == {"faults": [], "frames": 0}

@@ -14,13 +14,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = st.sampled_from(("press", "contact", "fee", "position", "long", "seconds", "ask"))
+OF_HANDS = (Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE)
+NAMES = st.sampled_from(
+    ("press", "contact", "sensor", "value", "stuck", "fee", "position", "relay_sticks", "long", "seconds", "ask")
+)
 
 
-@given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "refund 5")), max_size=4))
+@given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "temperature", "refund 5")), max_size=4))
 def test_any_request_is_a_deed_or_none(request_):
     deed = deed_of(request_)
-    assert deed is None or (isinstance(deed, Deed) and deed.control in (Control.PRESS, Control.CONTACT, Control.FEE))
+    assert deed is None or (isinstance(deed, Deed) and deed.control in OF_HANDS)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,10 @@ def test_any_request_is_a_deed_or_none(request_):
             Control.CONTACT,
             b"security-element 00112233aabbCCDD",
         ),
+        ({"press": "up", "stuck": True}, Control.PRESS, b"up+++"),
+        ({"sensor": "clock-battery", "value": 2.5}, Control.SENSOR, b"clock-battery 2.5"),
+        ({"sensor": "temperature", "value": -3}, Control.SENSOR, b"temperature -3"),
+        ({"sensor": "temperature", "value": "warm"}, Control.SENSOR, b"temperature nothing"),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
     ],
 )
@@ -56,6 +63,7 @@ def test_deeds(asked, control, data):
         {"contact": "security-element", "position": "\u0661" * 16},
         {"fee": "f\u00fcnf"},
         {"press": []},
+        {"sensor": "nose"},
         {},
     ],
 )
@@ -77,7 +85,13 @@ class Bus:
 
 @pytest.mark.parametrize("bus", [Bus(1), Bus(is_full=True), None])
 @pytest.mark.parametrize(
-    "asked", [{"press": "up"}, {"contact": "meter-cover", "position": "open"}, {"fee": "refund 5"}]
+    "asked",
+    [
+        {"press": "up"},
+        {"contact": "meter-cover", "position": "open"},
+        {"sensor": "temperature", "value": 1},
+        {"fee": "refund 5"},
+    ],
 )
 def test_each_is_answered_once(asked, bus):
     replies = []

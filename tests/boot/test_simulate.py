@@ -67,12 +67,19 @@ clock = "2026-03-01T07:30:00"
 [[step]]
 at = "2026-03-01T06:00:30"
 press = "up"
+[[step]]
+at = "2026-03-01T07:00:00"
+sensor = "clock-battery 2.5"
+[[step]]
+at = "2026-03-01T07:01:00"
+send = "68 01 00 20 11 26 20 68 11 04 3B 33 B3 35 B3 16"
+expect = "68 01 00 20 11 26 20 68 91 06 3B 33 B3 35 83 35 .. 16"
 """
 
 
 def test_a_script_sends_presses_sets_and_switches(tmp_path):
     document, _ = played(tmp_path, SCRIPT)
-    assert [step["ok"] for step in document["steps"]] == [True] * 6, document["steps"]
+    assert [step["ok"] for step in document["steps"]] == [True] * 8, document["steps"]
     assert document["clock"] in ("2026-03-02T01:29:59", "2026-03-02T01:30:00")
     rows = load_rows(str(UCI))
     metered = rows[: 12 * 60] + rows[24 * 60 :]

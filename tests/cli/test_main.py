@@ -96,6 +96,8 @@ BAD_INPUT = {
     "no button": ["press"],
     "no such contact": ["contact", "window", "open"],
     "a contact ajar": ["contact", "meter-cover", "ajar"],
+    "no such sensor": ["sensor", "nose", "2"],
+    "volts in words": ["sensor", "clock-battery", "low"],
     "no order": ["fee", "give", "50"],
     "no amount": ["fee", "refund"],
     "a file for a state folder": ["status", "--state", __file__],

@@ -98,14 +98,25 @@ def test_status(meter):
 
 
 def test_press(meter):
-    done = call("press", "down", "--state", meter.state)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for how in ((), ("--long",), ("--stuck",), ("--seconds", "5")):
+        done = call("press", "down", *how, "--state", meter.state)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_contact(meter):
     for position in ("open", "closed"):
         done = call("contact", "terminal-cover", position, "--state", meter.state)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_sensor(meter):
+    done = call("sensor", "clock-battery", "2.5", "--state", meter.state)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    status = call("read", "02800008", "--tcp", meter.said["dlt645"], "--json")
+    assert json.loads(status.stdout)["values"][0]["value"] == 2.5
+    done = call("sensor", "temperature", "-20.5", "--state", meter.state)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "[board]" in done.stderr
 
 
 def test_fee_control_says_why_not(meter):

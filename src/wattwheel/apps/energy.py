@@ -66,7 +66,7 @@ COMMANDS_WAITING_MAX = 16
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
     *(MeanPower, Contacts, Cells, Demand, FeeControl),
-    *(Recording, Freezing, LoadRecord, Reporting),
+    *(Freezing, Recording, LoadRecord, Reporting),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 

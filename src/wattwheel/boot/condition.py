@@ -14,10 +14,11 @@ FRAME_COUNTERS = (
 
 
 def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
-    """Names of the faults that stand now, from what metering and store publish. Explained in docs/reference/json.md."""
+    """Names of the faults that stand now, from what the services publish. Explained in docs/reference/json.md."""
     metering, store = counters.get("metering", {}), counters.get("store", {})
     faults = [str(fault.name).lower() for fault in CoreFault if fault & metering.get("core_faults", 0)]
     faults += ["registers_behind"] if metering.get("behind_microjoule") else []
+    faults += ["clock_lost"] if counters.get("platform", {}).get("clock_lost") else []
     return faults + (["store_write"] if store.get("store_failing") else [])
 
 

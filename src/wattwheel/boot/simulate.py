@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from wattwheel.apex.messages import Control, Message
 from wattwheel.boot.body import GC_THRESHOLDS
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore, MinuteLoad
 from wattwheel.boot.settings import Override, Settings
@@ -75,6 +76,11 @@ def simulate(
     if len(rows) < days * MINUTES_A_DAY and not repeats:
         say(f"the load ends after {len(rows)} minutes; nothing flows from then on (--repeat plays it again and again)")
     return Simulation(settings, rows, repeats, time, days, steps, None if state is None else Path(state), say).run()
+
+
+def is_done(reply: Message | None) -> bool:
+    """Whether what was asked for was answered, and not with an error."""
+    return reply is not None and not reply.error
 
 
 class Simulation:
@@ -183,9 +189,7 @@ class Simulation:
     def _press(self, step: Step) -> dict[str, Any]:
         taken: list[bool] = []
         if self._is_on:
-            self.machine.press(
-                step.value, HELD_S[step.is_long], lambda reply: taken.append(reply is not None and not reply.error)
-            )
+            self.machine.press(step.value, HELD_S[step.is_long], lambda reply: taken.append(is_done(reply)))
             self.machine.advance_until(lambda: bool(taken), DONE_S_MAX)
         return {"ok": taken == [True], "button": step.value}
 
@@ -195,6 +199,13 @@ class Simulation:
             self.machine.set_clock(step.value, done.append)
             self.machine.advance_until(lambda: bool(done), DONE_S_MAX)
         return {"ok": done == [True], "set": step.value.isoformat()}
+
+    def _sensor(self, step: Step) -> dict[str, Any]:
+        taken: list[bool] = []
+        if self._is_on:
+            self.machine.ask(Control.SENSOR, 0, step.value.encode(), lambda reply: taken.append(is_done(reply)))
+            self.machine.advance_until(lambda: bool(taken), DONE_S_MAX)
+        return {"ok": taken == [True], "sensor": step.value}
 
     def _supply(self, step: Step) -> dict[str, Any]:
         wants_on = step.value == "on"

@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wattwheel.model.board_sensors import SENSORS, value_of
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.protocols.dlt645.frame import WAKE_UP
 
 SCRIPT_OCTETS_MAX = 1 << 20
 STEPS_MAX = 10_000
-ACTIONS = ("send", "press", "supply", "clock")
+ACTIONS = ("send", "press", "supply", "clock", "sensor")
 BUTTONS = ("program", "up", "down", "both")
 WILD = ".."
 TIME_WORDS = 'a date or time such as "2026-02-28T23:59:00", whole seconds, no zone'
@@ -24,7 +25,7 @@ class Step(NamedTuple):
     Attributes:
         at: time of the simulation, which goes on whatever the meter's clock is set to; no time zone.
         action: one of `ACTIONS`.
-        value: octets to send, name of a button, "on" or "off", or the time to set.
+        value: octets to send, name of a button, "on" or "off", the time to set, or what a sensor shows.
         expect: octets of the reply in pairs of hex digits, `WILD` for any; empty: silence; None: whatever comes.
         is_long: the button is held.
     """
@@ -73,6 +74,12 @@ def _step(path: str, line: int, table: Any) -> Step:
         expect = table.get("expect")
         pairs = None if expect is None else _pairs(path, f"{where} expect", expect, is_wild=True)
         return Step(line, at, action, bytes.fromhex("".join(_pairs(path, f"{where} send", value))), pairs)
+    if action == "sensor":
+        name, _, number = str(value).partition(" ")
+        if name not in SENSORS or value_of(SENSORS[name], number) is None:
+            names = f"{', '.join(SENSORS)}, a space, and volts or degrees that it can show"
+            raise ConfigError(f"{where} sensor", value, names, path)
+        return Step(line, at, action, value)
     words = BUTTONS if action == "press" else ("on", "off")
     if value not in words:
         raise ConfigError(f"{where} {action}", value, ", ".join(words), path)

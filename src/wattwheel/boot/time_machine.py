@@ -47,7 +47,7 @@ from wattwheel.services.metering import READINGS_PORT, RELAY_BIT, RELAY_PORT, Re
 
 SECOND_NS, MICROSECOND_NS = 1_000_000_000, 1000
 MINUTE_US = 60_000_000
-ROUNDING_US = 499
+ROUNDING_US = 500
 """A push tells the calendar in whole milliseconds: so much before its turn it tells the new minute already."""
 FLUSH_MINUTES = 1440
 READY_S_MAX, SAVED_S_MAX, STOPPED_S_MAX = 30.0, 2.0, 10.0
