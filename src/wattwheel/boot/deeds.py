@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.hil.panel import Contact
+from wattwheel.model.private_items import RELAY_DI
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, PRESS_DI, press_data
-from wattwheel.services.metering import RELAY_DI
 
 FEE_REFUSALS = {
     Refusal.REPEATED: "this purchase is booked already",
