@@ -73,6 +73,7 @@ def test_at_power_up_it_is_the_second_pulse(world):
 
 
 def test_the_second_pulse_follows_the_meters_clock(world):
+    world.advance(0.4)
     assert world.write(0x0400010C, bytes.fromhex("26061003120000")[::-1], 4, LEVEL_4) == (0x94, b"")
     before = len(given(world, "second"))
     world.advance(10.5)
