@@ -14,7 +14,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = st.sampled_from(("press", "contact", "fee", "open", "long", "seconds", "ask"))
+NAMES = st.sampled_from(("press", "contact", "fee", "open", "long", "seconds", "ask", "relay_sticks"))
 
 
 @given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "refund 5")), max_size=4))
@@ -32,6 +32,8 @@ def test_any_request_is_a_deed_or_none(request_):
         ({"contact": "meter-cover", "open": True}, Control.CONTACT, b"meter-cover open"),
         ({"contact": "terminal-cover"}, Control.CONTACT, b"terminal-cover closed"),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
+        ({"relay_sticks": True}, Control.CONTACT, b"\1"),
+        ({"relay_sticks": False}, Control.CONTACT, b"\0"),
     ],
 )
 def test_deeds(asked, control, data):
@@ -39,7 +41,9 @@ def test_deeds(asked, control, data):
     assert (deed.control, deed.data) == (control, data)
 
 
-@pytest.mark.parametrize("asked", [{"press": "left"}, {"contact": "window"}, {"fee": "f\u00fcnf"}, {"press": []}, {}])
+@pytest.mark.parametrize(
+    "asked", [{"press": "left"}, {"contact": "window"}, {"fee": "f\u00fcnf"}, {"press": []}, {"relay_sticks": 1}, {}]
+)
 def test_no_deeds(asked):
     assert deed_of(asked) is None
 
@@ -57,7 +61,9 @@ class Bus:
 
 
 @pytest.mark.parametrize("bus", [Bus(1), Bus(is_full=True), None])
-@pytest.mark.parametrize("asked", [{"press": "up"}, {"contact": "meter-cover"}, {"fee": "refund 5"}])
+@pytest.mark.parametrize(
+    "asked", [{"press": "up"}, {"contact": "meter-cover"}, {"fee": "refund 5"}, {"relay_sticks": True}]
+)
 def test_each_is_answered_once(asked, bus):
     replies = []
     do(deed_of(asked), Bus(), replies.append)

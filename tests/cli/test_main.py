@@ -96,6 +96,8 @@ BAD_INPUT = {
     "no button": ["press"],
     "no such contact": ["contact", "window", "open"],
     "a contact ajar": ["contact", "meter-cover", "ajar"],
+    "a relay that is opened by hand": ["contact", "relay", "open"],
+    "a cover that sticks": ["contact", "meter-cover", "stuck"],
     "no order": ["fee", "give", "50"],
     "no amount": ["fee", "refund"],
     "a file for a state folder": ["status", "--state", __file__],

@@ -168,3 +168,27 @@ def test_without_an_output_nobody_looks_at_the_clock():
     world.advance(70)
     assert "signals_given" not in world.counters()["platform"]
     assert world.meter.pulses is None
+
+
+def test_written_constants_and_width_reach_the_core_and_outlive_everybody(world):
+    """S-02 in a whole meter: the registers go on, and the pulses by the new constant."""
+    world.set_power(3600)
+    world.advance(10)
+    write(world, {0x04000409: "001000", 0x0400040A: "000400", 0x04000105: "0040"})
+    counters = world.meter.core.books.counters
+    assert counters.constants == (1000, 400)
+    before = len(given(world, "active"))
+    world.advance(37)
+    assert len(given(world, "active")) - before in (36, 37, 38)  # one a second
+    assert given(world, "active")[-1].width_ns == 40 * MS_NS
+    assert world.metered_microjoule() <= world.true_microjoule()
+    world.kill("kernel")
+    world.kill(METERING_CORE)
+    world.advance(20)
+    world.await_ready()
+    world.advance(5)
+    assert world.meter.core.books.counters.constants == (1000, 400)
+    numbers = [pulse.number for pulse in given(world, "active")]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert world.counters()["metering"]["pulses_given"] > 0
+    assert world.counters()["metering"]["pulses_dropped"] == 0
