@@ -10,7 +10,7 @@ import pytest
 from tests.apps.test_fee_control_world import CLOSE, LEVEL_2, LEVEL_4, TRIP, order, relay, write
 
 from wattwheel.apex.messages import Control
-from wattwheel.services.metering import RELAY_DI
+from wattwheel.model.private_items import RELAY_DI
 from wattwheel.testing.world import METERING_CORE, World, simulated_settings
 
 RELAY_OPEN, ORDER_OPEN, LOOP_ERROR = 1 << 4, 1 << 6, 1 << 8

@@ -44,6 +44,8 @@ def test_any_request_is_a_deed_or_none(request_):
         ({"sensor": "temperature", "value": -3}, Control.SENSOR, b"temperature -3"),
         ({"sensor": "temperature", "value": "warm"}, Control.SENSOR, b"temperature nothing"),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
+        ({"relay_sticks": True}, Control.CONTACT, b"\1"),
+        ({"relay_sticks": False}, Control.CONTACT, b"\0"),
     ],
 )
 def test_deeds(asked, control, data):
@@ -64,6 +66,7 @@ def test_deeds(asked, control, data):
         {"fee": "f\u00fcnf"},
         {"press": []},
         {"sensor": "nose"},
+        {"relay_sticks": 1},
         {},
     ],
 )
@@ -91,6 +94,7 @@ class Bus:
         {"contact": "meter-cover", "position": "open"},
         {"sensor": "temperature", "value": 1},
         {"fee": "refund 5"},
+        {"relay_sticks": True},
     ],
 )
 def test_each_is_answered_once(asked, bus):

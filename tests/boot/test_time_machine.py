@@ -8,12 +8,14 @@ from itertools import accumulate
 import msgspec
 import pytest
 
+from wattwheel.apex.messages import Control
 from wattwheel.boot.minute_core import MinuteCore, MinuteLoad
 from wattwheel.boot.sim_meter import SimStore
 from wattwheel.boot.time_machine import TimeMachine
 from wattwheel.drivers.sim.clock import START_NS
 from wattwheel.drivers.sim.load_file import LoadRow
 from wattwheel.drivers.sim.storage import SimDisk
+from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.testing.readable import readable, written
 from wattwheel.testing.world import simulated_settings
 
@@ -172,3 +174,66 @@ def test_a_cut_costs_what_was_not_synced():
     kept = at - (at - since) % 20_000
     assert lost == tuple(b - a for a, b in zip(made.core.load.flowed(kept), made.core.load.flowed(at), strict=True))
     assert made.core.booked(at) == made.core.load.flowed(kept)
+
+
+# -- a relay in front of the load
+
+
+def with_relay(mode="remote"):
+    settings = simulated_settings()
+    replace = msgspec.structs.replace
+    settings = replace(
+        settings,
+        dlt645=replace(settings.dlt645, password_level_2="220022", password_level_4=PASSWORD),
+        fee_control=replace(settings.fee_control, mode=mode),
+    )
+    load = MinuteLoad([LoadRow(6_000_000, 0, 230_000, 26_087_000)], START_MS, True)
+    made = TimeMachine(settings, MinuteCore(load), SimStore(SimDisk(1)), EVENING)
+    made.await_ready()
+    return made
+
+
+def order(made, code):
+    data = bytes((2,)) + bytes.fromhex("220022")[::-1] + bytes(4) + bytes((code, 0)) + bytes.fromhex("000000301299")
+    frame = encode(Frame(made.settings.meter.address, 0x1C, data))
+    return FrameReader().feed(made.exchange(frame))[0].control
+
+
+@pytest.mark.parametrize("in_seconds", [None, True, False])
+def test_an_order_cuts_the_load_off_and_nothing_is_lost_or_invented(in_seconds):
+    made = with_relay()
+    made.advance(100)
+    assert order(made, 0x1A) == 0x9C
+    made.advance(1)
+    at_trip = made.core.booked(made.now_ms)
+    assert made.core.is_open
+    assert 100_000 * 6_000_000 <= at_trip[0] <= made.core.load.flowed(made.now_ms)[0]
+    play(made, 4000, in_seconds)
+    assert made.core.booked(made.now_ms) == at_trip
+    assert made.image.elements[0] == at_trip[0]
+    assert order(made, 0x1C) == 0x9C
+    made.advance(1)
+    closed_ms = made.now_ms
+    closed = made.core.booked(closed_ms)
+    play(made, 8000, in_seconds)
+    assert made.core.booked(made.now_ms)[0] - closed[0] == 6_000_000 * (made.now_ms - closed_ms)
+    word = made._own().look(0x04000503)
+    assert (word if isinstance(word, int) else int.from_bytes(word, "little")) & (1 << 4 | 1 << 6) == 0
+
+
+def test_a_wallet_that_is_used_up_ends_the_load_in_minutes():
+    made = with_relay("local")
+    made.advance(2)
+    assert made.core.is_open  # nothing was paid yet
+    done = []
+    for di, digits in ((0x04050101, "01000000"), (0x04001002, "00000000")):
+        data = di.to_bytes(4, "little") + bytes((4,)) + bytes.fromhex(PASSWORD)[::-1] + bytes(4)
+        made.exchange(encode(Frame(made.settings.meter.address, 0x14, data + bytes.fromhex(digits)[::-1])))
+    made.ask(Control.FEE, 0, b"open-wallet 100", lambda reply: done.append(reply.error))
+    made.advance(3)
+    assert (done, made.core.is_open) == ([0], False)
+    before = made.core.booked(made.now_ms)[0]
+    play(made, 3600, False)
+    spent = made.core.booked(made.now_ms)[0] - before
+    assert made.core.is_open
+    assert 3_600_000_000_000 * 0.99 <= spent <= 3_600_000_000_000 + 60_000 * 6_000_000  # 1 kWh, and at most a minute

@@ -98,6 +98,8 @@ BAD_INPUT = {
     "a contact ajar": ["contact", "meter-cover", "ajar"],
     "no such sensor": ["sensor", "nose", "2"],
     "volts in words": ["sensor", "clock-battery", "low"],
+    "a relay that is opened by hand": ["contact", "relay", "open"],
+    "a cover that sticks": ["contact", "meter-cover", "stuck"],
     "no order": ["fee", "give", "50"],
     "no amount": ["fee", "refund"],
     "a file for a state folder": ["status", "--state", __file__],

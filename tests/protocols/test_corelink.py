@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,40 @@ def test_no_body_raises_anything_but_the_protocol_error(decode: object, data: st
         decode(body)  # type: ignore[operator]
     except RemoteProtocolError:
         return
+
+
+@pytest.mark.parametrize("relay_open", [None, False, True])
+@given(given_=st.integers(0, 2**70), dropped=st.integers(0, 2**70))
+def test_the_status_of_a_core_with_outputs_has_a_tail(relay_open: bool | None, given_: int, dropped: int) -> None:
+    plain = CoreStatus(1, 2, 3, 4, 5, 6, 7, 8)
+    full = CoreStatus(1, 2, 3, 4, 5, 6, 7, 8, True, relay_open, given_, dropped)
+    octets = bodies.encode_status(full)
+    assert octets.startswith(bodies.encode_status(plain))
+    found = bodies.decode_status(octets)
+    assert (found.has_outputs, found.relay_open) == (True, relay_open)
+    assert (found.pulses_given, found.pulses_dropped) == (min(given_, 2**64 - 1), min(dropped, 2**64 - 1))
+    assert bodies.decode_status(bodies.encode_status(plain)) == plain
+    for wrong in (octets[:-1], octets + b"\0", octets[:37] + b"\3" + octets[38:]):
+        with pytest.raises(RemoteProtocolError):
+            bodies.decode_status(wrong)
+
+
+@pytest.mark.parametrize(
+    ("decode", "body"),
+    [
+        (bodies.decode_flag, b""),
+        (bodies.decode_flag, b"\2"),
+        (bodies.decode_flag, b"\0\0"),
+        (bodies.decode_relay_order, bytes(8)),
+        (bodies.decode_relay_order, bytes(8) + b"\2"),
+        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 1_000_001, 80)),
+        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 0, 80)),
+        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 1, 0)),
+        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 1, 10_000)),
+        (bodies.decode_signal, bytes(8) + b"\3"),
+        (bodies.decode_signal, b"\0"),
+    ],
+)
+def test_orders_that_cannot_be_are_refused(decode: Callable[[bytes], object], body: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode(body)

@@ -109,6 +109,22 @@ def test_a_service_that_starts_anew_is_obeyed() -> None:
     assert not both.relay.is_open
 
 
+def test_a_core_that_never_answers_is_asked_later_and_later() -> None:
+    both = Both()
+    both.clock.advance(2)
+    both.near.on_arrival(lambda: None)
+    sent = len(both.far.sent)
+    both.orders.want(OPEN)
+    both.clock.advance(3)
+    soon = len(both.far.sent) - sent
+    both.clock.advance(100)
+    assert soon > 0
+    assert len(both.far.sent) - sent < soon * 8
+    both.near.on_arrival(both.core._arrived)
+    both.clock.advance(17)
+    assert both.relay.is_open
+
+
 def test_without_a_wish_nothing_is_sent() -> None:
     both = Both()
     both.clock.advance(400)
@@ -145,6 +161,6 @@ def test_over_a_rough_line_the_last_order_wins(seed: int) -> None:
             both.start_service()
             both.orders.want(bytes((wanted,)))
     fate.is_rough = False
-    both.clock.advance(20)
+    both.clock.advance(40)
     assert both.relay.is_open is wanted
     assert both.readings[-1].relay_open is wanted

@@ -33,6 +33,7 @@ from wattwheel.model.display_state import (
 )
 from wattwheel.model.display_symbols import symbols_of
 from wattwheel.model.display_walk import Action, Kind, Screen, Walk
+from wattwheel.model.private_items import STEP_DI
 from wattwheel.model.records import Quality, Readings
 from wattwheel.model.tariff import TariffPlan, resolve
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched
@@ -183,6 +184,7 @@ class _Panel:
             self._meter.pass_press(HELD_DI, button, held_s)
         elif action is Action.STEP_OUTPUT:
             self._meter.counters.add("output_steps_wanted")
+            self._meter.pass_press(STEP_DI, button, held_s)
         self.draw()
 
     def tick(self) -> None:

@@ -13,9 +13,9 @@ from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.model.board_sensors import SENSORS
 from wattwheel.model.contacts import is_state
+from wattwheel.model.private_items import RELAY_DI
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
-from wattwheel.services.metering import RELAY_DI
 
 FEE_REFUSALS = {
     Refusal.REPEATED: "this purchase is booked already",

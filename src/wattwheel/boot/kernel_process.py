@@ -248,6 +248,8 @@ class Operator:
             "windows": self._module.windows(),
             "health": self._module.health.newest(HEALTH_ENTRIES_SHOWN_MAX),
             "energy_microjoule": energy,
+            "pulses": None if readings is None else dict(zip(("active", "reactive"), readings.pulses, strict=True)),
+            "relay_open": None if readings is None else readings.relay_open,
             "push_sequence": None if readings is None else readings.totals.sequence,
             "faults": faults_in(counters),
             "counters": counters,

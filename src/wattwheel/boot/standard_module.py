@@ -72,6 +72,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.OUTPUT, "", "platform"),
+    (Control.OUTPUT, "0E31", "metering"),
     (Control.WRITE_ADDRESS, "", "parameters"),
     (Control.CHANGE_RATE, "", "parameters"),
     (Control.AUTHORIZE, "", "security"),
@@ -79,6 +80,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
     (Control.PRESS, "0E2001", "energy"),
+    (Control.PRESS, "0E200101", "platform"),
 )
 """(control, identifier prefix, owner); the longest prefix wins. Whoever answers reads of items also lists them."""
 
@@ -100,6 +102,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
         *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
         *(Control.RELAY, Control.OUTPUT, Control.WRITE_ADDRESS, Control.CHANGE_RATE, Control.REPORTED),
     ),
+    "platform": (Control.READ, Control.OUTPUT),
     "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
     KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE),
@@ -284,6 +287,7 @@ def _platform_settings(settings: Settings) -> dict[str, Any]:
         "time_sync_per_day": settings.dlt645.time_sync_per_day,
         "drift_ppb": drift_ppb(settings.clock.drift_ppm),
         "speed": settings.clock.speed,
+        "gives_signals": bool(settings.pulse_output.file),
     }
 
 

@@ -35,7 +35,7 @@ class CoreOutputs:
         self._switching = None if relay is None else Switching(relay)
         self._pulses = pulses
         self._output = None if pulses is None else pulses.output
-        self._newest_order = 0
+        self._newest_order = self._newest_signal = 0
 
     def take_up(self, octets: bytes) -> None:
         """Continue from `to_state`, before the registers are. Raises ItemValueError."""
@@ -106,9 +106,12 @@ class CoreOutputs:
         return Result.GOOD
 
     def _give_signal(self, body: bytes, now_ns: int) -> Result:
-        signal = decode_signal(body)
+        number, signal = decode_signal(body)
         if self._output is None:
             return Result.NOT_AVAILABLE
+        if 0 <= self._newest_signal - number <= OVERTAKEN_MAX:
+            return Result.GOOD
+        self._newest_signal = number
         self._output.signal(signal.name.lower(), now_ns)
         return Result.GOOD
 

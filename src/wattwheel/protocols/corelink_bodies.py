@@ -127,6 +127,7 @@ _NOMINAL = struct.Struct("<IIII")
 _CALENDAR = struct.Struct("<QB")
 _SINCE = struct.Struct("<Q")
 _RELAY_ORDER = struct.Struct("<QB")
+_SIGNAL = struct.Struct("<QB")
 _PULSES = struct.Struct("<III")
 _PULSE_ORDER = struct.Struct("<QIII")
 _ADDRESS_DIGITS = 12
@@ -327,11 +328,17 @@ def decode_pulse_order(body: bytes) -> PulseOrder:
     return order
 
 
-def decode_signal(body: bytes) -> TerminalSignal:
-    """Signal of a GIVE_SIGNAL request. Raises RemoteProtocolError."""
-    if len(body) != 1 or body[0] not in set(TerminalSignal):
-        raise RemoteProtocolError(f"signal {body.hex()}; allowed: one octet, 00 to 02")
-    return TerminalSignal(body[0])
+def encode_signal(number: int, signal: int) -> bytes:
+    """Body of GIVE_SIGNAL: a pulse of a number that was given is not given again."""
+    return _SIGNAL.pack(number, signal)
+
+
+def decode_signal(body: bytes) -> tuple[int, TerminalSignal]:
+    """Number and signal of a body. Raises RemoteProtocolError."""
+    number, signal = _unpack(_SIGNAL, body)
+    if signal not in set(TerminalSignal):
+        raise RemoteProtocolError(f"signal {signal}; allowed: 0 to {max(TerminalSignal)}")
+    return number, TerminalSignal(signal)
 
 
 def encode_flag(flag: bool) -> bytes:

@@ -25,6 +25,7 @@ from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.harmonics import harmonic_item, is_harmonic
+from wattwheel.model.private_items import RELAY_DI, TERMINAL_DI
 from wattwheel.model.pulse_parameters import pulses_of
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import (
@@ -33,6 +34,7 @@ from wattwheel.protocols.corelink_bodies import (
     decode_waveform,
     encode_flag,
     encode_pulses,
+    encode_signal,
     encode_since,
 )
 from wattwheel.protocols.dlt645 import items
@@ -42,8 +44,6 @@ from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
 CORE_LINK = "core_link"
 READINGS_PORT, PARAMETERS_PORT, RELAY_PORT = "readings", "parameters", "relay"
 LINK_BIT, LOOK_BIT, CLOCK_BIT, RELAY_BIT, PARAMETERS_BIT = 1, 2, 3, 8, 9
-RELAY_DI = 0x0E400000
-"""Private identifier under which a simulated relay is held where it stands (01), or set free (00)."""
 ERR_OTHER, ERR_NO_DATA = 0x01, 0x02
 
 FETCHED: dict[int, tuple[Kind, bytes, Callable[[bytes], object]]] = {
@@ -109,6 +109,8 @@ class _Partition:
         if context.has_port(TO_BUS):
             self._bus = BusPort(context)
             self._bus.on_request(self.answer)
+            self._bus.on_notice(self._hear)
+        self._signals = context.clock.now_ns()  # numbered, so that a repeated request gives no second pulse
         context.on_stop(self._show_counters)
 
     def _address(self) -> str:
@@ -134,6 +136,12 @@ class _Partition:
         self._parameters_heard = octets
         pulses = pulses_of(msgspec.msgpack.decode(octets, type=dict[int, bytes]))
         self._pulse_order.want(None if pulses is None else encode_pulses(*pulses))
+
+    def _hear(self, message: Message) -> None:
+        """A signal of the terminal is due."""
+        if message.control == Control.OUTPUT and message.di == TERMINAL_DI and len(message.data) == 1:
+            self._signals += 1
+            self.link.ask(Kind.GIVE_SIGNAL, encode_signal(self._signals, message.data[0]), _ignore)
 
     def _look(self) -> None:
         self.link.look()
@@ -171,6 +179,10 @@ class _Partition:
                 bus.reply(request, error=ERR_OTHER)
         else:
             bus.reply(request, error=ERR_NO_DATA)
+
+
+def _ignore(result: Result | None, body: bytes) -> None:
+    """A pulse that was not given is not given later."""
 
 
 def _harmonic_octets(di: int, waveform: Waveform) -> bytes:

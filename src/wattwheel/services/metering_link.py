@@ -284,7 +284,7 @@ class MeteringLink:
 
     def counters(self) -> dict[str, int]:
         """Traffic and faults of the link by name."""
-        reader = self._reader
+        reader, status = self._reader, self._status
         return {
             "frames": reader.frames,
             "frames_rejected": reader.rejected,
@@ -293,7 +293,8 @@ class MeteringLink:
             "frames_repeated": reader.repeated,
             "messages_incomplete": reader.incomplete,
             "behind_microjoule": self._behind,
-            "core_faults": self._status.faults if self._status is not None else 0,
+            "core_faults": status.faults if status is not None else 0,
+            **_given(status),
             **self._counts,
         }
 
@@ -350,6 +351,13 @@ class MeteringLink:
     def _calendar(self) -> CalendarTime:
         elapsed = self._clock.calendar() - _CALENDAR_EPOCH
         return CalendarTime(max(0, round(elapsed.total_seconds() * 1000)), True)
+
+
+def _given(status: CoreStatus | None) -> dict[str, int]:
+    """What the core's pulse output did, where it has one."""
+    if status is None or not (status.pulses_given or status.pulses_dropped):
+        return {}
+    return {"pulses_given": status.pulses_given, "pulses_dropped": status.pulses_dropped}
 
 
 def _ignore(result: Result | None, body: bytes) -> None:

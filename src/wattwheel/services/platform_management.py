@@ -22,6 +22,7 @@ from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import EventRing, time_octets
+from wattwheel.model.private_items import STEP_DI, TERMINAL_DI
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services import clock_keeping as keeping
 from wattwheel.services.clock_keeping import BUILD_DATE, SEEN_EVERY, SEEN_KEY, Kept
@@ -37,9 +38,9 @@ from wattwheel.services.clock_rules import (
     settlement_instants,
     written_time,
 )
-from wattwheel.services.signal_output import SIGNAL_DI, SignalOutput
+from wattwheel.services.signal_output import SIGNAL_DI, STATUS_WORD_3, Signal, SignalOutput, Terminal
 
-STORE_BIT, CLEARS_BIT = 6, 7
+STORE_BIT, CLEARS_BIT, SECOND_BIT = 6, 7, 8
 SYNC_KEY, SETS_KEY, FOLLOWED_KEY = "clock_synchronised_on", "clock_sets", "clears_followed"
 PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
@@ -66,6 +67,7 @@ class PlatformSettings(msgspec.Struct, frozen=True):
         drift_ppb: how much faster than the host's the meter's clock runs, in parts of `clock_drift.PARTS`.
         earliest: no clock is right before it, where nothing else is known.
         speed: how many seconds of the host's calendar pass in one.
+        gives_signals: there is an output for the multi-function terminal's pulses.
     """
 
     utc_offset_minutes: int = 0
@@ -73,6 +75,7 @@ class PlatformSettings(msgspec.Struct, frozen=True):
     drift_ppb: int = 0
     earliest: datetime = BUILD_DATE
     speed: float = 1.0
+    gives_signals: bool = False
 
 
 class Platform:
@@ -107,6 +110,42 @@ class Platform:
             self._bus = BusPort(context)
             self._bus.on_request(self._answer)
             self._bus.on_notice(self._hear)
+            if settings.gives_signals:
+                self._start_terminal()
+
+    def _start_terminal(self) -> None:
+        terminal = Terminal(
+            self._signal,
+            self._clock,
+            self.local,
+            lambda: self._parameters.read()[0] if self._parameters is not None else None,
+            self._give_signal,
+            self._ask_word,
+        )
+        post = self._context.wheel.poster(SECOND_BIT)
+
+        changes = self._clock.changes
+
+        def look() -> None:
+            nonlocal changes
+            if changes == self._clock.changes:  # else the clock was set meanwhile: this is none of its seconds
+                terminal.look()
+            changes = self._clock.changes
+            terminal.arm(post)
+
+        self._context.wheel.task(SECOND_BIT, look)
+        terminal.arm(post)
+
+    def _give_signal(self, signal: Signal) -> None:
+        self._counters.add("signals_given")
+        self._bus.tell(Control.OUTPUT, TERMINAL_DI, bytes((signal,)))
+
+    def _ask_word(self, on_word: Callable[[bytes], None]) -> None:
+        def replied(message: Message | None) -> None:
+            if message is not None and not message.error:
+                on_word(message.data)
+
+        self._bus.ask(Control.READ, STATUS_WORD_3, b"", replied)
 
     def _loaded(self, loading: Loading) -> None:
         records = loading.records
@@ -232,6 +271,9 @@ class Platform:
             self._in_turn(lambda: self.synchronise(message.data))
         elif message.control == Control.OUTPUT:
             self._select(message.data)
+        elif message.control == Control.PRESS and message.di == STEP_DI:
+            self._signal.step()
+            self._counters.add("signals_selected")
 
     def synchronise(self, data: bytes, request: Message | None = None) -> Verdict:
         """Obey or ignore a broadcast time; what was decided is counted, and told to whoever asked."""

@@ -16,8 +16,8 @@ from wattwheel.protocols.corelink_bodies import Result
 from wattwheel.services.metering_link import MeteringLink
 
 RELAY_REPEAT_NS = 300_000_000_000
-AGAIN_NS = 1_000_000_000
-"""After an order that the core has not answered."""
+AGAIN_NS, AGAIN_NS_MAX = 1_000_000_000, 16_000_000_000
+"""After an order that the core has not answered: later and later, for it may never know this one."""
 
 _NUMBER = struct.Struct("<Q")
 
@@ -32,13 +32,14 @@ class StandingOrder:
         self._wanted: bytes | None = None
         self._due_ns: int | None = 0
         self._starts = 0
+        self._again_ns = AGAIN_NS
 
     def want(self, state: bytes | None) -> None:
         """From now on `state`, the body without its number, is wanted; None: nothing, or nobody knows."""
         if state != self._wanted:
             self._wanted = state
             self._number += 1
-            self._due_ns = 0
+            self._due_ns, self._again_ns = 0, AGAIN_NS
             self.look()
 
     def look(self) -> None:
@@ -47,10 +48,11 @@ class StandingOrder:
             return
         now = self._clock.now_ns()
         if self._link.starts != self._starts:
-            self._starts, self._due_ns = self._link.starts, 0
+            self._starts, self._due_ns, self._again_ns = self._link.starts, 0, AGAIN_NS
         if self._due_ns is None or now < self._due_ns:
             return
-        self._due_ns = now + AGAIN_NS
+        self._due_ns = now + self._again_ns
+        self._again_ns = min(2 * self._again_ns, AGAIN_NS_MAX)
         body = _NUMBER.pack(self._number) + self._wanted
         self._link.ask(self._kind, body, partial(self._answered, self._number, self._starts))
 
@@ -58,3 +60,4 @@ class StandingOrder:
         """A core that refuses is asked again as seldom as one that has obeyed."""
         if result is not None and (number, starts) == (self._number, self._starts):
             self._due_ns = self._clock.now_ns() + self._repeat_ns if self._repeat_ns else None
+            self._again_ns = AGAIN_NS

@@ -40,6 +40,8 @@ STATUS_SCHEMA: dict[str, Any] = {
         "clock": {"type": ["string", "null"], "format": "date-time"},
         "pids": {"type": "object"},
         "energy_microjoule": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "pulses": {"type": ["object", "null"], "additionalProperties": {"type": "integer"}},
+        "relay_open": {"type": ["boolean", "null"], "description": "how the relay's contact stands; null: no relay"},
         "counters": {"type": "object"},
     },
     "additionalProperties": True,

@@ -1,0 +1,12 @@
+"""Private data identifiers of the bus that several sides know."""
+
+from __future__ import annotations
+
+STEP_DI = 0x0E200101
+"""The display tells the partition `platform` of a button that was held for 5 s: the terminal's next signal."""
+
+TERMINAL_DI = 0x0E310000
+"""The partition `platform` tells `metering` to give a pulse of the multi-function terminal: one octet, which."""
+
+RELAY_DI = 0x0E400000
+"""The operator lets a simulated relay stick where it stands (01), or sets it free (00)."""
