@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from wattwheel.hil.clock import Clock
-from wattwheel.model.core_records import CoreIdentity, CoreReport, CoreStatus
+from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreReport, CoreStatus
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.records import EnergyTotals, Momentary, Quality, Readings
 from wattwheel.protocols.corelink import ANSWER, KINDS, Kind, LinkReader, Message, Side, pack
@@ -223,9 +223,14 @@ class MeteringLink:
                 momentary=self._momentary,
                 pulses=self._pulses,
                 clock_changes=self._clock_changes(),
-                core_faults=self._status.faults if self._status is not None else 0,
+                core_faults=self._faults(),
             )
         )
+
+    def _faults(self) -> int:
+        """Fault bits of the core, and that it stands behind what it has told before."""
+        own = self._status.faults if self._status is not None else 0
+        return own | (CoreFault.TOTALS_BEHIND if self._behind else 0)
 
     def look(self) -> None:
         """Supervise: to be called every LOOK_NS. Counts missed pushes, tells staleness, gives late requests up."""
@@ -250,6 +255,11 @@ class MeteringLink:
         """Everything known of the core now."""
         sequence = self._push.number if self._push is not None else 0
         return CoreReport(self._quality, self._identity, self._status, sequence, self._behind, self.counters())
+
+    @property
+    def behind_microjoule(self) -> int:
+        """Largest amount by which a register of the core stands below what it has told before."""
+        return self._behind
 
     def counters(self) -> dict[str, int]:
         """Traffic and faults of the link by name."""
