@@ -23,15 +23,18 @@ from wattwheel.apps.programming_records import (
     SETTLEMENTS,
     STEPS,
     ZONES,
+    Head,
     State,
     Wrote,
     following,
     key_released,
     kind_of,
+    passwords_changed,
     recorded,
     saved_state,
 )
 from wattwheel.drivers.sim.clock import POWER_UP
+from wattwheel.model.authority import PasswordChange
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.event_clears import ALL_EVENTS, Clears
@@ -357,3 +360,89 @@ def test_a_meter_clear_empties_them_also_when_somebody_was_dead(victim):
         world.kill(name)
         world.advance(3)
         assert world.read(PROGRAMMING) == 1
+
+
+def test_a_session_of_twelve_items_through_the_channel():
+    """EV-12: one record with the first ten; what has a kind of its own is not among them."""
+    world = meter()
+    dis = [0x04090101 + at for at in range(3)] + [0x04090201, 0x04090301, 0x04090401, 0x04090402, 0x04090501]
+    dis += [0x04090601, 0x04090701, 0x04090702, 0x04090703]
+    assert len(dis) == 12
+    for at, di in enumerate(dis):
+        assert world.write(di, world.ask(di).check(), 4, LEVEL_4, OPERATOR) == DONE, f"{di:08X}"
+        if at == 5:
+            assert write(world, 0x04000601, "09") == DONE
+    record = world.ask(PROGRAMMING + 1).check()
+    assert world.read(PROGRAMMING) == 1
+    assert (identifiers(record), record[6:10]) == (dis[:10], AUTHOR)
+    assert (world.ask(PROGRAMMING + 2).error, world.read(0x03300900)) == (2, 1)
+
+
+# -- changed passwords (18H), which another service keeps
+
+
+def change_password(world, level, new, password=LEVEL_4, by=4):
+    data = (0x04000C01 + level).to_bytes(4, "little") + bytes((by,)) + bytes.fromhex(password)[::-1]
+    return world.request(0x18, data + bytes((level,)) + bytes.fromhex(new)[::-1])
+
+
+def test_a_changed_password_is_recorded_once_and_a_refused_one_is_not():
+    world = meter()
+    assert change_password(world, 4, "123456", "000000")[0] == 0xD8
+    world.advance(2)
+    assert world.read(PROGRAMMING) == 0
+    assert change_password(world, 4, "123456")[0] == 0x98
+    world.advance(2)
+    record = world.ask(PROGRAMMING + 1).check()
+    assert (identifiers(record)[:2], record[6:10]) == ([0x04000C05, 0xFFFFFFFF], bytes(4))
+    told = datetime.strptime(record[5::-1].hex(), "%y%m%d%H%M%S").replace(tzinfo=UTC)
+    assert timedelta(0) <= world.clock.calendar() - told < timedelta(seconds=5)
+    for name in ("security", "parameters", "kernel"):
+        world.kill(name)
+        world.advance(10)
+        assert world.read(PROGRAMMING) == 1
+
+
+def test_commands_without_an_operator_belong_to_the_session_that_lasts():
+    world = meter()
+    assert write(world, PERIOD, "30") == DONE
+    assert change_password(world, 6, "123456")[0] == 0x98
+    world.advance(2)
+    record = world.ask(PROGRAMMING + 1).check()
+    assert (identifiers(record)[:3], record[6:10]) == ([PERIOD, 0x04000C07, 0xFFFFFFFF], AUTHOR)
+    assert world.read(PROGRAMMING) == 1
+
+
+@pytest.mark.parametrize("operations", range(14))
+@pytest.mark.parametrize("victim", ["parameters", "security"])
+def test_a_password_that_counts_is_recorded_whenever_somebody_dies(victim, operations):
+    world = meter()
+    world.advance(1)
+    world.kill_within(victim, operations)
+    reply = change_password(world, 4, "123456")
+    world.quiet()
+    world.kill("kernel")
+    world.advance(10)
+    is_changed = world.write(PERIOD, b"\x30", 4, "123456", OPERATOR) == DONE
+    assert is_changed or reply is None or reply[0] != 0x98
+    listed = [each for place in range(1, world.read(PROGRAMMING) + 1) for each in records_at(world, place)]
+    assert (0x04000C05 in listed) is is_changed
+    assert listed.count(0x04000C05) <= 1
+
+
+def records_at(world, place):
+    return identifiers(world.ask(PROGRAMMING + place).check())
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 9)), max_size=8), st.integers(0, 6))
+def test_password_changes_are_recorded_once_however_often_they_are_told(told, known):
+    """Numbers that fall come from a service that has lost its state; they record nothing, and count from there."""
+    of_each = {number: PasswordChange(number, NOON, level) for number, level in told}
+    told = [of_each[number] for number in sorted(of_each)]
+    before = State(Head(password_change=known))
+    changes, state = passwords_changed(before, told, False)
+    new = [change for change in told if change.number > known]
+    listed = identifiers(state.records[PROGRAMMING][0]) if new else []
+    assert [di for di in listed if di != 0xFFFFFFFF] == list(dict.fromkeys(0x04000C01 + each.level for each in new))
+    assert saved_state(dict(changes)) == state or not changes
+    assert passwords_changed(state, told, False) == ({}, state)

@@ -9,6 +9,7 @@ from tests.head_end import HeadEnd
 from tests.page_api import PageApi
 
 from wattwheel.model.records import REGISTERS
+from wattwheel.protocols.dlt645.frame import ADDRESS_ANY, Frame
 from wattwheel.testing.living import LivingMeter
 
 CONTRACT = {
@@ -155,3 +156,15 @@ def test_the_page_finds_the_items_of_all_owners(page):
     groups = {row["di"][:2] for row in page.get("/api/items")}
     assert {"00", "02", "03", "04"} <= groups
     assert {"04000101", "04000103", "04000401", "04000703"} <= {row["di"] for row in page.get("/api/items?prefix=04")}
+
+
+def test_the_status_tells_the_address_that_was_written():
+    with LivingMeter("", "--speed", "60") as living:
+        first = living.status()["address"]
+        assert wattwheel("press", "program", "--state", str(living.state)).returncode == 0
+        head_end = HeadEnd(living.door("dlt645"))
+        reply = head_end.ask(Frame(ADDRESS_ANY, 0x15, bytes.fromhex("000000000077")[::-1]))
+        head_end.close()
+        assert (reply.address, reply.control) == ("000000000077", 0x95)
+        assert first != living.status()["address"] == "000000000077"
+        assert living.stop() == 0, living.output

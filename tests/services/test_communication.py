@@ -600,3 +600,21 @@ def test_every_counter_is_in_the_manual():
     assert len(counted) > 15
     assert counted <= told
     assert told - counted <= {"communication", "connections_max", "bus_replies_late"}
+
+
+AUTHENTICATIONS = [  # identifiers that are publicly known, with the lengths that belong to them as far as they are
+    *((0x070000FF, 32), (0x070001FF, 14), (0x07000201, 8), (0x070002FF, 8), (0x070003FF, 20), (0x078003FF, 8)),
+    *((0x070004FF, 30), (0x070005FF, 30), (0x070101FF, 30), (0x070102FF, 30), (0x070103FF, 30)),
+    *((0x070201FF, 48), (0x070301FF, 48), (0x078001FF, 16), (0x078002FF, 72), (0x07810201, 8), (0x078102FF, 8)),
+]
+
+
+@pytest.mark.parametrize(("di", "size"), AUTHENTICATIONS, ids=lambda each: f"{each:X}")
+def test_authentication_is_answered_with_two_octets_of_error_and_to_the_own_address_alone(world, di, size):
+    """03H: C3H, no identifier, SERR low octet first; whatever its length."""
+    data = di_octets(di) + bytes(size - 4)
+    for octets in (data, data[:-1], data[:4], b"", data + bytes(9)):
+        assert answer(world.ask(request(0x03, octets))) == (0xC3, b"\x01\x00")
+    for address in (ANY, BROADCAST, "AAAAAAAA" + ADDRESS[8:]):
+        assert world.ask(request(0x03, data, address)) == b""
+    assert world.asked() == []

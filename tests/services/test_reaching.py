@@ -173,3 +173,58 @@ def test_what_cannot_be_changed_is_refused(world, word, door):
     assert change_rate(world, word, door).data == b"\x08"
     assert baud(world) == 0
     assert world.ask(RATE_DI).check() == b"\x08"
+
+
+# -- records of both, and what survives
+
+
+def last_programming(world: World, address: str) -> bytes:
+    return ask(world, 0x11, 0x03300001.to_bytes(4, "little"), address).data[4:]
+
+
+def test_a_new_address_is_recorded_as_programming_by_nobody(world):
+    world.press("program")
+    assert write_address(world) is not None
+    record = last_programming(world, NEW)
+    assert (record[6:10], record[10:14], record[14:18]) == (bytes(4), ADDRESS_DI.to_bytes(4, "little"), b"\xff" * 4)
+    assert world.write(ADDRESS_DI, NEW_OCTETS, 4, PASSWORD) is None  # the old address
+    world.advance(1)
+
+
+def test_a_new_rate_is_recorded_and_a_refused_one_is_not():
+    world = meter(rate_change="kept")
+    first = own(world)
+    assert ask(world, 0x17, b"\x06", first, LINE) is not None  # two bits: refused
+    assert ask(world, 0x11, 0x03300001.to_bytes(4, "little"), first).data == b"\x02"
+    assert ask(world, 0x17, b"\x10", first, LINE).control == 0x97
+    record = last_programming(world, first)
+    assert (record[6:10], record[10:14]) == (bytes(4), RATE_DI.to_bytes(4, "little"))
+
+
+def test_the_address_survives_the_death_of_everything_at_once(world):
+    world.press("program")
+    assert write_address(world) is not None
+    for name in world.names:
+        world.kill(name)
+    world.advance(10)
+    assert own(world) == NEW
+    world.cut_power_at_write(0)
+    world.advance(130)
+    assert world.power_cuts == 1
+    world.await_ready()
+    assert own(world) == NEW
+    assert last_programming(world, NEW)[10:14] == ADDRESS_DI.to_bytes(4, "little")
+
+
+@pytest.mark.parametrize("at_write", range(8))
+def test_address_and_record_come_together(at_write):
+    world = meter()
+    world.press("program")
+    world.advance(1)
+    world.cut_power_at_write(at_write)
+    with contextlib.suppress(NotAnswered):
+        write_address(world)
+    world.advance(8)
+    now = own(world)
+    reply = ask(world, 0x11, 0x03300001.to_bytes(4, "little"), now)
+    assert (reply.control == 0x91) is (now == NEW)

@@ -42,7 +42,7 @@ class Contacts(MeterFunction):
         self._told, self._plug = dict(_NONE), Plug()
         self._held: dict[str, bool] = {}
         self._last_ns: int | None = None
-        self._second = 0
+        self._second = self._faults = 0
         self._is_changed = self._is_quiet = False
         self._critical_millivolt = 0
 
@@ -66,7 +66,9 @@ class Contacts(MeterFunction):
 
     def push(self, turn: Turn) -> None:
         """Look at the contacts, as often as seconds have passed: all but the last look find what was before."""
-        self.needs_saving_now = False
+        faults = turn.readings.core_faults
+        self.needs_saving_now = faults != self._faults  # a core that has lost something can no longer be asked for it
+        self._faults = faults
         now_ns, self._second = turn.image.at_ns, turn.image.second
         last_ns = now_ns - SECOND_NS if self._last_ns is None else self._last_ns
         seconds = (now_ns - last_ns + SECOND_NS // 2) // SECOND_NS  # to the nearest: a push may come a little early

@@ -56,6 +56,10 @@ def quadrant_register(active: int, reactive: int) -> str:
     return "reactive_q2" if reactive >= 0 else "reactive_q3"
 
 
+TURN = 120_000
+"""From a phase to the next, millidegrees."""
+
+
 class Shown(NamedTuple):
     """What a core measures beside the powers.
 
@@ -185,7 +189,8 @@ def _span_of(
             current = apparent * 1_000_000 // voltage if voltage else 0
             if shown.microampere is not None:
                 current = shown.microampere[number - 1]
-            elements.append(ElementReading(voltage, current, **powers))
+            turn = (TURN if shown.is_reversed else -TURN) * (number - 1) % (PHASES * TURN)
+            elements.append(ElementReading(voltage, current, **powers, voltage_angle_millidegree=turn))
         else:
             elements.append(ElementReading(**powers))
     a, b, c = elements[1:]

@@ -33,10 +33,15 @@ class CoreFault(IntFlag):
     SAMPLES_LOST = 0x08  # samples are missing since the start of the core
     SOURCE_FINISHED = 0x10  # the sample source will never give a sample again
     SOURCE_ERROR = 0x20  # the newest read of the sample source failed
+    TOTALS_BEHIND = 0x100  # never said by a core: its registers stand below what it has told before
 
 
 CHIP_FAULTS = int(
-    CoreFault.MEMORY_WRITE | CoreFault.REGISTERS_LOST | CoreFault.SOURCE_FINISHED | CoreFault.SOURCE_ERROR
+    CoreFault.MEMORY_WRITE
+    | CoreFault.REGISTERS_LOST
+    | CoreFault.SOURCE_FINISHED
+    | CoreFault.SOURCE_ERROR
+    | CoreFault.TOTALS_BEHIND
 )
 """Faults with which the metering chip counts as faulty; the others heal themselves, or tell of what has been."""
 

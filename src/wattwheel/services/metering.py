@@ -71,6 +71,7 @@ class _Partition:
     """The shell: channel, port and bus around one MeteringLink."""
 
     def __init__(self, context: StartContext) -> None:
+        self._report, self._is_behind = context.report, False
         self._channel = cast(OctetChannel, context.device(CORE_LINK))
         readings = context.sampling_source(READINGS_PORT)
         settings = context.decode_settings(MeteringSettings)
@@ -147,6 +148,11 @@ class _Partition:
         self.link.look()
         self._relay_order.look()
         self._pulse_order.look()
+        behind = self.link.behind_microjoule
+        if bool(behind) is not self._is_behind:
+            self._is_behind = bool(behind)
+            told = f"its registers stand up to {behind} uJ below what it has told: they are shown as they were"
+            self._report("core", told if behind else "its registers have passed what it had told before")
         self._show_counters()
 
     def _show_counters(self) -> None:

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wattwheel.hil.clock import Clock
-from wattwheel.model.core_records import CoreIdentity, CoreReport, CoreStatus
+from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreReport, CoreStatus
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.records import EnergyTotals, Momentary, Quality, Readings
 from wattwheel.protocols.corelink import ANSWER, KINDS, Kind, LinkReader, Message, Side, pack
@@ -249,9 +249,14 @@ class MeteringLink:
                 clock_changes=clock.changes,
                 relay_open=self._status.relay_open if self._status is not None else None,
                 is_clock_lost=clock.is_lost,
-                core_faults=self._status.faults if self._status is not None else 0,
+                core_faults=self._faults(),
             )
         )
+
+    def _faults(self) -> int:
+        """Fault bits of the core, and that it stands behind what it has told before."""
+        own = self._status.faults if self._status is not None else 0
+        return own | (CoreFault.TOTALS_BEHIND if self._behind else 0)
 
     def look(self) -> None:
         """Supervise: to be called every LOOK_NS. Counts missed pushes, tells staleness, gives late requests up."""
@@ -281,6 +286,11 @@ class MeteringLink:
         """Everything known of the core now."""
         sequence = self._push.number if self._push is not None else 0
         return CoreReport(self._quality, self._identity, self._status, sequence, self._behind, self.counters())
+
+    @property
+    def behind_microjoule(self) -> int:
+        """Largest amount by which a register of the core stands below what it has told before."""
+        return self._behind
 
     def counters(self) -> dict[str, int]:
         """Traffic and faults of the link by name."""
