@@ -31,6 +31,7 @@ from wattwheel.testing.drills.year_judge import Seen, clock, increments
 from wattwheel.testing.drills.year_load import NO_ENERGY, Energy, Load
 from wattwheel.testing.drills.year_plan import (
     INTERVAL_MINUTES,
+    RATIO,
     SETTLES,
     TIMED,
     WRITTEN_AFTER,
@@ -307,6 +308,7 @@ def _settings() -> Settings:
     settings = simulated_settings()
     return msgspec.structs.replace(
         settings,
+        meter=msgspec.structs.replace(settings.meter, current_ratio=RATIO),
         dlt645=msgspec.structs.replace(settings.dlt645, password_level_4=PASSWORD),
         fee_control=msgspec.structs.replace(settings.fee_control, mode="local"),
         clock=msgspec.structs.replace(settings.clock, utc_offset_minutes=OFFSET_MINUTES),

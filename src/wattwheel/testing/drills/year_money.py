@@ -22,6 +22,7 @@ class Prices(NamedTuple):
         steps: price of each step, beside the tariff's, in each of the two.
         price_switches, step_switches: minutes of the calendar at which the other set is taken.
         step_ends: minutes of the calendar at which a step period ends, in order, in each of the two sets.
+        ratio: of the current transformers: so many times what is metered has flowed.
     """
 
     tariffs: tuple[tuple[int, ...], tuple[int, ...]]
@@ -30,6 +31,7 @@ class Prices(NamedTuple):
     price_switches: tuple[int, ...]
     step_switches: tuple[int, ...]
     step_ends: tuple[tuple[int, ...], tuple[int, ...]]
+    ratio: int = 1
 
 
 class Wallet(NamedTuple):
@@ -80,7 +82,7 @@ def charged(wallet: Wallet, quanta: tuple[int, ...], prices: Prices) -> Wallet:
     for number, price in enumerate(tariffs):
         before = wallet.quanta[number] if number < len(wallet.quanta) else 0
         for _ in range(quanta[number] - before):
-            amount -= price + prices.steps[which][step_of(prices.limits[which], used)]
+            amount -= (price + prices.steps[which][step_of(prices.limits[which], used)]) * prices.ratio
             used += 1
     return wallet._replace(amount=amount, used=used, quanta=quanta)
 

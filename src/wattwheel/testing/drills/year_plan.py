@@ -11,6 +11,8 @@ from wattwheel.testing.drills.year_reference import Plan
 
 OPENED = 100_000_000
 """Millionths with which the wallet is opened."""
+RATIO = 2
+"""Of the current transformers."""
 TIMED = (29, 7, 30)
 """Day, hour and minute of the freeze of each month."""
 SETTLES = (1, 0)
@@ -70,7 +72,7 @@ def plan_of(course: Course) -> Plan:
     monthly = [datetime(year, month, 1, tzinfo=UTC) for year in years for month in range(1, 13)]
     yearly = [datetime(year, *end, tzinfo=UTC) for year in years for end in STEP_ENDS_IN_SET_2]
     ends = (tuple(map(minute_at, monthly)), tuple(map(minute_at, yearly)))
-    charging = Prices(TARIFF_PRICES, STEP_LIMITS, STEP_PRICES, prices, steps, ends)
+    charging = Prices(TARIFF_PRICES, STEP_LIMITS, STEP_PRICES, prices, steps, ends, RATIO)
     return Plan(Tables(ZONES, DAYS, zones, days), charging, OPENED)
 
 
