@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -27,7 +28,7 @@ from wattwheel.testing.drills import year_reading
 from wattwheel.testing.drills.score import Score
 from wattwheel.testing.drills.year_account import EPOCH, TARIFFS
 from wattwheel.testing.drills.year_diary import Diary
-from wattwheel.testing.drills.year_judge import Seen, clock, increments
+from wattwheel.testing.drills.year_judge import Seen, balanced, clock
 from wattwheel.testing.drills.year_load import NO_ENERGY, Energy, Load
 from wattwheel.testing.drills.year_plan import (
     INTERVAL_MINUTES,
@@ -37,7 +38,6 @@ from wattwheel.testing.drills.year_plan import (
     WRITTEN_AFTER,
     Course,
     leap_year,
-    minute_at,
     parameters,
     plan_of,
     switch_parameters,
@@ -62,6 +62,8 @@ OFF_S_MAX = 7200
 TORN_SHARE, WRITES_AHEAD_MAX = 0.6, 18
 """Share of the cuts that are meant for a write to the disk, and how many others may come before that."""
 CLOCK_STEP_S_MIN, CLOCK_STEP_S_MAX, CLOCK_DRIFT_S_MAX = 6, 3 * 3600, 2 * 3600
+EARLY_S = 6 * 3600
+"""So long before a step that waits for a time of the meter's clock the drill begins to wait."""
 READ_EVERY_DAYS, READ_ALL_EVERY_DAYS = 9, 61
 REPLY_S_MAX, READY_S_MAX = 5.0, 30.0
 PURCHASE_UNITS_MAX = 2000
@@ -97,7 +99,7 @@ class _Year:
         zero_us = START_NS // 1000 - (course.begin - EPOCH) // timedelta(microseconds=1)
         self._reference = YearReference(load, START_MS, zero_us, plan_of(course), diary)
         self._torn_writes = 0
-        self._offs_ms: list[tuple[int, int]] = []
+        self._offs_ms: list[int] = []
         self._seen = {name: Seen(name) for name in (*DEPTHS, *(f"{name} freezes" for name in AGREED))}
 
     def _row(self) -> LoadRow:
@@ -112,7 +114,7 @@ class _Year:
         for at_s, act in self._plan():
             self._play(START_NS + at_s * SECOND_NS)
             act()
-            self._check_now(f"{act.__name__.strip('_')} at {at_s} s")
+            self._check_now(f"{getattr(act, '__name__', 'a step over an end').strip('_')} at {at_s} s")
         self._play(START_NS + self._course.days * 86_400 * SECOND_NS)
         self._check_now("the end")
         self._compare()
@@ -125,6 +127,9 @@ class _Year:
         drawn = [(chance.randrange(CALM_S, end_s - CALM_S), act) for act in wanted]
         plan: list[tuple[int, Callable[[], None]]] = [*drawn, (second_switch, self._write_second_switches)]
         plan += [(day * 86_400 + 43_200, self._read) for day in range(READ_EVERY_DAYS, course.days, READ_EVERY_DAYS)]
+        for step in course.steps:
+            early = step[0] - timedelta(seconds=EARLY_S) - course.begin
+            plan.append((int(early.total_seconds()), partial(self._step_over, *step)))
         spread: list[tuple[int, Callable[[], None]]] = []
         for at_s, act in sorted(plan, key=lambda each: each[0]):
             earliest = spread[-1][0] + OFF_S_MAX + CALM_S if spread else STILL_MINUTES * 60
@@ -176,6 +181,12 @@ class _Year:
         step = sign * self._chance.randrange(CLOCK_STEP_S_MIN, CLOCK_STEP_S_MAX)
         self._set_clock(step)
 
+    def _step_over(self, local: datetime, step_s: int) -> None:
+        """Set the clock when it shows `local`."""
+        wait_s = max(0.0, (local - self._machine.local).total_seconds())
+        self._play(self._machine.clock.now_ns() + round(wait_s * SECOND_NS))
+        self._set_clock(step_s)
+
     def _set_clock(self, step_s: int) -> None:
         machine = self._machine
         local = (machine.local + timedelta(seconds=step_s)).replace(microsecond=0)
@@ -206,7 +217,7 @@ class _Year:
         machine.clock.skip_to(machine.clock.now_ns() + self._chance.randrange(1, OFF_S_MAX) * SECOND_NS)
         machine.power_up()
         reference.core.switched_on(machine.now_ms)
-        self._offs_ms.append((off_ms, machine.now_ms))
+        self._offs_ms.append(off_ms)
         machine.advance_until(lambda: machine.is_metering, READY_S_MAX)
         at_ms, totals, shares, amount = self._shown()
         when = f"cut at {off_ms - START_MS} ms, back by {at_ms - START_MS} ms"
@@ -255,7 +266,7 @@ class _Year:
 
     def _compare(self) -> None:
         machine, reference, score = self._machine, self._reference, self._score
-        account, core = reference.account, reference.core
+        core = reference.core
         self._read()
         for name, ring in (("hourly", reference.diary.hourly), ("daily", reference.diary.daily)):
             self._seen[f"{name} freezes"].judge(ring, score)
@@ -266,7 +277,7 @@ class _Year:
         records = list(year_reading.load_records(machine))
         self._check_now("after all was read")
         account = reference.account
-        increments(records, reference.diary.load, account.registers.total, self._offs_ms, score)
+        balanced(records, reference.diary.load, account.registers.total, self._offs_ms, score)
         shown = year_reading.wallet(machine)
         score.check(shown == reference.account.wallet.shown, "money shown", f"{shown}; {reference.account.wallet}")
         for way in Energy._fields:

@@ -1,7 +1,7 @@
 """What a year leaves in a meter's rings: load records, freezes and settlement periods, each once, with its registers.
 
-Plain rules on turns of a minute. An entry that was made so shortly before a cut of the supply that it need not have been
-on the medium is *unsure*: it may be missing, or have been made anew when the supply was back.
+Plain rules on turns of a minute. An entry that was made so shortly before a cut of the supply that it need not have
+been on the medium is *unsure*: it may be missing, or have been made anew when the supply was back.
 """
 
 from __future__ import annotations

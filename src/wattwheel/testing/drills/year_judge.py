@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from wattwheel.testing.drills.score import Score
 from wattwheel.testing.drills.year_account import EPOCH, Registers
 from wattwheel.testing.drills.year_diary import LoadRecords, Ring
-from wattwheel.testing.drills.year_load import NO_ENERGY, Energy, between, both
+from wattwheel.testing.drills.year_load import MINUTE_MS, NO_ENERGY, Energy, between, both
 from wattwheel.testing.drills.year_reading import Frozen
+
+RECORDS = "load records"
+INTERVALS, POWER_OFF, CLOCK_STEPS, ENDS = "of intervals", "over power-off", "over clock steps", "before and after"
+PARTS = (INTERVALS, POWER_OFF, CLOCK_STEPS, ENDS)
 
 
 def clock(minute: int) -> str:
@@ -55,44 +60,50 @@ def judged(seen: dict[int, Registers], ring: Ring, score: Score, name: str) -> i
     return missing
 
 
-def increments(
-    records: list[tuple[int, Energy]], ring: LoadRecords, total: Energy, cuts_ms: list[tuple[int, int]], score: Score
-) -> None:
-    """The total is the sum of all increments: of the intervals, over power-off, over a clock that was set, and the rest.
+class Increments:
+    """Sums of increments of the energy between records, by what lay between them."""
 
-    `cuts_ms`: when the supply went and came.
-    """
-    name = "load records"
-    times = [minute for minute, _ in records]
-    score.check(times == sorted(set(times)), name, "two records of one minute, or out of order")
-    missing = judged({minute: Registers(energy, ()) for minute, energy in records}, ring, score, name)
-    parts = dict.fromkeys(("intervals", "over power-off", "over clock steps", "before and after"), NO_ENERGY)
-    counts = dict.fromkeys(parts, 0)
+    def __init__(self, score: Score) -> None:
+        self._score = score
+        self.sums = dict.fromkeys(PARTS, NO_ENERGY)
+        self.counts = dict.fromkeys(PARTS, 0)
 
-    def book(part: str, before: Energy, now: Energy) -> None:
+    def book(self, part: str, before: Energy, now: Energy) -> None:
+        """One more."""
         gone = between(before, now)
-        score.check(min(gone) >= 0, name, f"{part}: an increment of {gone}")
-        parts[part], counts[part] = both(parts[part], gone), counts[part] + 1
+        self._score.check(min(gone) >= 0, RECORDS, f"{part}: an increment of {gone}")
+        self.sums[part] = both(self.sums[part], gone)
+        self.counts[part] += 1
 
-    if not records:
-        score.check(False, name, "there are none")
-        return
-    book("before and after", NO_ENERGY, records[0][1])
-    at, offs = 0, [off for off, _ in cuts_ms]
-    for (minute, before), (later, now) in zip(records, records[1:], strict=False):
-        made = ring.entries.get(later)
-        while at < len(offs) and made is not None and offs[at] < made.made_ms:
-            at += 1
-        entry = ring.entries.get(minute)
-        is_cut = at > 0 and entry is not None and offs[at - 1] >= entry.made_ms
-        is_whole = later - minute == ring.interval
-        if made is not None and entry is not None and is_whole and not is_cut:
-            is_whole = made.made_ms - entry.made_ms <= (ring.interval + 1) * 60_000
-        book("over power-off" if is_cut else "intervals" if is_whole else "over clock steps", before, now)
-    book("before and after", records[-1][1], total)
-    sums = Energy(sum(part.imported for part in parts.values()), sum(part.exported for part in parts.values()))
-    score.check(sums == total, name, f"increments come to {sums}; the registers say {total}")
-    score.add(what=name, found=len(records), due=len(ring.entries), voided=ring.voided, missing_after_cuts=missing)
-    for part, energy in parts.items():
-        kwh = {f"{way}_kwh": f"{getattr(energy, way) / 100:.2f}" for way in Energy._fields}
-        score.add(what=f"increments {part}", count=counts[part], **kwh)
+
+def balanced(
+    records: Sequence[tuple[int, Energy]], ring: LoadRecords, total: Energy, cuts_ms: Sequence[int], score: Score
+) -> None:
+    """The total is the sum of all increments: of whole intervals, over power-off, over clock steps, and at both ends.
+
+    `cuts_ms`: when the supply went.
+    """
+    times = [minute for minute, _ in records]
+    score.check(bool(times) and times == sorted(set(times)), RECORDS, "none, two of one minute, or out of order")
+    missing = judged({minute: Registers(energy, ()) for minute, energy in records}, ring, score, RECORDS)
+    parts = Increments(score)
+    last = (0, NO_ENERGY)
+    for at, (minute, energy) in enumerate(records):
+        parts.book(_part(last[0], minute, ring, cuts_ms) if at else ENDS, last[1], energy)
+        last = minute, energy
+    parts.book(ENDS, last[1], total)
+    sums = Energy(*(sum(getattr(part, way) for part in parts.sums.values()) for way in Energy._fields))
+    score.check(sums == total, RECORDS, f"increments come to {sums}; the registers say {total}")
+    score.add(what=RECORDS, found=len(records), due=len(ring.entries), voided=ring.voided, missing_after_cuts=missing)
+    for part in PARTS:
+        kwh = {f"{way}_kwh": f"{getattr(parts.sums[part], way) / 100:.2f}" for way in Energy._fields}
+        score.add(what=f"increments {part}", count=parts.counts[part], **kwh)
+
+
+def _part(minute: int, later: int, ring: LoadRecords, cuts_ms: Sequence[int]) -> str:
+    """What lay between two records that follow each other."""
+    made = [entry.made_ms for each in (minute, later) if (entry := ring.entries.get(each)) is not None]
+    if len(made) == 2 and bisect_left(cuts_ms, made[0]) < bisect_left(cuts_ms, made[1]):
+        return POWER_OFF
+    is_whole = later - minute == ring.interval and made[-1] - made[0] <= (ring.interval + 1) * MINUTE_MS
+    return INTERVALS if is_whole else CLOCK_STEPS

@@ -1,4 +1,4 @@
-"""What flows in a year, and what of it the metering core of a meter keeps: plain arithmetic on the load and the cuts."""
+"""What flows in a year, and what of it the metering core keeps: plain arithmetic on the load and the cuts."""
 
 from __future__ import annotations
 

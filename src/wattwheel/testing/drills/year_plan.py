@@ -1,4 +1,4 @@
-"""The plan of the drill `year`: which tables and prices the meter gets, when they change, and what else happens when."""
+"""The plan of the drill `year`: which tables and prices the meter gets, when they change, what else happens."""
 
 from __future__ import annotations
 
@@ -40,8 +40,24 @@ STEP_ENDS_IN_SET_2 = ((3, 5, 13), (10, 1, 0))
 """Month, day and hour; in the first set it is the default: each month's first."""
 
 
+STEPS = (
+    (datetime(2028, 2, 28, 23, 57, tzinfo=UTC), 600),  # over a midnight, into 29 February
+    (datetime(2028, 3, 1, 0, 2, tzinfo=UTC), -240),  # back over a settlement, as a correction
+    (datetime(2028, 5, 1, 0, 7, tzinfo=UTC), -720),  # the same, set
+    (datetime(2028, 6, 30, 23, 55, tzinfo=UTC), 660),  # set over a settlement: it is passed over
+    (datetime(2028, 7, 31, 23, 59, 10, tzinfo=UTC), 130),  # corrected over one: it is made
+    (datetime(2028, 8, 15, 0, 30, tzinfo=UTC), -3600),  # back over a midnight
+)
+
+
 class Course(NamedTuple):
-    """What is lived through. `switches`: when the other set of day tables is taken, the others soon after."""
+    """What is lived through.
+
+    Attributes:
+        switches: when the other set of day tables is taken, the others soon after.
+        clock_steps: how many come at random instants; `steps`: those that come when the clock shows a time, and by how
+            many seconds.
+    """
 
     begin: datetime
     days: int
@@ -49,12 +65,13 @@ class Course(NamedTuple):
     cuts: int
     clock_steps: int
     purchases: int = 4
+    steps: tuple[tuple[datetime, int], ...] = ()
 
 
 def leap_year(cuts: int) -> Course:
     """2028."""
     switches = (datetime(2028, 2, 29, 13, 0, tzinfo=UTC), datetime(2028, 9, 30, 0, 30, tzinfo=UTC))
-    return Course(datetime(2028, 1, 1, tzinfo=UTC), 366, switches, cuts, 24, 24)
+    return Course(datetime(2028, 1, 1, tzinfo=UTC), 366, switches, cuts, 24, 24, STEPS)
 
 
 def minute_at(time: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What the drill `year` reads of the meter, over its TCP door: load records, freezes, settlement periods, the wallet."""
+"""What the drill `year` reads over the meter's TCP door: load records, freezes, settlement periods, the wallet."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """What a year must have booked: plain arithmetic on the load, the instants of cuts, the tables and the prices.
 
 Nothing of the APPs' code is used. A push comes at each whole second; the first one of a minute of the meter's calendar
-is its turn. After a cut of the supply the registers go on from what was on the medium: that is either what belongs to
-the newest boundary (a change of tariff, of prices, the end of a step period), or, where that came shortly before the cut,
-to the one before. Each of these is followed, and what the meter shows then decides.
+is its turn. After a cut of the supply the registers go on from what was on the medium: that belongs to the newest
+boundary (a change of tariff, of prices, the end of a step period), or, where that came shortly before the cut, to the
+one before. Each of these is followed, and what the meter shows then decides.
 """
 
 from __future__ import annotations
