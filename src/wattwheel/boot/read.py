@@ -6,10 +6,12 @@ import os
 import select
 import socket
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 import msgspec
 
+from wattwheel.boot.read_records import ONE_RECORD, RecordPages, Wanted, check, is_load_record
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.octets import open_serial
 from wattwheel.hil.clock import Clock
@@ -65,34 +67,87 @@ class Channel(Protocol):
         """Give the channel back."""
 
 
-def read_items(texts: Sequence[str], door: Door, address: str | None = None, timeout_s: float = 1.0) -> Reading:
-    """Read the items `texts` (identifiers or names) of the meter behind `door`.
+def read_items(
+    texts: Sequence[str], door: Door, address: str | None = None, timeout_s: float = 1.0, records: Wanted = ONE_RECORD
+) -> Reading:
+    """Read the items `texts` (identifiers or names) of the meter behind `door`; of load records those of `records`.
 
     A meter that falls silent is asked for nothing more; what it has answered counts. Everything that was asked for is
     checked before the door is touched. Raises BadInput or UnknownItem for nonsense, DoorUnavailable when there is no
     such door.
     """
     wanted = [catalogue.find(text) for text in texts]
+    check(wanted, records)
     asked = "" if address is None else address_from(address)
     if not TIMEOUT_MIN_S <= timeout_s <= TIMEOUT_MAX_S:
         raise BadInput(f"--timeout: found {timeout_s:g}; allowed: {TIMEOUT_MIN_S:g} to {TIMEOUT_MAX_S:g} seconds")
     channel, line_s = _open(door, timeout_s)
     clock = LinuxClock(_NoTimers())
-    dialogue = ReadDialogue([Ask(item.di, item.edition) for item in wanted], asked)
-    answers: list[Answer] = []
+    conversation = Conversation(channel, clock, asked, timeout_s + line_s)
     silence = ""
     try:
-        for answer in converse(dialogue, channel, clock, timeout_s + line_s):
-            answers.append(answer)
+        for is_load, items in groupby(wanted, is_load_record):
+            if is_load:
+                for item in items:
+                    conversation.read_records(item, records)
+            else:
+                conversation.read([Ask(item.di, item.edition) for item in items])
     except NotAnswered as error:
         silence = str(error)
     finally:
         channel.close()
-    found = reading(dialogue.address, answers, clock.calendar().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    answers = conversation.answers
+    found = reading(conversation.address, answers, clock.calendar().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    if conversation.broken is not None:
+        found.errors.append(ReadError(conversation.broken.text, silence))
+        silence = NOT_ASKED
     for item in wanted[len(answers) :]:
         found.errors.append(ReadError(Ask(item.di, item.edition).text, silence))
         silence = NOT_ASKED
     return found
+
+
+class Conversation:
+    """Dialogues one after the other on one channel.
+
+    Attributes:
+        address: of the meter, "" until it is known.
+        answers: so far.
+        broken: an item of which some records came before the silence; they are among the answers.
+    """
+
+    def __init__(self, channel: Channel, clock: Clock, address: str, timeout_s: float) -> None:
+        self.address = address
+        self.answers: list[Answer] = []
+        self.broken: Ask | None = None
+        self._channel, self._clock, self._timeout_s = channel, clock, timeout_s
+
+    def read(self, asks: Sequence[Ask]) -> None:
+        """Read items. Raises NotAnswered."""
+        for answer in self._talk(asks):
+            self.answers.append(answer)
+
+    def read_records(self, item: catalogue.Item, wanted: Wanted) -> None:
+        """Read the load records of `item`, as many pages as it takes. Raises NotAnswered."""
+        pages, first = RecordPages(item, wanted), Ask(item.di)
+        refused: Answer | None = None
+        try:
+            while pages.ask is not None:
+                for answer in self._talk([pages.ask]):
+                    refused = pages.take(answer)
+        except NotAnswered:
+            if pages.count:
+                self.broken = first
+                self.answers.append(Answer(first, self.address, pages.octets))
+            raise
+        self.answers.append(refused._replace(ask=first) if refused else Answer(first, self.address, pages.octets))
+
+    def _talk(self, asks: Sequence[Ask]) -> Iterator[Answer]:
+        dialogue = ReadDialogue(asks, self.address)
+        try:
+            yield from converse(dialogue, self._channel, self._clock, self._timeout_s)
+        finally:
+            self.address = dialogue.address
 
 
 def converse(dialogue: ReadDialogue, channel: Channel, clock: Clock, timeout_s: float) -> Iterator[Answer]:

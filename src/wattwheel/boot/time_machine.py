@@ -37,6 +37,7 @@ from wattwheel.drivers.sim.process import Device
 from wattwheel.kernel.config import KERNEL, ModuleConfig, PartitionConfig
 from wattwheel.model.clock_drift import drifted_us, elapsed_until_us
 from wattwheel.model.errors import NotAnswered
+from wattwheel.model.purchases import Account
 from wattwheel.model.records import QUADRANTS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import Entry
@@ -166,9 +167,13 @@ class TimeMachine(SimBoard):
     @property
     def is_ready(self) -> bool:
         """Every partition is NORMAL, and energy has heard readings and parameters."""
+        return self.is_normal and self.is_metering
+
+    @property
+    def is_metering(self) -> bool:
+        """Energy has taken a push, and heard the parameters."""
         own = self._energy.memory if self._energy is not None else None
-        is_metering = own is not None and own.ledger.image is not None and own.ledger.running.tariffs is not None
-        return self.is_normal and is_metering
+        return own is not None and own.ledger.image is not None and own.ledger.running.tariffs is not None
 
     def _start_energy(self, context: StartContext) -> None:
         self._energy = energy.app.begin(context)
@@ -208,6 +213,12 @@ class TimeMachine(SimBoard):
         image = self._own().ledger.image
         assert image is not None, "the meter is not ready"
         return image
+
+    @property
+    def account(self) -> Account:
+        """The wallet and its purchases, as fee control has charged them, after the last push."""
+        fees = next(each for each in self._own().functions if isinstance(each, FeeControl))
+        return fees.charging.money.account
 
     @property
     def settled(self) -> tuple[Entry, ...]:

@@ -51,7 +51,7 @@ def document_rows(rows: Iterable[Mapping[str, object] | ValueRow]) -> list[Value
     return [row if isinstance(row, ValueRow) else msgspec.convert(row, ValueRow) for row in rows]
 
 
-def _digits(row: ValueRow) -> object:
+def digits(row: ValueRow) -> object:
     """The value with the decimals of its picture: 0.00 kWh, not 0."""
     if not isinstance(row.value, float):
         return "" if isinstance(row.value, list) else row.value
@@ -67,7 +67,7 @@ def _value_cells(rows: Iterable[ValueRow], indent: str) -> Iterable[Sequence[obj
             "" if row.value_primary is msgspec.UNSET else f"primary {_cell(row.value_primary)} {row.unit}".rstrip()
         )
         quality = "" if row.quality == "valid" else row.quality
-        yield f"{indent}{row.di}", row.name, _digits(row), row.unit, primary, quality
+        yield f"{indent}{row.di}", row.name, digits(row), row.unit, primary, quality
         if isinstance(row.value, list):
             yield from _value_cells(row.value, f"{indent}  ")
 

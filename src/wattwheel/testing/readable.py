@@ -6,6 +6,7 @@ from wattwheel.apex.messages import Control, Message
 from wattwheel.boot.time_machine import TimeMachine
 from wattwheel.protocols.dlt645.frame import Frame, decode, encode
 from wattwheel.protocols.dlt645.functions import Function2007
+from wattwheel.protocols.dlt645.master import Ask, ReadDialogue
 from wattwheel.sdk.asking import LISTED_MAX
 
 FAMILIES = (0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0F, *range(0x10, 0x20))
@@ -50,3 +51,22 @@ def requested(machine: TimeMachine, control: int, data: bytes) -> Frame | None:
     """The meter's reply to one frame to its own address; None: silence."""
     octets = machine.exchange(encode(Frame(machine.settings.meter.address, control, data)))
     return decode(octets) if octets else None
+
+
+def answered(machine: TimeMachine, di: int, parameters: bytes = b"") -> bytes | None:
+    """Octets of an item as a head-end reads it over TCP, follow-up frames and all; None: refused, or silence.
+
+    `parameters`: octets behind the identifier.
+    """
+    channel, address = machine.door.connect(), machine.settings.meter.address
+    dialogue = ReadDialogue([Ask(di, parameters=parameters)], address, preamble=0)
+    step, octets = dialogue.start(), bytearray()
+    channel.on_arrival(lambda: octets.extend(channel.read()))
+    while not step.is_done:
+        channel.write(step.octets)
+        if not machine.advance_until(lambda: bool(octets), REPLY_S_MAX):
+            break
+        step = dialogue.receive(bytes(octets))
+        octets.clear()
+    channel.close()
+    return step.answers[0].data if step.answers and step.answers[0].error is None else None

@@ -1,108 +1,87 @@
-"""The drill `year`, cut short to the end of a February: it balances, and it finds books that do not."""
+"""The drill `year`, cut short: the books balance, over the end of a February and over a settlement."""
 
 from __future__ import annotations
 
+import ast
+import time
 from datetime import UTC, datetime
+from pathlib import Path
 
-import pytest
-
-from wattwheel.apps.energy_books import Ledger
-from wattwheel.boot.minute_core import MinuteCore
-from wattwheel.testing.drills.year import Course, leap_year, lived
-from wattwheel.testing.drills.year_reference import Slot, YearReference, tariff_at
-
-SWITCHES = (datetime(2028, 2, 29, 13, 0, tzinfo=UTC), datetime(2028, 3, 3, 0, 30, tzinfo=UTC))
-BEGIN = datetime(2028, 2, 27, tzinfo=UTC)
-QUIET = Course(BEGIN, 6, SWITCHES, 0, 0)
-ROUGH = Course(BEGIN, 8, SWITCHES, 12, 3)
+from wattwheel.testing.drills import year_reference
+from wattwheel.testing.drills.year import lived
+from wattwheel.testing.drills.year_plan import STEPS, Course, leap_year
 
 
-def failed(document):
-    return {row["failed"] for row in document["details"] if "failed" in row}
+def at(month, day, hour=0, minute=0):
+    return datetime(2028, month, day, hour, minute, tzinfo=UTC)
+
+
+QUIET = Course(at(2, 29), 4, (at(2, 29, 13), at(3, 2, 20)), 0, 0, 1)
+ROUGH = Course(at(2, 27), 7, (at(2, 29, 13), at(3, 3, 0, 30)), 12, 2, 3, STEPS[:2])
+REFERENCE = ("year_load", "year_money", "year_account", "year_diary", "year_demand", "year_reference")
+PASSED_OVER = Course(at(6, 30), 2, (at(6, 30, 13), at(7, 3)), 0, 0, 0, STEPS[3:4])
+
+
+def told(document):
+    return {row["what"]: row for row in document["details"] if "what" in row}
 
 
 def test_a_leap_day_two_switch_overs_cuts_and_clock_steps():
     document = lived(ROUGH, 4).document("year", 12, 4)
     assert document["ok"], document["details"]
-    *_, lived_row = document["details"]
-    assert lived_row["cuts"] >= 10
-    assert lived_row["cuts_in_writes"] > 2
-    assert lived_row["settlements"] == 1
-    assert document["details"][0]["lost_by_cuts"] > 0
+    rows = told(document)
+    assert rows["lived"]["cuts"] >= 10
+    assert rows["lived"]["cuts_in_writes"] > 2
+    assert rows["settlement periods"]["found"] == 1
+    assert rows["imported"]["lost_by_cuts"] > 0
+    assert rows["load records"]["voided"] > 0
+    assert rows["money"]["purchases"] == 3
+    assert (rows["money"]["prices"], rows["money"]["steps"]) == (2, 2)
+    assert {rows[f"{kind} freezes"]["found"] for kind in ("zone", "day table", "price", "step")} == {2}
+    assert rows["increments over power-off"]["count"] > 5
+    assert rows["increments over clock steps"]["count"] > 1
 
 
-def test_without_cuts_each_tariff_is_exact():
+def test_without_cuts_all_of_it_lies_in_intervals():
     document = lived(QUIET, 2).document("year", 0, 2)
     assert document["ok"], document["details"]
-    assert [row["at_changes_of_tariff"] for row in document["details"][:2]] == [0, 0]
+    rows = told(document)
+    assert rows["load records"]["found"] == rows["increments of intervals"]["count"] + 1 == 4 * 96 + 1
+    assert rows["hourly freezes"]["found"] == 4 * 24 + 1
+    assert rows["timed freezes"]["found"] == 1
+    kwh = float(rows["increments of intervals"]["imported_kwh"])
+    assert kwh == rows["imported"]["microjoule"] // 36_000_000_000 / 100 > 300
+
+
+def test_a_settlement_is_passed_over_by_a_clock_that_is_set():
+    rows = told(lived(PASSED_OVER, 3).document("year", 0, 3))
+    assert (rows["settlement periods"]["found"], rows["lived"]["settlements_passed_over"]) == (0, 1)
+
+
+def test_a_zone_with_summer_time_changes_no_book(monkeypatch):
+    course = Course(at(3, 25), 2, (at(3, 25, 13), at(3, 28)), 2, 1, 1)
+    documents = []
+    for zone in ("UTC", "Europe/Berlin"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        documents.append(lived(course, 5).document("year", 2, 5))
+    monkeypatch.delenv("TZ")
+    time.tzset()
+    assert documents[0] == documents[1]
+    assert documents[0]["ok"]
 
 
 def test_the_full_one_is_a_leap_year():
     course = leap_year(300)
-    assert (course.begin, course.days, course.cuts) == (datetime(2028, 1, 1, tzinfo=UTC), 366, 300)
-    assert course.clock_steps > 12
+    assert (course.begin, course.days, course.cuts) == (at(1, 1), 366, 300)
+    assert course.clock_steps + len(course.steps) > 24
 
 
-@pytest.mark.parametrize("wrong", ["a push to the tariff that it finds", "a microjoule too much", "twice after a cut"])
-def test_books_that_do_not_balance_are_found(monkeypatch, wrong):
-    book, cut = Ledger.book, MinuteCore.cut
-
-    def other(self, totals, tariff=1):
-        if wrong.startswith("a push") and self.books is not None:
-            self.books.tariff = tariff
-        book(self, totals, tariff)
-        if wrong.startswith("a micro") and self.bookings == 99:
-            self.books.tariff_1[0] += 1
-
-    def kept(self, at_ms):
-        cut(self, at_ms)
-        if wrong.startswith("twice"):
-            self._booked = tuple(register + 1000 for register in self._booked)
-
-    monkeypatch.setattr(Ledger, "book", other)
-    monkeypatch.setattr(MinuteCore, "cut", kept)
-    course = ROUGH if wrong.startswith("twice") else QUIET
-    document = lived(course, 4).document("year", 0, 4)
-    assert not document["ok"]
-    assert failed(document) & {"total import", "import of tariff 1", "import of tariff 2", "sum of the tariffs"}
-
-
-# -- the reference itself, against worked examples
-
-TABLES = ((Slot(60, 2), Slot(120, 1)), (Slot(0, 3),))
-
-
-def test_the_tariff_of_a_minute_wraps_round_midnight():
-    assert [tariff_at(TABLES[0], minute) for minute in (0, 59, 60, 119, 120, 1439)] == [1, 1, 2, 2, 1, 1]
-
-
-def test_energy_goes_to_the_tariff_of_the_clock():
-    reference = YearReference([1000, -2000], 0, TABLES, [24 * 60 + 30])
-    reference.switched_on(0)
-    reference.clock_was(0, 0)
-    reference.ended(26 * 3_600_000)
-    hour = 30 * 60_000 * 1000
-    assert reference.total(1) == 26 * hour
-    assert reference.total(-1) == 26 * 2 * hour
-    assert reference.shares(1) == {1: 23 * hour + hour // 2, 2: hour, 3: hour + hour // 2}
-    assert reference.doubt(1) == 0
-
-
-def test_a_clock_that_is_set_changes_the_tariff_with_the_first_push_after_it():
-    reference = YearReference([1000], 0, TABLES, [])
-    reference.switched_on(0)
-    reference.clock_was(0, 0)
-    reference.clock_was(600_000, -50 * 60_000_000)
-    reference.ended(1_200_000)
-    assert reference.shares(1) == {1: 601_000 * 1000, 2: 599_000 * 1000}
-
-
-def test_a_cut_loses_what_came_after_the_last_sync():
-    reference = YearReference([1000], 0, TABLES, [])
-    reference.switched_on(0)
-    reference.clock_was(0, 0)
-    reference.cut(50_500)
-    reference.switched_on(100_000)
-    reference.ended(110_000)
-    assert reference.total(1) == 50_000 * 1000
-    assert reference.lost(1) == 10_500 * 1000
+def test_the_reference_uses_nothing_of_the_meter():
+    folder = Path(year_reference.__file__).parent
+    for name in REFERENCE:
+        tree = ast.parse((folder / f"{name}.py").read_text())
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        own = {module for module in imported if module.startswith("wattwheel")}
+        assert own <= {f"wattwheel.testing.drills.{each}" for each in REFERENCE}, name

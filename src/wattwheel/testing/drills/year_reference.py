@@ -1,154 +1,207 @@
-"""What a year must have booked: plain arithmetic on the load, the instants of cuts and the tables, and nothing else.
+"""What a year must have booked: plain arithmetic on the load, the instants of cuts, the tables and the prices.
 
-Nothing of the APPs' code is used. A push comes at each whole second; what flows between two of them belongs to the
-tariff that the meter's clock showed at the first. What flowed while the supply was off was not metered, and what flowed
-after the metering core's last sync before a cut was metered and forgotten.
+Nothing of the APPs' code is used. A push comes at each whole second; the first one of a minute of the meter's calendar
+is its turn. After a cut of the supply the registers go on from what was on the medium: that belongs to the newest
+boundary (a change of tariff, of prices, the end of a step period), or, where that came shortly before the cut, to the
+one before. Each of these is followed, and what the meter shows then decides.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from typing import NamedTuple
 
-DAY_MINUTES, MINUTE_MS, SECOND_MS, SYNC_MS = 1440, 60_000, 1000, 20_000
+from wattwheel.testing.drills.year_account import Account, Registers, Tables, booked, looked, passed
+from wattwheel.testing.drills.year_demand import Demand
+from wattwheel.testing.drills.year_diary import UNSAVED_MS, Diary
+from wattwheel.testing.drills.year_load import SECOND_MS, CoreReference, Energy, Load, between
+from wattwheel.testing.drills.year_money import Prices, Wallet, paid_in
+
 ROUNDING_US = 499
-DOUBT_BEFORE_MS, DOUBT_AFTER_MS = 90_000, 10_000
-"""So long before a cut and after the supply's return a change of tariff may come with the one or the other push."""
+MINUTE_US, SECOND_US = 60_000_000, 1_000_000
+JUMP_S, SET_S = 5, 300
+"""Further than the one a clock that moves ends no step period, further than the other nothing is settled on its way."""
+ZONES, DAYS, PRICES, STEPS = 0x02, 0x03, 0x05, 0x07
+"""DI2 of the freezes that are agreed."""
 
 
-class Slot(NamedTuple):
-    """From `minute` of the day on, `tariff`."""
+class Plan(NamedTuple):
+    """Tables, prices, and the amount with which the wallet was opened."""
 
-    minute: int
-    tariff: int
-
-
-class Powered(NamedTuple):
-    """A stretch in which the supply was there, and until when its energy was kept."""
-
-    on_ms: int
-    off_ms: int
-    kept_ms: int
+    tables: Tables
+    prices: Prices
+    opened: int
 
 
-def tariff_at(table: Sequence[Slot], minute_of_day: int) -> int:
-    """The tariff of the last slot that has begun; before the first one, that of the last: the day wraps."""
-    begun = [slot.tariff for slot in table if slot.minute <= minute_of_day]
-    return begun[-1] if begun else table[-1].tariff
+class Turned(NamedTuple):
+    """The last turn of a minute: when, at which second of the calendar, and what was booked."""
+
+    at_ms: int
+    second: int
+    totals: Energy
 
 
 class YearReference:
-    """The reference of one year.
+    """The reference of one year, from `start_ms` on, when nothing has flowed and the calendar is `zero_us` old.
 
-    Args:
-        powers: active power of each minute of the load in milliwatt, played again and again from `start_ms` on.
-        start_ms: beginning of the load and of the pushes on the machine's clock.
-        tables: slots of the two sets, each in order.
-        switches: minutes of the meter's calendar (since 2000) at which the other set is taken.
+    Attributes:
+        core: the metering core.
+        account: what is booked now.
+        demand, diary: what is kept.
+        cuts_at_boundaries: cuts after which more than one account was possible.
     """
 
-    def __init__(
-        self, powers: Sequence[int], start_ms: int, tables: Sequence[Sequence[Slot]], switches: Sequence[int]
-    ) -> None:
-        self._powers, self._start_ms, self._tables, self._switches = powers, start_ms, tables, switches
-        self._sums = {sign: [0, *accumulate(max(0, sign * power) * MINUTE_MS for power in powers)] for sign in (1, -1)}
-        self._powered: list[Powered] = []
-        self._on_ms: int | None = None
-        self._clocks: list[tuple[int, int]] = []
+    def __init__(self, load: Load, start_ms: int, zero_us: int, plan: Plan, diary: Diary) -> None:
+        self._start_ms, self._zero_us = start_ms, zero_us
+        self._tables, self._prices = plan.tables, plan.prices
+        tables, prices = plan.tables, plan.prices
+        self.core = CoreReference(load)
+        self.core.switched_on(start_ms)
+        self.diary, self.demand = diary, Demand()
+        self.account = Account(wallet=Wallet(plan.opened))
+        self._before = [self.account]
+        self._segments = [(start_ms, self.account)]
+        self._last_minute: int | None = None
+        self._turned: Turned | None = None
+        self._clock_step_s: float = 0
+        self._is_new = True
+        self.cuts_at_boundaries = 0
+        slots = {slot.minute for days in tables.days for table in days for slot in table}
+        self._minutes_of_change = slots | {0}
+        self._instants = {*tables.zone_switches, *tables.day_switches, *prices.price_switches, *prices.step_switches}
+        self._instants |= {*prices.step_ends[0], *prices.step_ends[1]}
+        self._next_ms = start_ms
 
-    # -- what happened
+    # -- what happens
 
-    def switched_on(self, at_ms: int) -> None:
-        """The supply came."""
-        self._on_ms = at_ms
+    def until(self, at_ms: int) -> None:
+        """Time passes, and the supply is there."""
+        while self._next_ms <= at_ms:
+            self._look(self._next_ms)
+        self.account = booked(self.account, self.core.total(self._grid_before(at_ms)), self._prices)
 
-    def ended(self, at_ms: int) -> None:
-        """It went, and everything was kept."""
-        assert self._on_ms is not None
-        self._powered.append(Powered(self._on_ms, at_ms, at_ms))
-        self._on_ms = None
+    def clock_was(self, at_ms: int, zero_us: int) -> None:
+        """From the first push after `at_ms` on the calendar was zero at `zero_us` of the machine's clock."""
+        self.until(at_ms)
+        self._clock_step_s = (self._zero_us - zero_us) / SECOND_US
+        self._zero_us, self._is_new = zero_us, True
+        self._next_ms = self._grid(at_ms + 1)
+
+    def paid(self, amount: int) -> None:
+        """A purchase of `amount`."""
+        self.account = self.account._replace(wallet=paid_in(self.account.wallet, amount))
+        self._segments = [
+            (start_ms, begun._replace(wallet=paid_in(begun.wallet, amount))) for start_ms, begun in self._segments
+        ]
 
     def cut(self, at_ms: int) -> None:
-        """It was cut: what came after the last sync is forgotten."""
-        assert self._on_ms is not None
-        kept = self._on_ms + (at_ms - self._on_ms) // SYNC_MS * SYNC_MS
-        self._powered.append(Powered(self._on_ms, at_ms, kept))
-        self._on_ms = None
+        """The supply was cut."""
+        self.until(at_ms)
+        self.core.cut(at_ms)
+        self.diary.cut(at_ms)
+        self.demand.cut(at_ms)
+        starts = [start_ms for start_ms, _ in self._segments[1:]] + [at_ms]
+        self._before = [
+            account for (_, account), end_ms in zip(self._segments, starts, strict=True) if end_ms > at_ms - UNSAVED_MS
+        ]
+        self._last_minute = self._turned = None
 
-    def clock_was(self, at_ms: int, calendar_zero_us: int) -> None:
-        """From the first push after `at_ms` on the calendar was zero at `calendar_zero_us` of the machine's clock."""
-        self._clocks.append((at_ms, calendar_zero_us))
+    def ready(self, at_ms: int, totals: Energy, shares: tuple[Energy, ...], amount: int) -> bool:
+        """The meter took its first whole push at `at_ms`, and shows that. False: that cannot have come of it.
 
-    # -- what it comes to
+        What it had on the medium may be ahead of the metering core; more than it had booked it cannot be.
+        """
+        lowest, highest = self.core.total(at_ms), self.account.booked
+        can_be = all(low <= own <= max(low, high) for low, own, high in zip(lowest, totals, highest, strict=True))
+        found: list[Account] = []
+        for before in self._before:
+            if all(now >= then for now, then in zip(totals, before.booked, strict=True)):
+                after = booked(before, totals, self._prices)
+                if after.shares == shares and after.wallet.amount == amount and after not in found:
+                    found.append(after)
+        self.cuts_at_boundaries += len(self._before) > 1
+        self.account = found[-1] if found else booked(self._before[-1], totals, self._prices)
+        self._look(at_ms)
+        self._segments = [(at_ms, self.account)]
+        return can_be and bool(found)
 
-    def energy(self, sign: int, begin_ms: int, end_ms: int) -> int:
-        """Microjoule imported (1) or exported (-1) between two instants."""
-        return self._flowed(sign, end_ms) - self._flowed(sign, begin_ms)
+    # -- pushes
 
-    def _flowed(self, sign: int, at_ms: int) -> int:
-        sums = self._sums[sign]
-        minute, rest = divmod(at_ms - self._start_ms, MINUTE_MS)
-        passes, row = divmod(minute, len(self._powers))
-        return passes * sums[-1] + sums[row] + max(0, sign * self._powers[row]) * rest
+    def _minute(self, at_ms: int) -> int:
+        return (at_ms * 1000 - self._zero_us + ROUNDING_US) // MINUTE_US
 
-    def total(self, sign: int) -> int:
-        """Microjoule that the registers must show."""
-        return sum(self.energy(sign, each.on_ms, each.kept_ms) for each in self._powered)
+    def _look(self, at_ms: int) -> None:
+        """The first push of a minute, or after the clock was set, or the supply came."""
+        minute, prices = self._minute(at_ms), self._prices
+        second = (at_ms * 1000 - self._zero_us + ROUNDING_US) // SECOND_US
+        before = self.account
+        account = booked(before, self.core.total(at_ms), prices)
+        is_new, self._is_new = self._is_new, False
+        is_turn = self._is_turn(minute)
+        since = self._turned
+        if is_turn:
+            self._turned = Turned(at_ms, second, account.booked)
+        passed_ms = 0 if since is None else at_ms - since.at_ms
+        was_set = since is not None and abs(second - since.second - round(passed_ms / 1000)) > JUMP_S
+        if is_new or was_set or since is None or minute % 1440 in self._minutes_of_change or minute in self._instants:
+            account = looked(account, minute, self._tables)
+            account = passed(account, minute, was_set, prices) if is_turn else account
+        self.account = account
+        if account.course != before.course:
+            self._bound(at_ms, account)
+        self._keep(minute, second, at_ms, before, is_new, since if is_turn else None, is_turn)
+        turn_us = (minute + 1) * MINUTE_US + self._zero_us - ROUNDING_US
+        self._next_ms = self._grid(-(-turn_us // 1000))
 
-    def lost(self, sign: int) -> int:
-        """Microjoule that were metered and forgotten."""
-        return sum(self.energy(sign, each.kept_ms, each.off_ms) for each in self._powered)
+    def _bound(self, at_ms: int, account: Account) -> None:
+        self._segments.append((at_ms, account))
+        while len(self._segments) > 1 and self._segments[1][0] < at_ms - UNSAVED_MS:
+            del self._segments[0]
 
-    def changes(self) -> list[tuple[int, int]]:
-        """Instants at which another tariff came into force, and which."""
-        found: list[tuple[int, int]] = []
-        running = {"set": 0, "done": 0}
-        end_ms = max(each.off_ms for each in self._powered)
-        for number, (at_ms, zero_us) in enumerate(self._clocks):
-            until_ms = self._clocks[number + 1][0] if number + 1 < len(self._clocks) else end_ms
-            for push_ms, minute in self._minutes(self._grid(at_ms + 1), until_ms, zero_us):
-                while running["done"] < len(self._switches) and minute >= self._switches[running["done"]]:
-                    running = {"set": 1 - running["set"], "done": running["done"] + 1}
-                tariff = tariff_at(self._tables[running["set"]], minute % DAY_MINUTES)
-                if not found or found[-1][1] != tariff:
-                    found.append((push_ms, tariff))
-        return found
+    def _keep(
+        self, minute: int, second: int, at_ms: int, before: Account, is_new: bool, since: Turned | None, is_turn: bool
+    ) -> None:
+        account, diary, demand = self.account, self.diary, self.demand
+
+        def registers() -> Registers:
+            return account.registers
+
+        if is_new or (is_turn and since is None):
+            demand.restart(second)
+        elif since is not None:
+            demand.turn(minute, between(since.totals, account.booked), at_ms)
+        was_set = is_new and abs(self._clock_step_s) > SET_S
+        self._clock_step_s = 0
+        known = set(diary.settled.entries)
+        if diary.look(minute, was_set, registers, at_ms):
+            demand.settle(sorted(set(diary.settled.entries) - known), second)
+        if is_turn and diary.is_due(minute):
+            diary.turn(minute, registers, at_ms)
+        elif is_turn:
+            diary.pass_turn(minute)
+        self._keep_agreed(before, account, at_ms)
+
+    def _keep_agreed(self, before: Account, account: Account, at_ms: int) -> None:
+        rows = (
+            (ZONES, self._tables.zone_switches, before.zones, account.zones),
+            (DAYS, self._tables.day_switches, before.days, account.days),
+            (PRICES, self._prices.price_switches, before.wallet.prices, account.wallet.prices),
+            (STEPS, self._prices.step_switches, before.wallet.steps, account.wallet.steps),
+        )
+        for kind, instants, then, now in rows:
+            for executed in range(then, now):
+                self.diary.agreed[kind].add(instants[executed], account.registers, at_ms)
+
+    def _is_turn(self, minute: int) -> bool:
+        """A clock that is set back passes no minute, and a step back of a minute does not bring it again."""
+        if self._last_minute is None or minute > self._last_minute:
+            self._last_minute = minute
+            return True
+        if minute < self._last_minute - 1:
+            self._last_minute = minute
+        return False
 
     def _grid(self, at_ms: int) -> int:
         return self._start_ms - (self._start_ms - at_ms) // SECOND_MS * SECOND_MS
 
-    def _minutes(self, first_ms: int, until_ms: int, zero_us: int) -> Iterator[tuple[int, int]]:
-        """The first push of each minute of the meter's calendar, and the minute."""
-        push_ms = first_ms
-        while push_ms <= until_ms:
-            minute = (push_ms * 1000 - zero_us + ROUNDING_US) // 60_000_000
-            yield push_ms, minute
-            turn_us = (minute + 1) * 60_000_000 + zero_us - ROUNDING_US
-            push_ms = self._grid(-(-turn_us // 1000))
-
-    def shares(self, sign: int) -> dict[int, int]:
-        """Microjoule of each tariff."""
-        changes = self.changes()
-        instants = [at_ms for at_ms, _ in changes]
-        found: dict[int, int] = {}
-        for each in self._powered:
-            begin = each.on_ms
-            while begin < each.kept_ms:
-                place = bisect_right(instants, begin)
-                end = min(each.kept_ms, instants[place] if place < len(instants) else each.kept_ms)
-                tariff = changes[max(0, place - 1)][1]
-                found[tariff] = found.get(tariff, 0) + self.energy(sign, begin, end)
-                begin = end
-        return found
-
-    def doubt(self, sign: int) -> int:
-        """Microjoule that may stand with a neighbouring tariff: what flowed around a cut that met a change."""
-        instants = [at_ms for at_ms, _ in self.changes()]
-        found = 0
-        for each, after in zip(self._powered, self._powered[1:], strict=False):
-            begin, end = each.off_ms - DOUBT_BEFORE_MS, after.on_ms + DOUBT_AFTER_MS
-            if any(begin <= at_ms <= end for at_ms in instants):
-                found += self.energy(sign, begin, each.off_ms) + self.energy(sign, after.on_ms, end)
-        return found
+    def _grid_before(self, at_ms: int) -> int:
+        return self._start_ms + (at_ms - self._start_ms) // SECOND_MS * SECOND_MS
