@@ -178,6 +178,12 @@ def test_that_the_time_was_seen_is_saved_once_an_hour_and_at_an_orderly_end():
         seen += [kept] if kept not in seen else []
     assert [round((time - NOON) / timedelta(hours=1)) for time in seen] == [0, 1, 2, 3][: len(seen)]
     assert 3 <= len(seen) <= 4
+    world.advance(1200)
+    kept = saved(world)
+    for _ in range(3):
+        world.kill("platform")
+        world.advance(100)
+    assert saved(world) == kept  # a start is no reason
     stopped = []
     world.meter.stop(lambda: stopped.append(True))
     assert world.advance_until(lambda: bool(stopped), 10)
