@@ -124,6 +124,14 @@ def test_a_second_simulation_goes_on_where_the_first_has_ended(tmp_path):
     assert second["clock"] == "2026-03-04T00:00:00"
 
 
+def test_a_simulation_of_earlier_days_is_no_loss_of_the_time(tmp_path):
+    state = str(tmp_path / "state")
+    for begin in ("2026-02-28", "2026-02-03", "2011-02-03"):
+        document, _ = played(tmp_path, state=state, begin=begin, days=1)
+        assert document["ok"]
+        assert document["clock"][:10] == f"{datetime.fromisoformat(begin) + timedelta(days=1):%Y-%m-%d}"
+
+
 def test_a_meter_that_runs_goes_on_in_meter_time(tmp_path):
     state = tmp_path / "state"
     begin = LinuxClock(EpollLoop()).calendar().replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)

@@ -87,7 +87,9 @@ def test_a_drifting_clock_turns_its_minutes_at_the_same_pushes_however_time_is_p
 def test_a_push_just_before_the_turn_belongs_where_its_milliseconds_say(before_us):
     found = []
     for makes_every_push in (True, False):
-        made = machine(calendar=EVENING - timedelta(microseconds=before_us))
+        made = machine(
+            calendar=EVENING + timedelta(seconds=17, microseconds=-before_us)
+        )  # no row of the load begins then
         made.play_to(START_NS + 100 * SECOND_NS, makes_every_push)
         own, turns = made._energy.memory, []
         take = own.take
