@@ -173,6 +173,14 @@ def test_a_state_folder_without_apparent_energy_is_taken_up_and_apparent_energy_
     assert added["import_apparent"] > 0
 
 
+def test_a_simulation_of_earlier_days_is_no_loss_of_the_time(tmp_path):
+    state = str(tmp_path / "state")
+    for begin in ("2026-02-28", "2026-02-03", "2011-02-03"):
+        document, _ = played(tmp_path, state=state, begin=begin, days=1)
+        assert document["ok"]
+        assert document["clock"][:10] == f"{datetime.fromisoformat(begin) + timedelta(days=1):%Y-%m-%d}"
+
+
 def test_a_meter_that_runs_goes_on_in_meter_time(tmp_path):
     state = tmp_path / "state"
     begin = LinuxClock(EpollLoop()).calendar().replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)

@@ -83,6 +83,29 @@ def test_a_drifting_clock_turns_its_minutes_at_the_same_pushes_however_time_is_p
     assert found[0] == found[1] == found[2]
 
 
+@pytest.mark.parametrize("before_us", [0, 499, 500, 501, 900])
+def test_a_push_just_before_the_turn_belongs_where_its_milliseconds_say(before_us):
+    found = []
+    for makes_every_push in (True, False):
+        made = machine(
+            calendar=EVENING + timedelta(seconds=17, microseconds=-before_us)
+        )  # no row of the load begins then
+        made.play_to(START_NS + 100 * SECOND_NS, makes_every_push)
+        own, turns = made._energy.memory, []
+        take = own.take
+
+        def spy(readings, own=own, take=take, turns=turns):
+            before = own.ledger.image.minute
+            take(readings)
+            turns += [readings.at_ns] if own.ledger.image.minute != before else []
+
+        own.take = spy
+        made.play_to(START_NS + 400 * SECOND_NS, makes_every_push)
+        found.append(turns)
+    assert len(found[0]) == 5
+    assert found[0] == found[1]
+
+
 def test_setting_it_corrects_it_at_that_instant_and_a_downtime_does_not():
     made = drifting(100.0)
     made.play_to(START_NS + 86_400 * SECOND_NS)

@@ -34,6 +34,13 @@ def test_the_instant_of_a_time_is_the_first_one_that_shows_it(shown_us, ppb):
     assert at_us - 1 + drifted_us(at_us - 1, ppb) < shown_us
 
 
+@pytest.mark.parametrize("ppb", [-1_000_000, -999_999, 1_000_000])
+def test_where_a_time_is_shown_twice_or_passed_over_it_is_the_first_instant_too(ppb):
+    for shown_us in range(-3000, 3000):
+        expected = next(at for at in range(shown_us - 9, shown_us + 9) if at + drifted_us(at, ppb) >= shown_us)
+        assert elapsed_until_us(shown_us, ppb) == expected
+
+
 @given(ELAPSED, PPB)
 def test_drift_is_its_share_of_the_time(elapsed_us, ppb):
     assert 0 <= elapsed_us * ppb - drifted_us(elapsed_us, ppb) * PARTS < PARTS

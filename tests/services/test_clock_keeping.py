@@ -189,6 +189,17 @@ def test_a_first_start_without_a_time_counts_no_drift_of_it():
     assert calendar(found, NOON) == NOON
 
 
+@pytest.mark.parametrize("was_lost", [False, True])
+def test_another_drift_at_the_start_that_loses_the_clock_forgets_nothing_of_the_last_one(was_lost):
+    before = started(Kept(), NOON, 1_000_000)._replace(seen=NOON + 10 * DAY + 864 * SECOND)
+    lost = started(started(before, POWER_ON, 1_000_000) if was_lost else before, POWER_ON, HALF_A_SECOND)
+    assert calendar(lost, POWER_ON) == NOON + 10 * DAY + 864 * SECOND
+    found = recovered(lost, NOON + 10 * DAY, NOON + 10 * DAY + 864 * SECOND)
+    assert calendar(found, NOON + 10 * DAY) == NOON + 10 * DAY + 864 * SECOND
+    error = calendar(found, NOON + 20 * DAY) - (NOON + 20 * DAY)
+    assert abs(error - 864 * SECOND - 5 * SECOND) < 50 * MICROSECOND
+
+
 def test_setting_it_ends_the_loss():
     lost = started(Kept(seen=NOON), POWER_ON)
     kept = was_set(lost, POWER_ON + SECOND, NOON + 7 * DAY)

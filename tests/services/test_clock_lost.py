@@ -17,7 +17,7 @@ PASSWORD = "440044"
 DONE = (0x94, b"")
 STATUS_WORD_1, LOAD, INTERVAL_1 = 0x04000501, 0x06000000, 0x04000A02
 YEARS_S = 56 * 365 * 86_400.0
-DRIFT_PPM = 500.0
+DRIFT_PPM = 1000.0
 
 
 def meter(calendar: datetime = NOON, drift_ppm: float = 0.0) -> World:
@@ -172,12 +172,17 @@ def test_a_clock_that_was_set_back_is_not_lost():
 def test_that_the_time_was_seen_is_saved_once_an_hour_and_at_an_orderly_end():
     world = meter()
     seen = []
-    for _ in range(3 * 6):
+    for _ in range(2 * 6 + 1):
         world.advance(600)
         kept = saved(world)
         seen += [kept] if kept not in seen else []
-    assert [round((time - NOON) / timedelta(hours=1)) for time in seen] == [0, 1, 2, 3][: len(seen)]
-    assert 3 <= len(seen) <= 4
+    assert [round((time - NOON) / timedelta(hours=1)) for time in seen] == [0, 1, 2]
+    world.advance(600)
+    kept = saved(world)
+    for _ in range(3):
+        world.kill("platform")
+        world.advance(30)
+    assert saved(world) == kept  # a start is no reason
     stopped = []
     world.meter.stop(lambda: stopped.append(True))
     assert world.advance_until(lambda: bool(stopped), 10)
@@ -193,8 +198,8 @@ def test_no_death_forgets_what_has_drifted(death):
     begin = world.clock.calendar()
     error = clock_of(world) - begin
     assert timedelta(0) <= error < timedelta(milliseconds=10)
-    for _ in range(3):
-        world.advance(700)
+    for _ in range(2):
+        world.advance(400)
         if death == "cut":
             restart(world, 0.0, off_s=100)
         else:
@@ -204,16 +209,16 @@ def test_no_death_forgets_what_has_drifted(death):
     host = world.clock.calendar()
     gained = (clock_of(world) - host) - error
     assert abs(gained - (host - begin) * DRIFT_PPM / 1e6) < timedelta(microseconds=3)
-    assert gained > timedelta(seconds=1)
+    assert gained > timedelta(seconds=0.9)
     assert world.read("04000102") in {f"{clock_of(world) - timedelta(seconds=s):%H%M%S}" for s in (0, 1)}
 
 
 def test_setting_it_corrects_the_error_and_the_drift_goes_on():
     world = meter(drift_ppm=DRIFT_PPM)
-    world.advance(2000)
+    world.advance(1000)
     assert clock_of(world) - world.clock.calendar() > timedelta(seconds=0.99)
     set_clock(world, NOON + timedelta(hours=1))
     begin, host = clock_of(world), world.clock.calendar()
-    world.advance(2000)
+    world.advance(1000)
     gained = (clock_of(world) - begin) - (world.clock.calendar() - host)
     assert abs(gained - timedelta(seconds=1)) < timedelta(milliseconds=2)

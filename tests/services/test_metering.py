@@ -38,7 +38,15 @@ from wattwheel.model.records import REGISTER_COUNT, Quality, Readings
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import Result, Totals, decode_address, decode_calendar, encode_totals
 from wattwheel.services.metering import CORE_LINK, ERR_NO_DATA, ERR_OTHER, READINGS_PORT, start
-from wattwheel.services.metering_link import ASKS_MAX, LATE_IN_A_ROW_MAX, LOOK_NS, MISSED_MAX, MeteringLink
+from wattwheel.services.metering_link import (
+    ASKS_MAX,
+    CLOCK_PATIENCE_NS,
+    LATE_IN_A_ROW_MAX,
+    LOOK_NS,
+    MISSED_MAX,
+    ClockState,
+    MeteringLink,
+)
 
 
 class Service:
@@ -152,6 +160,30 @@ def test_no_readings_before_the_first_push() -> None:
     assert service.link.report().quality is Quality.INVALID
     assert service.count("pushes_missed") > 50
     assert service.count("asks_unanswered") > 5
+
+
+def test_nothing_is_published_before_the_meters_time_is_known_and_then_at_once() -> None:
+    both = Both()
+    clock = ClockState(is_known=False)
+    both.service.link._clock_state = lambda: clock
+    both.clock.advance(2.5)
+    assert both.service.readings == []
+    clock = ClockState(changes=4, is_lost=True)
+    both.service.link.clock_heard()
+    assert [(each.quality, each.clock_changes, each.is_clock_lost) for each in both.service.readings] == [
+        (Quality.VALID, 4, True)
+    ]
+    both.service.link.clock_heard()
+    assert len(both.service.readings) == 1
+    both.clock.advance(1)
+    assert len(both.service.readings) == 2
+
+
+def test_a_time_that_nobody_tells_is_not_waited_for_any_longer_than_its_patience() -> None:
+    both = Both()
+    both.service.link._clock_state = lambda: ClockState(is_known=False)
+    both.clock.advance(CLOCK_PATIENCE_NS / SECOND_NS + 1.1)
+    assert both.service.newest.quality is Quality.VALID
 
 
 def test_totals_of_a_core_that_comes_back_lower_are_held_until_it_passes_them() -> None:

@@ -246,7 +246,7 @@ class TimeMachine(SimBoard):
             due = self._on_grid(now + 1)
             if self.clock.advance_until(condition, (min(due, end) - now) / 1e9):
                 return True
-            if due <= end and self._publish is not None and self._clock_of_meter.is_known:
+            if due <= end and self._publish is not None:
                 self._push_to_port(self._readings(self._calendar_us()))
         return condition()
 
@@ -262,7 +262,8 @@ class TimeMachine(SimBoard):
         setting = self._clock_of_meter.setting
         fees = next((each for each in own.functions if isinstance(each, FeeControl)), None) if self._has_relay else None
         while True:
-            turn_us = ((calendar.at_us(clock.now_ns()) + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
+            last_push_ns = clock.now_ns() - (clock.now_ns() - self._start_ns) % SECOND_NS  # saving takes a moment
+            turn_us = ((calendar.at_us(last_push_ns) + ROUNDING_US) // MINUTE_US + 1) * MINUTE_US
             next_ns = clock.now_ns() + 1
             if not makes_every_push:
                 next_ns = max(next_ns, calendar.instant_ns(turn_us - ROUNDING_US))

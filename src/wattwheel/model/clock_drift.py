@@ -21,9 +21,7 @@ def drifted_us(elapsed_us: int, ppb: int) -> int:
 
 def elapsed_until_us(shown_us: int, ppb: int) -> int:
     """The first `elapsed_us` of the host's at which such a clock, 0 at 0, has come to `shown_us`."""
-    elapsed_us = shown_us * PARTS // (PARTS + ppb)
+    elapsed_us = shown_us * PARTS // (PARTS + ppb)  # never too late
     while elapsed_us + drifted_us(elapsed_us, ppb) < shown_us:
         elapsed_us += 1
-    while elapsed_us - 1 + drifted_us(elapsed_us - 1, ppb) >= shown_us:
-        elapsed_us -= 1
     return elapsed_us

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from wattwheel.apex.meter_clock import ClockSetting, HeldClock, drifted, seconds_since_2000, time_of
+from wattwheel.model.clock_drift import elapsed_until_us
 
 BUILD_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """No meter with this software ran before: an earlier host, where nothing else is known, has lost the time."""
@@ -122,27 +123,29 @@ def _drift(kept: Kept, host: datetime) -> timedelta:
 
 def started(kept: Kept, host: datetime, drift_ppb: int = 0, earliest: datetime = BUILD_DATE) -> Kept:
     """The clock after a start of its service, `kept` having been saved and the host's calendar showing `host`."""
-    was_since = kept.since if drift_ppb == kept.drift_ppb else None
-    kept = _rated(kept, host, drift_ppb)
+    trusted = kept.trusted or Trusted(kept.offset, kept.since)
+    if drift_ppb != kept.drift_ppb:
+        trusted = Trusted(trusted.offset + _drift_until_seen(trusted, kept), None)
+        kept = kept._replace(offset=kept.offset + _drift(kept, host), drift_ppb=drift_ppb, since=host)
     shown = calendar(kept, host)
-    if kept.trusted is not None and kept.seen is not None:
-        found = recovered(kept, host, kept.seen, earliest)
+    seen = kept.seen
+    if kept.trusted is not None and seen is not None:
+        kept = kept._replace(trusted=trusted)
+        found = recovered(kept, host, seen, earliest)
         if found is not None:
             return found
-        is_same_run = kept.seen <= shown <= kept.seen + 2 * SEEN_EVERY
-        return kept if is_same_run else _lost(kept, host, kept.seen, kept.trusted)
-    if kept.seen is not None:
-        is_lost, begin = shown < kept.seen - STEP_BACK_MAX, kept.seen
-    else:
-        is_lost, begin = shown < earliest, earliest
-    return _lost(kept, host, begin, Trusted(kept.offset, was_since)) if is_lost else kept
+        is_same_run = seen <= shown <= seen + 2 * SEEN_EVERY
+        return kept if is_same_run else _lost(kept, host, seen, trusted)
+    begin, limit = (earliest, earliest) if seen is None else (seen, seen - STEP_BACK_MAX)
+    return _lost(kept, host, begin, trusted) if shown < limit else kept
 
 
-def _rated(kept: Kept, host: datetime, drift_ppb: int) -> Kept:
-    """`kept` with another drift from now on; what has drifted so far stays."""
-    if drift_ppb == kept.drift_ppb:
-        return kept
-    return kept._replace(offset=kept.offset + _drift(kept, host), drift_ppb=drift_ppb, since=host)
+def _drift_until_seen(trusted: Trusted, kept: Kept) -> timedelta:
+    """What the clock had drifted when it was seen last, by what was believed then: the host's time says nothing now."""
+    if trusted.since is None or kept.seen is None:
+        return _NO_TIME
+    shown_us = (kept.seen - trusted.offset - trusted.since) // timedelta(microseconds=1)
+    return timedelta(microseconds=shown_us - elapsed_until_us(shown_us, kept.drift_ppb))
 
 
 def _lost(kept: Kept, host: datetime, begin: datetime, trusted: Trusted) -> Kept:
