@@ -314,6 +314,16 @@ def test_another_constant_takes_effect_at_once_and_outlives_the_core():
     assert bench.numbers == list(range(1, len(bench.numbers) + 1))
 
 
+def test_what_has_flowed_up_to_an_order_is_counted_before_it():
+    bench = Bench()
+    bench.load.set((KW, 0, 0))
+    bench.run(36.1)
+    bench.set(1600, 400)
+    assert bench.books.registers()[0] == KW * 36_100
+    bench.die()
+    assert bench.books.pulses()[0] == 64
+
+
 def test_a_late_order_of_constants_is_passed_over():
     bench = Bench()
     bench.set(1600, 400)
