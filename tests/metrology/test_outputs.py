@@ -10,7 +10,8 @@ from wattwheel.metrology.outputs import REQUESTS, CoreOutputs, OutputFigures
 from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.protocols.corelink import Kind
-from wattwheel.protocols.corelink_bodies import Result, encode_flag, encode_pulses, encode_signal
+from wattwheel.protocols.corelink_bodies import Result
+from wattwheel.protocols.corelink_outputs import encode_flag, encode_pulses, encode_signal
 
 NUMBER = (7).to_bytes(8, "little")
 BODIES = {
