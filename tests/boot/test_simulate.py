@@ -203,3 +203,17 @@ def test_nothing_is_played_beyond_the_calendar(tmp_path):
     with pytest.raises(BadInput, match="calendar ends at 2100-01-01"):
         played(tmp_path, begin="2099-12-31T12:00:00", days=1, state=str(tmp_path / "state"))
     assert not (tmp_path / "state").exists()
+
+
+def test_a_relay_that_is_open_stays_so_for_whoever_goes_on(tmp_path):
+    settings = tmp_path / "meter.toml"
+    settings.write_text('[meter]\nwiring = "1p2w"\n[fee_control]\nmode = "local"\n')  # nothing was paid
+    state = tmp_path / "state"
+    given = {"days": 1, "load": "constant", "repeats": True, "script": None, "state": str(state), "say": print}
+    first = simulate(str(settings), "2026-02-28", **given)
+    assert 0 < first["flowed_microjoule"]["import_active"] <= 1100 * 60 * 10**6  # until the first turn
+    assert (state / "metering" / "relay.position").read_bytes() == b"open"
+    second = simulate(str(settings), "2026-03-01", **given)
+    assert second["flowed_microjoule"]["import_active"] == 0
+    assert second["energy_microjoule"] == first["energy_microjoule"]
+    assert second["ok"]

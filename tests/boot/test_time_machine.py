@@ -226,7 +226,7 @@ def test_a_wallet_that_is_used_up_ends_the_load_in_minutes():
     made.advance(2)
     assert made.core.is_open  # nothing was paid yet
     done = []
-    for di, digits in ((0x04050101, "01000000"), (0x04001002, "00000000")):
+    for di, digits in ((0x04050101, "00020000"), (0x04001002, "00000000")):
         data = di.to_bytes(4, "little") + bytes((4,)) + bytes.fromhex(PASSWORD)[::-1] + bytes(4)
         made.exchange(encode(Frame(made.settings.meter.address, 0x14, data + bytes.fromhex(digits)[::-1])))
     made.ask(Control.FEE, 0, b"open-wallet 100", lambda reply: done.append(reply.error))
@@ -236,4 +236,6 @@ def test_a_wallet_that_is_used_up_ends_the_load_in_minutes():
     play(made, 3600, False)
     spent = made.core.booked(made.now_ms)[0] - before
     assert made.core.is_open
-    assert 3_600_000_000_000 * 0.99 <= spent <= 3_600_000_000_000 + 60_000 * 6_000_000  # 1 kWh, and at most a minute
+    assert (
+        3_600_000_000_000 * 0.99 <= spent <= 3_600_000_000_000 + 60_000 * 6_000_000
+    )  # 100 / 2 / 50 kWh, and at most a minute

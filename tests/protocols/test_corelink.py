@@ -16,6 +16,7 @@ from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, CoreStat
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.records import ElementReading, Momentary
 from wattwheel.protocols import corelink_bodies as bodies
+from wattwheel.protocols import corelink_outputs as outputs
 from wattwheel.protocols.corelink import (
     BODY_OCTETS_MAX,
     CONTROL_FROM_CORE,
@@ -281,17 +282,17 @@ def test_the_status_of_a_core_with_outputs_has_a_tail(relay_open: bool | None, g
 @pytest.mark.parametrize(
     ("decode", "body"),
     [
-        (bodies.decode_flag, b""),
-        (bodies.decode_flag, b"\2"),
-        (bodies.decode_flag, b"\0\0"),
-        (bodies.decode_relay_order, bytes(8)),
-        (bodies.decode_relay_order, bytes(8) + b"\2"),
-        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 1_000_001, 80)),
-        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 0, 80)),
-        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 1, 0)),
-        (bodies.decode_pulse_order, bytes(8) + bodies.encode_pulses(1, 1, 10_000)),
-        (bodies.decode_signal, bytes(8) + b"\3"),
-        (bodies.decode_signal, b"\0"),
+        (outputs.decode_flag, b""),
+        (outputs.decode_flag, b"\2"),
+        (outputs.decode_flag, b"\0\0"),
+        (outputs.decode_relay_order, bytes(8)),
+        (outputs.decode_relay_order, bytes(8) + b"\2"),
+        (outputs.decode_pulse_order, bytes(8) + outputs.encode_pulses(1, 1_000_001, 80)),
+        (outputs.decode_pulse_order, bytes(8) + outputs.encode_pulses(1, 0, 80)),
+        (outputs.decode_pulse_order, bytes(8) + outputs.encode_pulses(1, 1, 0)),
+        (outputs.decode_pulse_order, bytes(8) + outputs.encode_pulses(1, 1, 10_000)),
+        (outputs.decode_signal, bytes(8) + b"\3"),
+        (outputs.decode_signal, b"\0"),
     ],
 )
 def test_orders_that_cannot_be_are_refused(decode: Callable[[bytes], object], body: bytes) -> None:

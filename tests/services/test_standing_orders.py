@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import cast
 
 import pytest
 from tests.metrology.world import IDENTITY, Cells, CountingBooks, Fate, SteadySource, WorldClock, line
@@ -12,7 +13,8 @@ from wattwheel.metrology.device import MeteringCore
 from wattwheel.metrology.outputs import CoreOutputs
 from wattwheel.model.records import Readings
 from wattwheel.protocols.corelink import Kind
-from wattwheel.services.metering_link import LOOK_NS, MeteringLink
+from wattwheel.protocols.corelink_bodies import Result
+from wattwheel.services.metering_link import LOOK_NS, MeteringLink, OnAnswer
 from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
 
 CLOSED, OPEN = bytes((0,)), bytes((1,))
@@ -164,3 +166,28 @@ def test_over_a_rough_line_the_last_order_wins(seed: int) -> None:
     both.clock.advance(40)
     assert both.relay.is_open is wanted
     assert both.readings[-1].relay_open is wanted
+
+
+def test_a_late_answer_to_an_older_order_is_none_to_the_newer() -> None:
+    asked: list[tuple[bytes, OnAnswer]] = []
+
+    class Link:
+        starts = 1
+
+        def ask(self, kind: Kind, body: bytes, on_answer: OnAnswer) -> bool:
+            asked.append((body, on_answer))
+            return True
+
+    clock = WorldClock()
+    order = StandingOrder(clock, cast(MeteringLink, Link()), Kind.SET_RELAY, RELAY_REPEAT_NS)
+    order.want(OPEN)
+    order.want(CLOSED)
+    asked[0][1](Result.GOOD, b"")
+    clock.advance(2)
+    order.look()
+    assert [body[8:] for body, _on_answer in asked] == [OPEN, CLOSED, CLOSED]
+    assert asked[1][0] == asked[2][0]  # the same number
+    asked[2][1](Result.GOOD, b"")
+    clock.advance(200)
+    order.look()
+    assert len(asked) == 3

@@ -216,7 +216,7 @@ def open_ledger(settings: CoreSettings) -> EnergyLedger:
     if settings.pulse_file:
         from wattwheel.drivers.linux.pulse_file import PulseFile
 
-        sink = PulseFile(Path(settings.pulse_file), settings.pulse_file_octets_max)
+        sink = PulseFile(Path(settings.pulse_file), settings.pulse_file_octets_max, is_needed=not settings.is_restart)
         output = PulseOutput(sink, settings.maximum_power_w)
     return EnergyLedger(settings.active_constant_imp_per_kwh, settings.reactive_constant_imp_per_kvarh, output)
 

@@ -116,6 +116,7 @@ class Simulation:
         load = MinuteLoad(rows, START_NS // MILLISECOND_NS, repeats, phases)
         core = MinuteCore(load, memory.registers)
         core.starts, core.sequence = memory.starts, memory.sequence
+        core.switch(START_NS // MILLISECOND_NS, memory.relay_open)
         utc = begin.replace(tzinfo=UTC) - timedelta(minutes=settings.clock.utc_offset_minutes)
         self.machine = TimeMachine(settings, core, self._folder or SimStore(SimDisk()), utc)
         self._is_on = True
@@ -229,7 +230,7 @@ class Simulation:
         if self._folder is None:
             return timedelta(0)
         core = machine.core
-        self._folder.keep_core(CoreMemory(core.registers(machine.now_ms), core.starts, core.sequence))
+        self._folder.keep_core(CoreMemory(core.registers(machine.now_ms), core.starts, core.sequence, core.is_open))
         ahead = self._folder.keep_clock(calendar, self._host.calendar())
         self._folder.close()
         return ahead

@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from wattwheel.boot.kernel_process import STORE_FOLDER
-from wattwheel.boot.metering_core import MARKER_NAME, RING_NAME
+from wattwheel.boot.metering_core import MARKER_NAME, RELAY_NAME, RING_NAME
 from wattwheel.drivers.linux.sqlite_records import SqliteRecords
 from wattwheel.drivers.linux.storage import FileMemory, hold, make_folder
 from wattwheel.drivers.sim.loop import SimLoop
+from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.hil.storage import Change
 from wattwheel.metrology.energy import Registers
 from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
@@ -28,10 +29,12 @@ OF_ANOTHER_CALENDAR = (DRIFT_KEY, SEEN_KEY, LOST_KEY)
 
 
 class CoreMemory:
-    """What the metering core keeps: its registers in microjoule, starts, push sequence."""
+    """What the metering core keeps: its registers in microjoule, starts, push sequence; and how its relay stands."""
 
-    def __init__(self, registers: tuple[int, ...] = (), starts: int = 0, sequence: int = 0) -> None:
-        self.registers, self.starts, self.sequence = registers, starts, sequence
+    def __init__(
+        self, registers: tuple[int, ...] = (), starts: int = 0, sequence: int = 0, relay_open: bool = False
+    ) -> None:
+        self.registers, self.starts, self.sequence, self.relay_open = registers, starts, sequence, relay_open
 
 
 class StateFolder:
@@ -59,14 +62,19 @@ class StateFolder:
         """What was in the metering core's memory."""
         if self._ring.state is None:
             return CoreMemory()
+        is_open = self._relay().is_open
         try:
             saved = SavedState.from_octets(self._ring.state)
-            return CoreMemory(Registers.from_state(saved.ledger).snapshot(), saved.starts, saved.sequence)
+            return CoreMemory(Registers.from_state(saved.ledger).snapshot(), saved.starts, saved.sequence, is_open)
         except ItemValueError as fault:
             raise BadInput(f"{self._folder}: {fault}; give a folder of this version, or an empty one") from None
 
+    def _relay(self) -> SimRelay:
+        return SimRelay(self._folder / METERING_FOLDER / RELAY_NAME)
+
     def keep_core(self, memory: CoreMemory) -> None:
-        """Write the metering core's memory."""
+        """Write the metering core's memory, and leave its relay as it stands."""
+        self._relay().drive(memory.relay_open)
         registers = Registers()
         registers.preset(memory.registers)
         self._ring.write(SavedState(0, memory.starts, memory.sequence, registers.to_state()).to_octets())

@@ -9,13 +9,8 @@ from wattwheel.hil.relay import LoadSwitch
 from wattwheel.metrology.pulse_output import PulseCounters
 from wattwheel.metrology.switching import OVERTAKEN_MAX, Switching
 from wattwheel.protocols.corelink import Kind
-from wattwheel.protocols.corelink_bodies import (
-    Result,
-    decode_flag,
-    decode_pulse_order,
-    decode_relay_order,
-    decode_signal,
-)
+from wattwheel.protocols.corelink_bodies import Result
+from wattwheel.protocols.corelink_outputs import decode_flag, decode_pulse_order, decode_relay_order, decode_signal
 
 
 class OutputFigures(NamedTuple):

@@ -64,33 +64,6 @@ NOMINAL_LIMITS = Nominal(1_000_000, 70_000, 1_000_000, 1_000_000)
 NOMINAL_LIMITS_LOW = Nominal(10_000, 40_000, 0, 1)
 
 
-class RelayOrder(NamedTuple):
-    """The position that the relay is to have. `number`: a later order has a higher one, a repeated one the same."""
-
-    number: int
-    is_open: bool
-
-
-class PulseOrder(NamedTuple):
-    """Meter constants and width of the test pulses. `number`: see `RelayOrder`."""
-
-    number: int
-    active_imp_per_kwh: int
-    reactive_imp_per_kvarh: int
-    width_ms: int
-
-
-PULSE_CONSTANT_MAX, PULSE_WIDTH_MS_MAX = 1_000_000, 9_999
-
-
-class TerminalSignal(IntEnum):
-    """Signals of the multi-function terminal, by the octet of 1DH."""
-
-    SECOND = 0x00
-    DEMAND_PERIOD = 0x01
-    SLOT_CHANGE = 0x02
-
-
 class CalendarTime(NamedTuple):
     """The meter's calendar: UTC milliseconds since 2000-01-01, and whether it may be trusted."""
 
@@ -126,10 +99,6 @@ _EVENT = struct.Struct("<QBBQII")
 _NOMINAL = struct.Struct("<IIII")
 _CALENDAR = struct.Struct("<QB")
 _SINCE = struct.Struct("<Q")
-_RELAY_ORDER = struct.Struct("<QB")
-_SIGNAL = struct.Struct("<QB")
-_PULSES = struct.Struct("<III")
-_PULSE_ORDER = struct.Struct("<QIII")
 _ADDRESS_DIGITS = 12
 _CALENDAR_MAX_MS = 100 * 366 * 86_400_000
 
@@ -142,7 +111,7 @@ def encode_totals(totals: Totals) -> bytes:
 def decode_totals(body: bytes) -> Totals:
     """Totals of a body; without apparent energy where the core keeps none. Raises RemoteProtocolError."""
     layout = _TOTALS_BEFORE if len(body) == _TOTALS_BEFORE.size else _TOTALS
-    contents, starts, active, reactive, *registers = _unpack(layout, body)
+    contents, starts, active, reactive, *registers = unpacked(layout, body)
     if contents > WITH_MOMENTARY | WITH_STATUS or max(active, reactive, *registers) > REGISTER_MAX:
         raise RemoteProtocolError(f"totals: a register or pulse count above {REGISTER_MAX}, or contents {contents}")
     return Totals(contents, starts, (active, reactive), widened(registers))
@@ -203,7 +172,7 @@ def decode_status(body: bytes) -> CoreStatus:
     """Status of a body; unknown fault bits stay. Raises RemoteProtocolError."""
     if len(body) == _STATUS.size:
         return CoreStatus(*_STATUS.unpack(body))
-    relay, given, dropped = _unpack(_STATUS_TAIL, body[_STATUS.size :])
+    relay, given, dropped = unpacked(_STATUS_TAIL, body[_STATUS.size :])
     if relay >= len(_RELAY_WORDS):
         raise RemoteProtocolError(f"relay {relay}; allowed: 0 to {len(_RELAY_WORDS) - 1}")
     return CoreStatus(*(*_STATUS.unpack_from(body), True, _RELAY_WORDS[relay], given, dropped))
@@ -222,7 +191,7 @@ def encode_identity(identity: CoreIdentity) -> bytes:
 
 def decode_identity(body: bytes) -> CoreIdentity:
     """Identity of a body. Raises RemoteProtocolError."""
-    software, checksum, phases, rate, address = _unpack(_IDENTITY, body)
+    software, checksum, phases, rate, address = unpacked(_IDENTITY, body)
     text = software.rstrip(b"\0")
     if not 1 <= phases <= PHASES_MAX or not text.isascii() or not text.decode("ascii", "replace").isprintable():
         raise RemoteProtocolError(f"core identity: software {text!r}, {phases} phases")
@@ -277,7 +246,7 @@ def encode_nominal(nominal: Nominal) -> bytes:
 
 def decode_nominal(body: bytes) -> Nominal:
     """Parameters of a body, within NOMINAL_LIMITS. Raises RemoteProtocolError."""
-    nominal = Nominal(*_unpack(_NOMINAL, body))
+    nominal = Nominal(*unpacked(_NOMINAL, body))
     for name, low, value, high in zip(Nominal._fields, NOMINAL_LIMITS_LOW, nominal, NOMINAL_LIMITS, strict=True):
         if not low <= value <= high:
             raise RemoteProtocolError(f"{name} {value}; allowed: {low} to {high}")
@@ -291,7 +260,7 @@ def encode_calendar(calendar: CalendarTime) -> bytes:
 
 def decode_calendar(body: bytes) -> CalendarTime:
     """Calendar time of a body. Raises RemoteProtocolError."""
-    milliseconds, is_valid = _unpack(_CALENDAR, body)
+    milliseconds, is_valid = unpacked(_CALENDAR, body)
     if milliseconds > _CALENDAR_MAX_MS or is_valid > 1:
         raise RemoteProtocolError(f"calendar time of {milliseconds} ms since 2000; allowed: one century")
     return CalendarTime(milliseconds, bool(is_valid))
@@ -304,59 +273,7 @@ def encode_since(number: int) -> bytes:
 
 def decode_since(body: bytes) -> int:
     """Number of a HALF_CYCLES request. Raises RemoteProtocolError."""
-    return int(_unpack(_SINCE, body)[0])
-
-
-def decode_relay_order(body: bytes) -> RelayOrder:
-    """Order of a body. Raises RemoteProtocolError."""
-    number, is_open = _unpack(_RELAY_ORDER, body)
-    return RelayOrder(number, _flag(is_open))
-
-
-def encode_pulses(active_imp_per_kwh: int, reactive_imp_per_kvarh: int, width_ms: int) -> bytes:
-    """Body of SET_PULSES behind the number."""
-    return _PULSES.pack(active_imp_per_kwh, reactive_imp_per_kvarh, width_ms)
-
-
-def decode_pulse_order(body: bytes) -> PulseOrder:
-    """Order of a body. Raises RemoteProtocolError."""
-    order = PulseOrder(*_unpack(_PULSE_ORDER, body))
-    constants, width_ms = order[1:3], order.width_ms
-    if not (min(constants) >= 1 and max(constants) <= PULSE_CONSTANT_MAX and 1 <= width_ms <= PULSE_WIDTH_MS_MAX):
-        allowed = f"constants of 1 to {PULSE_CONSTANT_MAX}, 1 to {PULSE_WIDTH_MS_MAX} ms"
-        raise RemoteProtocolError(f"pulses {constants}, {width_ms} ms; allowed: {allowed}")
-    return order
-
-
-def encode_signal(number: int, signal: int) -> bytes:
-    """Body of GIVE_SIGNAL: a pulse of a number that was given is not given again."""
-    return _SIGNAL.pack(number, signal)
-
-
-def decode_signal(body: bytes) -> tuple[int, TerminalSignal]:
-    """Number and signal of a body. Raises RemoteProtocolError."""
-    number, signal = _unpack(_SIGNAL, body)
-    if signal not in set(TerminalSignal):
-        raise RemoteProtocolError(f"signal {signal}; allowed: 0 to {max(TerminalSignal)}")
-    return number, TerminalSignal(signal)
-
-
-def encode_flag(flag: bool) -> bytes:
-    """Body of HOLD_RELAY, and that of SET_RELAY behind the number."""
-    return bytes((flag,))
-
-
-def decode_flag(body: bytes) -> bool:
-    """Flag of a body. Raises RemoteProtocolError."""
-    if len(body) != 1:
-        raise RemoteProtocolError(f"body of {len(body)} octets; allowed: 1")
-    return _flag(body[0])
-
-
-def _flag(octet: int) -> bool:
-    if octet > 1:
-        raise RemoteProtocolError(f"flag {octet}; allowed: 0 and 1")
-    return bool(octet)
+    return int(unpacked(_SINCE, body)[0])
 
 
 def encode_address(digits: str) -> bytes:
@@ -373,7 +290,8 @@ def decode_address(body: bytes) -> str:
     return digits
 
 
-def _unpack(layout: struct.Struct, body: bytes) -> tuple[Any, ...]:
+def unpacked(layout: struct.Struct, body: bytes) -> tuple[Any, ...]:
+    """The fields of a body of one layout. Raises RemoteProtocolError for another length."""
     if len(body) != layout.size:
         raise RemoteProtocolError(f"body of {len(body)} octets; allowed: {layout.size}")
     return layout.unpack(body)

@@ -28,15 +28,8 @@ from wattwheel.model.harmonics import harmonic_item, is_harmonic
 from wattwheel.model.private_items import RELAY_DI, TERMINAL_DI
 from wattwheel.model.pulse_parameters import pulses_of
 from wattwheel.protocols.corelink import Kind
-from wattwheel.protocols.corelink_bodies import (
-    Result,
-    decode_events,
-    decode_waveform,
-    encode_flag,
-    encode_pulses,
-    encode_signal,
-    encode_since,
-)
+from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
+from wattwheel.protocols.corelink_outputs import encode_flag, encode_pulses, encode_signal
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, ClockState, MeteringLink
 from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder

@@ -76,6 +76,8 @@ def test_a_file_that_cannot_be_is_refused_and_one_that_cannot_be_any_more_loses_
         PulseFile(tmp_path, 10_000)
     with pytest.raises(DoorUnavailable):
         PulseFile(tmp_path / "nowhere" / "pulses", 10_000)
+    unneeded = PulseFile(tmp_path / "nowhere" / "pulses", 10_000, is_needed=False)
+    assert (unneeded.give(pulses(1, 3)), unneeded.last("active")) == (3, None)
     folder = tmp_path / "somewhere"
     folder.mkdir()
     sink = PulseFile(folder / "pulses", 10_000)

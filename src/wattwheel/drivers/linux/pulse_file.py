@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,25 +38,30 @@ _decode = msgspec.json.Decoder(PulseLine).decode
 class PulseFile:
     """`hil.pulses.PulseSink` on the file or named pipe `path`, opened for each batch: it may come and go."""
 
-    def __init__(self, path: Path, octets_max: int) -> None:
-        """Raises DoorUnavailable for what can be neither."""
+    def __init__(self, path: Path, octets_max: int, is_needed: bool = True) -> None:
+        """Raises DoorUnavailable for what can be neither; with `is_needed` False it takes no pulses as long as it is
+        so."""
         self._path, self._octets_max = path, octets_max
         try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            mode = stat.S_IFREG
+            self._is_pipe = self._looks_like_a_pipe()
+        except DoorUnavailable:
+            if is_needed:
+                raise
+            self._is_pipe = False
+        self._last = {} if self._is_pipe else self._found()
+
+    def _looks_like_a_pipe(self) -> bool:
+        """Whether there is one, and not a file that can be written. Raises DoorUnavailable."""
+        path = self._path
+        try:
+            if path.is_fifo():
+                return True
+            if path.exists() and not path.is_file():
+                raise DoorUnavailable(str(path), "neither a file nor a named pipe")
+            os.close(self._open())
         except OSError as fault:
             raise DoorUnavailable(str(path), f"{fault.strerror}; give a file or a named pipe") from None
-        self._is_pipe = stat.S_ISFIFO(mode)
-        if not self._is_pipe and not stat.S_ISREG(mode):
-            raise DoorUnavailable(str(path), "neither a file nor a named pipe")
-        if not self._is_pipe:
-            try:
-                with path.open("ab"):
-                    pass
-            except OSError as fault:
-                raise DoorUnavailable(str(path), f"{fault.strerror}; give a file that can be written") from None
-        self._last = {} if self._is_pipe else self._found()
+        return False
 
     @property
     def remembers(self) -> bool:
