@@ -186,12 +186,29 @@ def test_what_is_no_screen_is_refused(world, di, octets):
     assert world.read(AUTO_LIST + 1) == before == "00000000"
 
 
-@pytest.mark.parametrize(("decimals", "digits"), [(0, r"\d+"), (1, r"\d+\.\d"), (3, r"\d+\.\d\d_")])
+@pytest.mark.parametrize(
+    ("decimals", "digits"), [(0, r"\d+"), (1, r"\d+\.\d"), (2, r"\d+\.\d\d"), (3, r"\d+\.\d{3}"), (4, r"\d+\.\d{4}")]
+)
 def test_energies_have_the_decimals_that_are_set(world, decimals, digits):
     assert write(world, ENERGY_DECIMALS, bytes((decimals,))) == DONE
     world.advance(UP_S)
     energy = next(shown for shown in walked(world, 20) if shown.di == "00010000")
     assert re.fullmatch(digits, energy.digits.strip())
+
+
+def test_four_decimals_on_the_glass_are_those_of_the_register(world):
+    world.advance(40)
+    assert write(world, ENERGY_DECIMALS, b"\x04") == DONE
+    assert write(world, KEY_LIST + 1, bytes.fromhex("00000100")) == DONE
+    world.advance(UP_S)
+    world.set_power(0)
+    world.advance(2)
+    shown = pressed(world, "down")
+    units = world.read("precise_import_active_energy")
+    assert (shown.di, shown.digits.strip()) == ("00010000", f"{units // 10_000}.{units % 10_000:04d}")
+    assert units // 100 == world.read("import_active_energy")
+    assert units % 100
+    assert units == world.meter.load.registers()[0] // 360_000_000
 
 
 def test_a_silent_metering_core_is_an_error_that_holds_while_keys_still_work(world):

@@ -23,10 +23,10 @@ ALL_1997 = list(catalogue.items_1997())
 
 
 def test_all_rows_are_there():
-    assert len(catalogue.ITEMS_2007) == 645
+    assert len(catalogue.ITEMS_2007) == 645 + 63  # the registers with four decimals are our own
     assert len(catalogue.ITEMS_1997) == 305
     assert Counter(item.category for item in catalogue.ITEMS_2007) == {
-        "energy": 95,
+        "energy": 95 + 63,
         "demand": 60,
         "variable": 65,
         "event record": 137,
@@ -48,6 +48,21 @@ def test_how_many_concrete_items_there_are():
     assert len(energies_and_demands) == 109 * 14 + 21 * 63 * 14 + 21 * 13 + 4  # and four prepaid values
     assert len([item for item in ALL_2007 if item.di >> 24 == 2]) == 65 - 6 + 6 * 21  # harmonics of six quantities
     assert len([item for item in ALL_1997 if item.parts]) == len(sets_1997.identifiers())
+
+
+def test_each_register_with_four_decimals_stands_for_one_with_two():
+    own = [item for item in ALL_2007 if item.di >> 24 == 0x0D]
+    assert len(own) == 63 * 14 + 11 * 62 * 14 - 11  # rows, their tariffs, the periods; no block of blocks
+    assert {item.profile for item in own} == {"own"}
+    for item in own:
+        other = item_2007(item.di & 0xFFFFFF)
+        assert item.name == f"precise_{other.name}"
+        assert (item.unit, item.signed, item.owner) == (other.unit, other.signed, other.owner)
+        assert item.picture == other.picture.replace("XXXXXX.XX", "XXXXXX.XXXX")
+        if item.members is not None:
+            members = (item.members.first & 0xFFFFFF, item.members.step, item.members.most)
+            assert members == (other.members.first, other.members.step, other.members.most)
+        assert (item.octets or 0) * 4 == (other.octets or 0) * 5
 
 
 def test_every_name_finds_its_item():

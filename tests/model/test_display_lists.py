@@ -26,6 +26,7 @@ from wattwheel.model.display_lists import (
     entry_of,
     is_entry,
     parameters_of,
+    source_of,
 )
 
 UNTOUCHED = DisplayParameters(DEFAULT_AUTO_LIST, DEFAULT_KEY_LIST, 5, 5, 2, 4)
@@ -82,6 +83,25 @@ def test_a_list_without_one_good_screen_is_the_default():
 def test_an_entry_is_its_octets(entry):
     assert entry_of(entry.octets) == entry
     assert len(entry.octets) == (4 if entry.part == 0 else 5)
+
+
+@pytest.mark.parametrize(
+    ("di", "decimals", "source"),
+    [
+        (0x00010000, 2, 0x00010000),
+        (0x00010000, 3, 0x0D010000),
+        (0x00010203, 4, 0x0D010203),
+        (0x0000FF00, 4, 0x0D00FF00),
+        (0x003100FF, 4, 0x0D3100FF),
+        (0x00900200, 4, 0x00900200),  # money
+        (0x00800000, 4, 0x00800000),  # not kept
+        (0x0D010000, 4, 0x0D010000),
+        (0x05060101, 4, 0x05060101),  # frozen with two
+        (0x02010100, 4, 0x02010100),
+    ],
+)
+def test_energies_with_more_than_two_decimals_are_asked_for_with_four(di, decimals, source):
+    assert source_of(di, parameters_of({ENERGY_DECIMALS: bytes((decimals,))})) == source
 
 
 def test_an_entry_is_told_from_what_stands_beside_it():

@@ -13,14 +13,18 @@ from hypothesis import strategies as st
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.energy_items import (
     ACTIVE_COMBINATION,
+    FOUR_DECIMALS,
     MICROJOULE_PER_CENTIWATTHOUR,
+    PRECISE_DI3,
     REACTIVE_COMBINATIONS,
-    REGISTER_MODULUS,
-    SIGNED_MAX,
+    STANDARD_WORDS,
+    TWO_DECIMALS,
     combined,
     energy_items,
+    phase_items,
     register_view,
     signed_view,
+    tariff_items,
 )
 from wattwheel.model.records import EnergyTotals
 from wattwheel.protocols.dlt645.items import decode, encode_int, encode_ints
@@ -39,7 +43,7 @@ def microjoule(kwh: str) -> int:
 @pytest.mark.parametrize("vector", VECTORS["energy_encoding"], ids=lambda vector: vector["kwh"])
 def test_encoding(vector):
     units = int(Decimal(vector["kwh"]) * 100)
-    item = item_2007(0x00000000 if units < 0 or units <= SIGNED_MAX else 0x00010000)
+    item = item_2007(0x00000000 if units < 0 or units <= TWO_DECIMALS.signed_max else 0x00010000)
     assert encode_int(item, units).hex().upper() == vector["bytes_le"]
 
 
@@ -53,8 +57,8 @@ def test_roll_over(vector):
 @given(st.integers(0, 2**63 - 1), st.integers(0, 10**15))
 def test_a_register_never_shows_a_ninth_digit_and_differences_survive_the_roll_over(before, more):
     shown, later = register_view(before), register_view(before + more)
-    assert 0 <= shown < REGISTER_MODULUS
-    assert (later - shown) % REGISTER_MODULUS == ((before + more) // CENTI - before // CENTI) % REGISTER_MODULUS
+    assert 0 <= shown < TWO_DECIMALS.modulus
+    assert (later - shown) % TWO_DECIMALS.modulus == ((before + more) // CENTI - before // CENTI) % TWO_DECIMALS.modulus
 
 
 def combined_kwh(word: int, *kwh: str) -> int:
@@ -81,7 +85,7 @@ def test_where_a_word_both_adds_and_subtracts_adding_wins():
 @given(st.integers(-(2**65), 2**65))
 def test_a_combined_register_fits_its_signed_picture_and_is_cut_towards_zero(value):
     shown = signed_view(value)
-    assert abs(shown) <= SIGNED_MAX
+    assert abs(shown) <= TWO_DECIMALS.signed_max
     assert shown == -signed_view(-value)
     assert decode(item_2007(0), encode_int(item_2007(0), shown)).number == shown
 
@@ -129,6 +133,44 @@ def test_every_energy_item_fits_its_picture(registers):
             assert decoded.number == value
         else:
             assert tuple(part.number for part in decoded.parts) == value
+
+
+@given(st.lists(st.integers(0, 2**63 - 1), min_size=32, max_size=32))
+def test_both_views_are_cut_from_the_same_integer(registers):
+    shares, totals = [registers[:8], registers[8:16]], EnergyTotals(1, tuple(registers))
+    two = tariff_items(shares, STANDARD_WORDS, 2) | phase_items(totals, STANDARD_WORDS)
+    four = tariff_items(shares, STANDARD_WORDS, 2, 0, FOUR_DECIMALS)
+    four |= phase_items(totals, STANDARD_WORDS, 0, FOUR_DECIMALS)
+    assert four.keys() == two.keys()
+    for di, value in four.items():
+        item = item_2007(PRECISE_DI3 << 24 | di)
+        octets = encode_int(item, value) if isinstance(value, int) else encode_ints(item, value)
+        decoded = decode(item, octets)
+        precise, plain = ((value,), (two[di],)) if isinstance(value, int) else (value, two[di])
+        assert tuple(part.number for part in decoded.parts or (decoded,)) == precise
+        assert [abs(each) // 100 for each in precise] == [abs(each) for each in plain]
+
+
+@pytest.mark.parametrize(
+    ("microjoule", "two", "four"),
+    [
+        (0, 0, 0),
+        (359_999_999, 0, 0),
+        (360_000_000, 0, 1),
+        (35_999_999_999, 0, 99),
+        (36_000_000_000, 1, 100),
+        (10**6 * 3_600_000_000_000 - 1, 99_999_999, 9_999_999_999),
+        (10**6 * 3_600_000_000_000, 0, 0),
+    ],
+)
+def test_a_register_with_two_and_with_four_decimals(microjoule, two, four):
+    assert (register_view(microjoule), register_view(microjoule, FOUR_DECIMALS)) == (two, four)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_signed_register_with_four_decimals_ends_where_its_picture_does(sign):
+    assert signed_view(sign * (800_000 * 3_600_000_000_000 - 1), FOUR_DECIMALS) == sign * 7_999_999_999
+    assert signed_view(sign * 800_000 * 3_600_000_000_000, FOUR_DECIMALS) == 0
 
 
 def test_the_default_combinations_are_those_of_the_standard_meter():

@@ -17,7 +17,14 @@ from wattwheel.model.catalogue import item_2007
 from wattwheel.model.display import BLANK, EVERY_SEGMENT, Lcd
 from wattwheel.model.display_digits import error_text, version_text
 from wattwheel.model.display_errors import ERROR_TITLES, errors_of
-from wattwheel.model.display_lists import DEFAULT_AUTO_LIST, PREPAID_AUTO_LIST, TIME, Entry, parameters_of
+from wattwheel.model.display_lists import (
+    DEFAULT_AUTO_LIST,
+    PREPAID_AUTO_LIST,
+    TIME,
+    Entry,
+    parameters_of,
+    source_of,
+)
 from wattwheel.model.display_state import (
     DisplayState,
     Faults,
@@ -237,7 +244,7 @@ class _Panel:
             if screen.entry == entry:
                 self._show(self._glass(screen, self._state(now), now))
 
-        self._meter.ask_value(entry.di, answered)
+        self._meter.ask_value(source_of(entry.di, self._display), answered)
 
     def _state(self, now: float) -> DisplayState:
         """Everything but the value, as far as somebody tells it."""

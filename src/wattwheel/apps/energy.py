@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial, reduce
-from itertools import chain, takewhile
+from itertools import chain
 from operator import or_
 from typing import Any
 
 import msgspec
 
-from wattwheel.apps import status_words
+from wattwheel.apps import energy_books, status_words
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
@@ -33,7 +33,7 @@ from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.apps.status_words import STATUS_DIS
 from wattwheel.apps.unsaved import Unsaved
-from wattwheel.model.energy_items import energy_items
+from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.momentary_items import momentary_items
 from wattwheel.model.ratings import Ratings
@@ -55,8 +55,6 @@ OBEYED = (
 STEP_BACK_MINUTES = 1
 """A clock that is set back so far has not left its time; what is further back it lives through once more."""
 PRESSES_WAITING_MAX = 16
-PERIODS_BLOCK = 0xFF
-"""DI0 of the block over now and all settlement periods."""
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
@@ -220,25 +218,18 @@ class Energy:
         """What the first function that knows `di` says of it; of a status word, what all of them say."""
         if di in STATUS_DIS:
             return None if self._turn is None else status_words.shown(di, self._status_word)
-        if di >> 24 == 0 and di & 0xFF == PERIODS_BLOCK:
-            return self._periods(di & ~0xFF)
+        if di >> 24 == PRECISE_DI3 or (di >> 24 == 0 and di & 0xFF == PERIODS_BLOCK):
+            return None if self._turn is None else energy_books.energy_item(self.ledger, di)
         found = (function.look(di, data) for function in self.functions)
         return next((value for value in found if value is not None), None)
-
-    def _periods(self, di: int) -> Shown | None:
-        """The block of `di` now and at the ends of the periods that are kept; None for what is a block itself."""
-        if self._turn is None:
-            return None
-        values = {**self._items(self._turn.readings), **settled_items(self.ledger)}
-        column = list(takewhile(lambda value: isinstance(value, int), map(values.get, range(di, di + PERIODS_BLOCK))))
-        return tuple(value for value in column if isinstance(value, int)) or None
 
     def _status_word(self, number: int) -> int:
         return reduce(or_, (function.status_bits(number) for function in self.functions))
 
     def listed(self) -> list[int]:
         """What the functions answer."""
-        return [*STATUS_DIS, *chain.from_iterable(function.listed() for function in self.functions)]
+        precise = energy_books.precise_items(self.ledger)
+        return [*STATUS_DIS, *precise, *chain.from_iterable(function.listed() for function in self.functions)]
 
     # -- the medium
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import sub
 
 import msgspec
 
 from wattwheel.apps.energy_history import History
 from wattwheel.model.energy_items import (
+    FOUR_DECIMALS,
+    PERIODS_BLOCK,
+    PRECISE_DI3,
     STANDARD_WORDS,
+    TWO_DECIMALS,
+    View,
     phase_items,
     register_view,
     tariff_items,
@@ -258,15 +264,68 @@ class Ledger:
         return self.running.tariffs or (len(self.books.shares) if self.books else 1)
 
 
+def period_items(ledger: Ledger, period: int, view: View = TWO_DECIMALS) -> dict[int, int | tuple[int, ...]]:
+    """The items at the end of a settlement period, the newest is 1, or (0) now; none where nothing is kept."""
+    books, history, words = ledger.books, ledger.history, ledger.running.words
+    if books is None or period > len(books.settled.entries):
+        return {}
+    shares, elements = books.shares, books.elements
+    if period:
+        copy = books.settled.entries[period - 1].copy
+        shares, elements = history.copies[copy], tuple(history.phases.get(copy, ()))
+    values = tariff_items(shares, words, ledger.tariffs, period, view)
+    if elements:
+        values.update(phase_items(EnergyTotals(0, elements), words, period, view))
+    return values
+
+
 def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
     """The items of the settlement periods that have ended, the newest is 1."""
     values: dict[int, int | tuple[int, ...]] = {}
-    for period, entry in enumerate(ledger.books.settled.entries if ledger.books else (), 1):
-        words = ledger.running.words
-        values |= tariff_items(ledger.history.copies[entry.copy], words, ledger.tariffs, period)
-        if (phases := ledger.history.phases.get(entry.copy)) is not None:
-            values |= phase_items(EnergyTotals(0, tuple(phases)), words, period)
+    for period in range(1, _periods(ledger)):
+        values |= period_items(ledger, period)
     return values
+
+
+def energy_item(ledger: Ledger, di: int) -> int | tuple[int, ...] | None:
+    """What is read of the register `di` (00xxxxxx, 0Dxxxxxx): at one time, or the block of now and all periods.
+
+    None for what there is not, and for the block of what is a block itself.
+    """
+    view, own = FOUR_DECIMALS if di >> 24 == PRECISE_DI3 else TWO_DECIMALS, di & 0xFFFFFF
+    if own & 0xFF != PERIODS_BLOCK:
+        return period_items(ledger, own & 0xFF, view).get(own)
+    base = own & ~0xFF
+    column: list[int] = []
+    for period in range(_periods(ledger)):
+        value = period_items(ledger, period, view).get(base | period)
+        if not isinstance(value, int):
+            break
+        column.append(value)
+    return tuple(column) or None
+
+
+def precise_items(ledger: Ledger) -> tuple[int, ...]:
+    """The identifiers of the registers with four decimals, without the blocks over all periods."""
+    if ledger.books is None:
+        return ()
+    kept = (entry.copy in ledger.history.phases for entry in ledger.books.settled.entries)
+    return _precise_items(ledger.tariffs, (bool(ledger.books.elements), *kept))
+
+
+@lru_cache(maxsize=1)  # asked for again and again while somebody watches, and the same for a month
+def _precise_items(tariffs: int, has_phases: Sequence[bool]) -> tuple[int, ...]:
+    """`has_phases`: of now and of each period, the newest first, whether registers of the phases are kept."""
+    own: list[int] = []
+    for period, has_own in enumerate(has_phases):
+        own += tariff_items([NO_TOTALS[: len(REGISTERS)]], STANDARD_WORDS, tariffs, period)
+        own += phase_items(EnergyTotals(0, NO_TOTALS), STANDARD_WORDS, period) if has_own else ()
+    return tuple(PRECISE_DI3 << 24 | di for di in own)
+
+
+def _periods(ledger: Ledger) -> int:
+    """Now, and the periods that have ended."""
+    return 1 + len(ledger.books.settled.entries) if ledger.books else 0
 
 
 def clear_record(image: RegisterImage, operator: bytes) -> bytes:

@@ -53,6 +53,7 @@ STATUS_WORDS_PREFIX = "040005"
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
     (Control.READ, "02", "energy"),
+    (Control.READ, "0D", "energy"),
     (Control.READ, "04", "parameters"),
     (Control.READ, STATUS_WORDS_PREFIX, "energy"),
     *((Control.READ, di, "platform") for di in PLATFORM_ITEMS),

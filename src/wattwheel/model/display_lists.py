@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.energy_items import PRECISE_DI3
 from wattwheel.model.errors import UnknownItem
 
 AUTO_LIST, KEY_LIST = 0x04040100, 0x04040200
@@ -21,6 +22,8 @@ ENTRIES_MAX = 99
 AUTO_COUNT, SCREEN_SECONDS, ENERGY_DECIMALS, DEMAND_DECIMALS = 0x04000301, 0x04000302, 0x04000303, 0x04000304
 KEY_COUNT, TEST_SECONDS = 0x04000305, 0x04000308
 DI_OCTETS = 4
+STANDARD_DECIMALS = 2
+"""Of the energies 00xxxxxx."""
 
 DATE, TIME, ADDRESS = 0x04000101, 0x04000102, 0x04000401
 VOLTAGE_LOSS, VOLTAGE_LOSS_A_RECORD = 0x03010000, 0x03010101
@@ -131,6 +134,17 @@ def parameters_of(parameters: Mapping[int, bytes]) -> DisplayParameters:
         _number(parameters, ENERGY_DECIMALS, default.energy_decimals),
         _number(parameters, DEMAND_DECIMALS, default.demand_decimals),
     )
+
+
+def source_of(di: int, parameters: DisplayParameters) -> int:
+    """The item that is asked for what is shown of `di`: an energy with four decimals where more than two are shown."""
+    precise = PRECISE_DI3 << 24 | di
+    if di >> 24 or parameters.energy_decimals <= STANDARD_DECIMALS:
+        return di
+    try:
+        return item_2007(precise).di
+    except UnknownItem:  # money stands beside the energies
+        return di
 
 
 def _number(parameters: Mapping[int, bytes], di: int, default: int) -> int:

@@ -30,8 +30,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         read: may be read.
         write: may be written.
         category: the standard's group.
-        profile: where it comes from: base text, ext1..ext3 (State Grid filings), std, common extension.
-        confidence: A (several sources agree) or B (one source), "" in 1997.
+        profile: where it comes from: base text, ext1..ext3 (State Grid filings), own (of no standard), std or
+            common extension (1997).
+        confidence: A (several sources agree) or B (one source), "" of own ones and in 1997.
         owner: the APP or service that owns it in the standard meter.
         kind: "" for what the picture says, else bits, digits (BCD text), hex (identifier), screen (identifier and
             perhaps, in a fifth octet, a part of it) or wire (octets as sent).

@@ -13,6 +13,7 @@ from wattwheel.apps.web.load import LoadHistory, LoadPoint
 from wattwheel.apps.web.server import WebServer
 from wattwheel.model import core_records
 from wattwheel.model.display import Lcd
+from wattwheel.model.energy_items import PRECISE_DI3
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
 from wattwheel.model.records import Quality, Readings, ValueRow
 from wattwheel.model.transformer import Ratios, with_primary
@@ -25,6 +26,9 @@ start = app.start
 
 SOCKET_DEVICE, STATUS_PORT, DISPLAY_PORT, OBSERVED_PORT = "socket:web", "status", "display", "observed"
 LIVE_PATIENCE_S = 5.0
+
+ASKED_FOR_ONLY = (f"{PRECISE_DI3:02X}",)
+"""Groups that are left out where all items are wanted: another view of registers that are there."""
 
 
 class WebSettings(msgspec.Struct, frozen=True):
@@ -70,9 +74,11 @@ class BusFace:
 
     async def rows(self, prefix: str) -> list[ValueRow]:
         """See `MeterFace.rows`."""
+        hidden = () if prefix else ASKED_FOR_ONLY
+        groups = [own for own in self._listed if own[:2].startswith(prefix[:2]) and own[:2] not in hidden]
         identifiers = [
             di
-            for di in await self._meter.identifiers(own for own in self._listed if own[:2].startswith(prefix[:2]))
+            for di in await self._meter.identifiers(groups)
             if f"{di:08X}".startswith(prefix) and 0xFF not in di.to_bytes(4, "big")[2:]
         ]
         found = await asyncio.gather(*(self._row(di) for di in identifiers))
