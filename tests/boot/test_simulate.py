@@ -7,14 +7,24 @@ import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from wattwheel.boot.kernel_process import STORE_FOLDER
+from wattwheel.boot.metering_core import RING_NAME
 from wattwheel.boot.simulate import simulate
+from wattwheel.boot.simulated_state import METERING_FOLDER
 from wattwheel.cli.main import main
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
+from wattwheel.drivers.linux.sqlite_records import SqliteRecords
+from wattwheel.drivers.linux.storage import FileMemory
 from wattwheel.drivers.sim.load_file import load_rows
+from wattwheel.hil.storage import Change
+from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
+from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.errors import BadInput, DoorUnavailable
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, REGISTERS_RECORDED
 from wattwheel.testing.living import LivingMeter
 
 UCI = Path(__file__).parents[1] / "data" / "uci-household" / "2007-02-01_02.csv"
@@ -115,6 +125,45 @@ def test_a_second_simulation_goes_on_where_the_first_has_ended(tmp_path):
     one = first["energy_microjoule"]["import_active"]
     assert second["energy_microjoule"]["import_active"] == 2 * one == 2 * 2 * 1440 * 1_100_000 * 60_000
     assert second["clock"] == "2026-03-04T00:00:00"
+
+
+SAVED_WITH_REGISTERS = ("books", "demand windows", "recording")
+
+
+def narrow(node):
+    """A saved value in which each list of an element's registers, or of all, lacks the two apparent ones of each."""
+    if not isinstance(node, list):
+        return node
+    if len(node) in (len(REGISTERS), REGISTER_COUNT) and all(isinstance(each, int) for each in node):
+        return [each for at, each in enumerate(node) if at % len(REGISTERS) < REGISTERS_RECORDED]
+    return [narrow(each) for each in node]
+
+
+def test_a_state_folder_without_apparent_energy_is_taken_up_and_apparent_energy_begins_at_zero(tmp_path):
+    state = tmp_path / "state"
+    first, _ = played(tmp_path, load="constant", repeats=True, state=str(state))
+    memory = FileMemory(state / METERING_FOLDER / RING_NAME, RING_OCTETS)
+    ring = RegisterRing(memory)
+    saved = SavedState.from_octets(ring.state)
+    fine = [saved.ledger[at : at + 16] for at in range(0, len(saved.ledger), 16)]
+    before = b"".join(each for at, each in enumerate(fine) if at % len(REGISTERS) < REGISTERS_RECORDED)
+    ring.write(saved._replace(ledger=before).to_octets())
+    memory.close()
+    records = SqliteRecords(state / STORE_FOLDER)
+    kept = records.load("energy")
+    with_registers = [key for key in kept if key in SAVED_WITH_REGISTERS or key.startswith(("settled ", "phases "))]
+    narrowed = {key: msgspec.msgpack.encode(narrow(msgspec.msgpack.decode(kept[key]))) for key in with_registers}
+    changed = [Change("energy", key, octets) for key, octets in narrowed.items() if octets != kept[key]]
+    assert {*SAVED_WITH_REGISTERS, "settled 1", "phases 1"} <= {change.key for change in changed}
+    records.commit(changed, both=True)
+    records.close()
+    second, _ = played(tmp_path, begin="2026-03-02", load="constant", repeats=True, state=str(state))
+    assert second["ok"]
+    added = second["flowed_microjoule"]
+    for register, before in first["energy_microjoule"].items():
+        begun = 0 if register.endswith("apparent") else before
+        assert second["energy_microjoule"][register] == begun + added[register]
+    assert added["import_apparent"] > 0
 
 
 def test_a_meter_that_runs_goes_on_in_meter_time(tmp_path):
