@@ -10,7 +10,15 @@ from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.functions import EPOCH, Prepared, Turn
 from wattwheel.apps.parameters import default_items
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR, Words
-from wattwheel.model.records import REGISTER_COUNT, ElementReading, EnergyTotals, Momentary, Quality, Readings
+from wattwheel.model.records import (
+    REGISTER_COUNT,
+    REGISTERS,
+    ElementReading,
+    EnergyTotals,
+    Momentary,
+    Quality,
+    Readings,
+)
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import Function
 
@@ -35,6 +43,9 @@ def wire(digits: str) -> bytes:
 def momentary(millivolt: int = 220_000, microampere: int = 1_000_000) -> Momentary:
     phase = ElementReading(voltage_millivolt=millivolt, current_microampere=microampere)
     return Momentary((ElementReading(), phase, phase, phase))
+
+
+NOTHING = (0,) * (len(REGISTERS) - 1)
 
 
 class Meter:
@@ -63,7 +74,7 @@ class Meter:
         self.parameters = {**self.parameters, **{di: wire(text) for di, text in digits.items()}}
 
     def turn(self) -> Turn:
-        shares = tuple((int(quanta * MICROJOULE_PER_CENTIWATTHOUR), 0, 0, 0, 0, 0) for quanta in self.quanta)
+        shares = tuple((int(quanta * MICROJOULE_PER_CENTIWATTHOUR), *NOTHING) for quanta in self.quanta)
         second = int((self.at - EPOCH).total_seconds())
         image = RegisterImage(
             second,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from decimal import Decimal
 from itertools import chain
 from pathlib import Path
@@ -132,6 +133,23 @@ def world():
     world.await_ready()
     world.advance(10)
     return world
+
+
+def test_apparent_energy_is_kept_by_direction_of_the_total_and_of_each_phase(world):
+    world.set_power(-12e6, reactive_var=(9e6, 5e6, 0))
+    world.advance(60)
+    world.set_power(0)
+    world.advance(2)
+    apparent = {name: world.true_microjoule(name) // 36_000_000_000 for name in ("import_apparent", "export_apparent")}
+    per_phase_va = (math.hypot(4e6, 9e6), math.hypot(4e6, 5e6), 4e6)
+    assert world.true_microjoule("export_apparent") == pytest.approx(sum(per_phase_va) * 60e6, rel=1e-6)
+    for name, units in apparent.items():
+        assert world.read(f"{name}_energy") == units == world.read(f"{name}_energy_tariff_1")
+        block = world.ask(0x0009FF00 if name == "import_apparent" else 0x000AFF00).check()
+        assert [int(block[at : at + 4][::-1].hex()) for at in (0, 4)] == [units, units]
+    for phase, power_va in zip("abc", per_phase_va, strict=True):
+        assert world.read(f"export_apparent_energy_{phase}") == int(power_va * 60e6 / 36e9)
+        assert world.read(f"import_apparent_energy_{phase}") > world.read(f"import_active_energy_{phase}") - 1
 
 
 def test_every_item_it_lists_is_answered_and_others_are_not(world):

@@ -14,6 +14,7 @@ from tests.apps.test_event_judge import SlowJudge, thresholds
 
 from wattwheel.apps.event_book import EventBook
 from wattwheel.apps.event_conditions import EVENT_OF_SLOT, EVENTS, Layout
+from wattwheel.apps.event_watch import watch_of
 from wattwheel.apps.recording import CLEARS_KEY, WATCH_KEY
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import UnknownItem
@@ -637,6 +638,12 @@ def test_what_was_saved_without_apparent_energy_is_taken_up_and_goes_on():
 
     bench.store = {key: msgspec.msgpack.encode(narrow(msgspec.msgpack.decode(octets))) for key, octets in kept.items()}
     assert bench.store != kept
+    watch = watch_of(kept["recording"])
+    before = watch_of(bench.store["recording"])
+    assert len(watch.counted.elements) == len(before.counted.elements) == REGISTER_COUNT
+    assert [a for at, a in enumerate(before.counted.elements) if at % 8 < 6] == [
+        a for at, a in enumerate(watch.counted.elements) if at % 8 < 6
+    ]
     bench.recording = bench.made()
     bench.run(100, LOW_A)
     bench.run(100)
