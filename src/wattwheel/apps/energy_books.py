@@ -206,7 +206,8 @@ class Ledger:
             self.books = Books([0] * len(newest), [0] * len(newest), tariff=tariff)
         books = self.books
         share = books.share(books.tariff)
-        books.highest = list(map(max, books.highest or NO_TOTALS, totals.microjoule))
+        highest = zip(books.highest or NO_TOTALS, totals.microjoule, strict=True)
+        books.highest = [then if then > now else now for then, now in highest]
         for number, (before, now) in enumerate(zip(books.seen, newest, strict=True)):
             if now < before:
                 self.fell += 1
