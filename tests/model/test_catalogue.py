@@ -51,7 +51,7 @@ def test_how_many_concrete_items_there_are():
 
 
 def test_each_register_with_four_decimals_stands_for_one_with_two():
-    own = [item for item in ALL_2007 if item.di >> 24 == 0x0F]
+    own = [item for item in ALL_2007 if item.di >> 24 == 0x0D]
     assert len(own) == 63 * 14 + 11 * 62 * 14 - 11  # rows, their tariffs, the periods; no block of blocks
     assert {item.profile for item in own} == {"own"}
     for item in own:

@@ -206,7 +206,8 @@ class Ledger:
             self.books = Books([0] * len(newest), [0] * len(newest), tariff=tariff)
         books = self.books
         share = books.share(books.tariff)
-        books.highest = list(map(max, books.highest or NO_TOTALS, totals.microjoule))
+        highest = zip(books.highest or NO_TOTALS, totals.microjoule, strict=True)
+        books.highest = [then if then > now else now for then, now in highest]
         for number, (before, now) in enumerate(zip(books.seen, newest, strict=True)):
             if now < before:
                 self.fell += 1
@@ -288,7 +289,7 @@ def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
 
 
 def energy_item(ledger: Ledger, di: int) -> int | tuple[int, ...] | None:
-    """What is read of the register `di` (00xxxxxx, 0Fxxxxxx): at one time, or the block of now and all periods.
+    """What is read of the register `di` (00xxxxxx, 0Dxxxxxx): at one time, or the block of now and all periods.
 
     None for what there is not, and for the block of what is a block itself.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 from wattwheel.boot.sim_core import FREQUENCY_MILLIHERTZ, quadrant_register
@@ -26,6 +27,20 @@ SWITCHED_MAX = 64
 NANOWATT_PER_MILLIWATT = 1_000_000
 
 
+class _Column(NamedTuple):
+    """One register of the total.
+
+    Attributes:
+        place: in `REGISTERS`.
+        rates: by row, in milliwatt.
+        before: by row, what the rows before it give, in microjoule; at the end what all of them give.
+    """
+
+    place: int
+    rates: Sequence[int]
+    before: Sequence[int]
+
+
 class MinuteLoad:
     """What flows, from `origin_ms` on: `rows` one after the other, again and again with `repeats`, else then nothing.
 
@@ -38,18 +53,21 @@ class MinuteLoad:
         self._origin_ms, self._repeats, self._phases = origin_ms, repeats, phases
         silent = LoadRow(0, 0, rows[-1].voltage_millivolt, 0)
         self._rows = rows if repeats else [*rows, silent]
-        self._rates = [_rates(row) for row in self._rows]
-        columns = zip(*self._rates, strict=True)
-        self._before = [array("q", accumulate((rate * ROW_MS for rate in each), initial=0)) for each in columns]
-        self._pass = tuple(column[-1] for column in self._before)
+        rates = [_rates(row) for row in self._rows]
+        self._flowing = [
+            _Column(place, each, array("q", accumulate((rate * ROW_MS for rate in each), initial=0)))
+            for place, each in enumerate(zip(*rates, strict=True))
+            if any(each)
+        ]
         self._momentary: dict[LoadRow, Momentary] = {}
 
     def flowed(self, at_ms: int) -> tuple[int, ...]:
         """The registers of the total in microjoule of what has flowed from the origin until `at_ms`."""
         row, passes, rest_ms = self._place(at_ms)
-        rates, whole = self._rates[row], self._pass
-        places = zip(self._before, rates, whole, strict=True)
-        return tuple([column[row] + rate * rest_ms + passes * each for column, rate, each in places])
+        found = list(NOTHING)
+        for place, rates, before in self._flowing:
+            found[place] = before[row] + rates[row] * rest_ms + passes * before[-1]
+        return tuple(found)
 
     def next_change_ms(self, at_ms: int) -> int:
         """When the first row after `at_ms` begins."""
@@ -170,11 +188,11 @@ class MinuteCore:
         if self._since_ms is None:
             return self._booked
         now = self.flowed(at_ms)
-        return tuple(map(_metered, self._booked, now, self._began))
+        return tuple([own + new - old for own, new, old in zip(self._booked, now, self._began, strict=True)])
 
     def registers(self, at_ms: int) -> tuple[int, ...]:
         """The registers of all elements at `at_ms`."""
-        return tuple(map(int.__add__, self._base, self.load.elements(self.booked(at_ms))))
+        return tuple(map(add, self._base, self.load.elements(self.booked(at_ms))))
 
     def switch_off(self, at_ms: int) -> None:
         """An orderly end: everything is kept."""
@@ -186,9 +204,5 @@ class MinuteCore:
         synced_ms = at_ms - (at_ms - self._since_ms) % self._sync_ms
         kept, flowed = self.booked(synced_ms), self.booked(at_ms)
         lost = (now - before for now, before in zip(flowed, kept, strict=True))
-        self.lost_microjoule = tuple(map(int.__add__, self.lost_microjoule, lost))
+        self.lost_microjoule = tuple(map(add, self.lost_microjoule, lost))
         self._booked, self._since_ms = kept, None
-
-
-def _metered(booked: int, now: int, began: int) -> int:
-    return booked + now - began

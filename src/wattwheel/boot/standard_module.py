@@ -54,7 +54,7 @@ STATUS_WORDS_PREFIX, REPORTS_PREFIX, REPORTS_RESET = "040005", "040015", "040015
 ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.READ, "00", "energy"),
     (Control.READ, "02", "energy"),
-    (Control.READ, "0F", "energy"),
+    (Control.READ, "0D", "energy"),
     (Control.READ, "04", "parameters"),
     (Control.READ, STATUS_WORDS_PREFIX, "energy"),
     (Control.READ, REPORTS_PREFIX, "energy"),

@@ -1,6 +1,6 @@
-"""Energy registers as data items: views, combinations by characteristic word, blocks (00xxxxxx, 0Fxxxxxx). Pure.
+"""Energy registers as data items: views, combinations by characteristic word, blocks (00xxxxxx, 0Dxxxxxx). Pure.
 
-A register is seen with two decimals of a kWh, as the standard has it (00), or with four (0F, which is not the
+A register is seen with two decimals of a kWh, as the standard has it (00), or with four (0D, which is not the
 standard's); both are cut from the same integer.
 """
 
@@ -13,7 +13,7 @@ from wattwheel.model.records import QUADRANTS, REGISTERS, EnergyTotals
 
 MICROJOULE_PER_CENTIWATTHOUR = 36_000_000_000
 
-PRECISE_DI3 = 0x0F
+PRECISE_DI3 = 0x0D
 """Group of the registers with four decimals: the other octets are those of the same register in the group 00."""
 
 ACTIVE_COMBINATION = 0x05  # forward plus reverse (04000601)

@@ -23,7 +23,7 @@ block asks for all of them at once. Names follow: `import_active_energy_tariff_1
 `import_active_energy_settlement_1` is the value at the end of the last settlement period,
 `import_active_energy_settlement_block` all of them. Access: R may be read, W may be written.
 
-The identifiers 0Fxxxxxx are this project's own, no standard's: the registers 00xxxxxx with four decimals, cut from the
+The identifiers 0Dxxxxxx are this project's own, no standard's: the registers 00xxxxxx with four decimals, cut from the
 same integer; the other six digits are those of the same register.
 
 In a picture X and N are digits and the point is implied; `k`, `p`, `m`, `n` count tariffs, year zones, day periods and

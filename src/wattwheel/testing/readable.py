@@ -9,7 +9,7 @@ from wattwheel.protocols.dlt645.functions import Function2007
 from wattwheel.protocols.dlt645.master import Ask, ReadDialogue
 from wattwheel.sdk.asking import LISTED_MAX
 
-FAMILIES = (0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0F, *range(0x10, 0x20))
+FAMILIES = (0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x0D, *range(0x10, 0x20))
 """DI3 of all items that an APP may own."""
 REPLY_S_MAX = 2.0
 

@@ -11,8 +11,8 @@ from wattwheel.model.catalogue import item_2007
 from wattwheel.model.records import Quality, ValueRow
 from wattwheel.model.transformer import Ratios
 
-ANSWERED = (0x00010000, 0x0001FF00, 0x00090000, 0x02010100, 0x0F010000, 0x0F01FF00)
-LISTED = ("00", "02", "0F")
+ANSWERED = (0x00010000, 0x0001FF00, 0x00090000, 0x02010100, 0x0D010000, 0x0D01FF00)
+LISTED = ("00", "02", "0D")
 
 
 class OwnMeter:
@@ -43,8 +43,8 @@ class OwnMeter:
     [
         ("", ["00", "02"], ["00010000", "00090000", "02010100"]),
         ("00", ["00"], ["00010000", "00090000"]),
-        ("0F", ["0F"], ["0F010000"]),
-        ("0F02", ["0F"], []),
+        ("0D", ["0D"], ["0D010000"]),
+        ("0D02", ["0D"], []),
         ("02", ["02"], ["02010100"]),
     ],
 )
@@ -53,4 +53,4 @@ def test_registers_with_four_decimals_are_there_for_who_asks_for_them(prefix, gr
     face = BusFace(meter, Ratios(), LISTED)
     assert [row.di for row in asyncio.run(face.rows(prefix))] == found
     assert meter.asked == groups
-    assert asyncio.run(face.row("precise_import_active_energy")).di == "0F010000" == item_2007(0x0F010000).di_text
+    assert asyncio.run(face.row("precise_import_active_energy")).di == "0D010000" == item_2007(0x0D010000).di_text

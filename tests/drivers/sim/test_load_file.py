@@ -54,6 +54,7 @@ def test_what_is_missing_in_a_row_is_as_the_row_before(tmp_path):
         (HEAD + "2026-01-01T00:00,?,0,230,5\n", "line 2"),
         (HEAD + "2026-01-01T00:00,1e9,0,230,5\n", "line 2"),
         (HEAD + "2026-01-01T00:00,nan,0,230,5\n", "line 2"),
+        (HEAD + "2026-01-01T00:00,1,0,50000,50000\n", "line 2"),
         (HEAD + "2026-01-01T00:00,1,0,230\n", "line 2"),
         (HEAD + "yesterday,1,0,230,5\n", "line 2"),
         (HEAD + "2026-01-01T00:00,1,0,230,5\n2026-01-01T00:02,1,0,230,5\n", "expected 2026-01-01T00:01:00"),

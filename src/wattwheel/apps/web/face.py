@@ -58,7 +58,7 @@ class MeterFace(Protocol):
     async def rows(self, prefix: str) -> list[ValueRow]:
         """The newest row of every single-value item that the meter answers and whose identifier starts with `prefix`.
 
-        `prefix` is 0 to 8 upper-case hex digits; "" asks for all but the registers with four decimals (0F), which are
+        `prefix` is 0 to 8 upper-case hex digits; "" asks for all but the registers with four decimals (0D), which are
         there with two. Ordered by identifier, without blocks (FF).
         Raises NotAnswered when the owner of the items keeps silent.
         """

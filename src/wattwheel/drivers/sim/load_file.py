@@ -106,7 +106,7 @@ def _uci_time(columns: list[str]) -> Callable[[list[str]], datetime]:
 
 def _row(active_kilowatt: float, reactive_kilovar: float, voltage_v: float, current_a: float) -> LoadRow:
     """Raises ValueError for what no meter can have."""
-    values = (active_kilowatt, reactive_kilovar, voltage_v, current_a)
+    values = (active_kilowatt, reactive_kilovar, voltage_v, current_a, voltage_v * current_a / 1e3)
     if not all(math.isfinite(value) and abs(value) <= POWER_KILOWATT_MAX for value in values):
         raise ValueError(values)
     return LoadRow(
