@@ -171,3 +171,12 @@ def test_saved_octets_that_are_none_are_forgotten(octets):
     reporting = Reporting()
     reporting.begin({"reporting": octets})
     assert len(reporting.look(STATUS, b"")) == 12
+
+
+def test_what_was_programmed_while_nobody_wanted_to_know_is_not_reported_after_a_restart(world):
+    set_mode(world, bytes(8))
+    set_mode(world, EVERYTHING)  # the same session: one record, and it came before
+    world.advance(65)
+    world.kill("energy")
+    world.advance(10)
+    assert seen(world) == set()

@@ -14,13 +14,15 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-NAMES = st.sampled_from(("press", "contact", "fee", "position", "long", "seconds", "ask"))
+NAMES = st.sampled_from(("commission", "press", "contact", "fee", "position", "long", "seconds", "ask"))
 
 
 @given(st.dictionaries(NAMES, JSON | st.sampled_from(("up", "meter-cover", "refund 5")), max_size=4))
 def test_any_request_is_a_deed_or_none(request_):
     deed = deed_of(request_)
-    assert deed is None or (isinstance(deed, Deed) and deed.control in (Control.PRESS, Control.CONTACT, Control.FEE))
+    assert deed is None or (
+        isinstance(deed, Deed) and deed.control in (Control.PRESS, Control.CONTACT, Control.FEE, Control.COMMISSION)
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,7 @@ def test_any_request_is_a_deed_or_none(request_):
             b"security-element 00112233aabbCCDD",
         ),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
+        ({"commission": True}, Control.COMMISSION, b""),
     ],
 )
 def test_deeds(asked, control, data):
@@ -56,6 +59,7 @@ def test_deeds(asked, control, data):
         {"contact": "security-element", "position": "\u0661" * 16},
         {"fee": "f\u00fcnf"},
         {"press": []},
+        {"commission": 1},
         {},
     ],
 )

@@ -47,6 +47,7 @@ class Control(IntEnum):
     AUTHORIZE = 0x42  # may this be done? data: control code, level, password, operator code; DI: what is written
     CONTACT = 0x43  # a contact of the case; data: its name, a space, "open" or "closed"
     FEE = 0x48  # the operator's own commands of fee control: words in ASCII
+    COMMISSION = 0x4A  # factory mode ends, once and for all
     REPORTED = 0x49  # a head-end has read the active reporting status word; data: the word
     LIST = 0x41  # identifiers of DI's group DI3 that DI's owner answers now; data: the first wanted, if any
     # data of the reply: 4 octets each, low octet first

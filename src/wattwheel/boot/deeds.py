@@ -52,6 +52,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
     if isinstance(contact, str) and isinstance(position, str) and is_state(contact, position):
         data = f"{contact} {position}".encode()
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
+    if request.get("commission") is True:
+        return Deed(Control.COMMISSION, 0, b"", {"commissioned": True}, partial(_nobody, "commissioning"))
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None

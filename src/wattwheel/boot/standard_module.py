@@ -76,6 +76,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.CHANGE_PASSWORD, "", "security"),
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
+    (Control.COMMISSION, "", "security"),
     (Control.PRESS, "0E2001", "energy"),
 )
 """(control, identifier prefix, owner); the longest prefix wins. Whoever answers reads of items also lists them."""
@@ -100,7 +101,7 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     ),
     "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.FEE),
+    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.FEE, Control.COMMISSION),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -213,7 +214,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX)
     following = ("metering", "platform", "communication", "display")
     yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, ("communication",))
-    yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
+    yield cell("panel", "security", ("display", "parameters", "energy"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("relay", "energy", ("display", KERNEL, *web), SMALL_OCTETS_MAX)
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
@@ -278,6 +279,7 @@ def _security_settings(settings: Settings) -> dict[str, Any]:
     return {
         "passwords": {level: digits for level, digits in passwords.items() if digits},
         "programming_key": own.programming_key,
+        "factory_days": settings.meter.factory_days,
         "tries": own.password_tries,
         "lock_min": own.password_lock_min,
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
