@@ -11,7 +11,7 @@ from tests.apps.test_energy_tariffs import POWER_W, wire
 from tests.apps.test_meter_clear import LEVEL_2, LEVEL_4, clear_data
 
 from wattwheel.apex.messages import Control
-from wattwheel.model.authority import Authority, Limits, Verdict, is_in_factory, judge
+from wattwheel.model.authority import Authority, Limits, Verdict, is_born, is_in_factory, judge
 from wattwheel.testing.world import World, simulated_settings
 
 CLEARS, PROGRAMMING, COVER = 0x03300100, 0x03300000, 0x03300D00
@@ -138,6 +138,14 @@ def test_wrong_passwords_count_only_afterwards():
 )
 def test_when_a_meter_is_in_it(authority, hours, is_in):
     assert is_in_factory(authority, NOON + timedelta(hours=hours), 2) is is_in
+
+
+@pytest.mark.parametrize(("is_new", "days", "begins"), [(True, 3, True), (True, 0, False), (False, 3, False)])
+def test_only_a_meter_of_which_nothing_was_saved_begins_in_it(is_new, days, begins):
+    """What an older version has saved knows nothing of it, and is no new meter."""
+    authority = Authority()
+    assert is_born(authority, is_new, NOON, days) is begins
+    assert is_in_factory(authority, NOON, 3) is begins
 
 
 def test_attempts_that_do_not_count_leave_no_trace():

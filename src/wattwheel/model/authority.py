@@ -99,6 +99,14 @@ def key_is_active(authority: Authority, local: datetime) -> bool:
     return pressed is not None and timedelta(0) <= local - pressed < PROGRAMMING_KEY
 
 
+def is_born(authority: Authority, is_new: bool, local: datetime, days: int) -> bool:
+    """Let a meter of which nothing was saved begin in factory mode, if it may be in it for `days`. True: it does."""
+    if not days or not is_new:
+        return False
+    authority.factory_since = local
+    return True
+
+
 def is_in_factory(authority: Authority, local: datetime, days: int) -> bool:
     """Whether a meter that may be in factory mode for `days` is; a clock set back before its first start ends it."""
     since = authority.factory_since

@@ -97,13 +97,9 @@ class Security:
         self._look_at_key()
 
     def _begin_life(self, authority: Authority) -> None:
-        """A new meter is in factory mode where the settings say so; any other is commissioned by its first start."""
-        if authority.is_commissioned:
-            return
-        if self._settings.factory_days and authority.factory_since is None and not self._saved:
-            authority.factory_since = self.local()
-        self._commission_if_over(authority)
-        self._save_authority(lambda result: None)
+        """A new meter is in factory mode where the settings say so; any other is commissioned with the first look."""
+        if rules.is_born(authority, not self._saved, self.local(), self._settings.factory_days):
+            self._save_authority(lambda result: None)
 
     def _commission_if_over(self, authority: Authority) -> bool:
         """Whether factory mode has just ended by itself."""
