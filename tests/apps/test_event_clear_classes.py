@@ -46,10 +46,12 @@ CONTACTS = {  # a contact and its states
     0xB0490000: ("metering-chip", "faulty", "sound"),
     0xB0520000: ("module-plug", "removed", "inserted"),
 }
+WHOLE_FAMILIES = (0x03350000, 0xB0520000)
 JUDGED = (*range(0x0301, 0x0306), *range(0x0307, 0x0310), 0x0311, 0x0312)
 CLASSES: dict[int, tuple[int, ...]] = {
     **{family << 16 | 0xFF: (family << 16,) for family in JUDGED},
-    **{di | 0xFF: (di,) for di in (*CONTACTS, *WRITTEN, 0x03300200, 0x03300400, 0x03340000, 0x03360000)},
+    **{(di | 0xFFFF if di in WHOLE_FAMILIES else di | 0xFF): (di,) for di in CONTACTS},
+    **{di | 0xFF: (di,) for di in (*WRITTEN, 0x03300200, 0x03300400, 0x03340000, 0x03360000)},
     STATISTICS | 0xFF: (STATISTICS,),
     0x033301FF: (0x03330101, 0x03330601),
     0x1D0000FF: (0x1D000001, 0x1D00FF01),

@@ -151,7 +151,9 @@ def test_phases_and_the_relay(world):
     order = b"\x1a\x00" + wire("991230235959")
     assert world.request(0x1C, clear_data(2, LEVEL_2) + order) == (0x9C, b"")
     world.advance(5)
-    assert seen(world) - {Report.PROGRAMMING} == {Report.UNDER_VOLTAGE + 16, Report.TRIP}
+    assert read(world) - {Report.PROGRAMMING} == {Report.UNDER_VOLTAGE + 16, Report.TRIP}
+    world.advance(10)
+    assert seen(world) == set()  # it lasts, and is not reported again
 
 
 def test_a_power_down_is_reported_after_the_power_is_back(world):
@@ -171,3 +173,12 @@ def test_saved_octets_that_are_none_are_forgotten(octets):
     reporting = Reporting()
     reporting.begin({"reporting": octets})
     assert len(reporting.look(STATUS, b"")) == 12
+
+
+def test_what_was_programmed_while_nobody_wanted_to_know_is_not_reported_after_a_restart(world):
+    set_mode(world, bytes(8))
+    set_mode(world, EVERYTHING)  # the same session: one record, and it came before
+    world.advance(65)
+    world.kill("energy")
+    world.advance(10)
+    assert seen(world) == set()

@@ -14,9 +14,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-OF_HANDS = (Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE)
+OF_HANDS = (Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE, Control.COMMISSION)
 NAMES = st.sampled_from(
-    ("press", "contact", "sensor", "value", "stuck", "fee", "position", "relay_sticks", "long", "seconds", "ask")
+    (
+        *("press", "contact", "sensor", "value", "stuck", "fee", "position", "relay_sticks", "commission"),
+        *("long", "seconds", "ask"),
+    )
 )
 
 
@@ -46,6 +49,7 @@ def test_any_request_is_a_deed_or_none(request_):
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
         ({"relay_sticks": True}, Control.CONTACT, b"\1"),
         ({"relay_sticks": False}, Control.CONTACT, b"\0"),
+        ({"commission": True}, Control.COMMISSION, b""),
     ],
 )
 def test_deeds(asked, control, data):
@@ -67,6 +71,7 @@ def test_deeds(asked, control, data):
         {"press": []},
         {"sensor": "nose"},
         {"relay_sticks": 1},
+        {"commission": 1},
         {},
     ],
 )

@@ -119,6 +119,25 @@ def test_sensor(meter):
     assert "[board]" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "told", [("auxiliary-supply", "lost"), ("magnetic-field", "absent"), ("security-element", "0123456789abcdef")]
+)
+def test_inputs(meter, told):
+    done = call("contact", *told, "--state", meter.state)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_contact_that_has_no_such_state(meter):
+    done = call("contact", "magnetic-field", "open", "--state", meter.state)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "allowed: present or absent" in done.stderr
+
+
+def test_commission(meter):
+    done = call("commission", "--state", meter.state)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_fee_control_says_why_not(meter):
     done = call("fee", "recharge", "50", "1", "--state", meter.state)
     assert (done.returncode, done.stdout) == (1, "")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from wattwheel.apps.energy_books import Books, cleared
+from wattwheel.apps.energy_books import Books, Ledger, cleared
 from wattwheel.apps.recording import Recording
 from wattwheel.model.event_clears import ALL_EVENTS, Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import COUNT_MAX, EventRing
+from wattwheel.model.records import EnergyTotals, Quality, Readings
 
 FULL = EventRing(COUNT_MAX - 1, (b"\xff" * 4,) * 10)
 
@@ -39,6 +40,12 @@ def test_each_meter_clear_is_followed_however_many_there_were(clears):
         assert emptied(told, known, [0x03300400]) == [0x03300400]
         known = followed(told)
         assert emptied(told, known, [0x03300400]) == []
+
+
+def test_the_image_tells_the_generation_by_which_functions_see_a_clear():
+    ledger = Ledger(Books([0] * 6, [0] * 6, clears=EventRing(COUNT_MAX, (), 3)))
+    ledger.take(Readings(0, 0.0, Quality.VALID, EnergyTotals(1, (0,) * 24)))
+    assert ledger.image.meter_clears == COUNT_MAX + 3
 
 
 def test_each_event_clear_is_followed_however_many_there_were():

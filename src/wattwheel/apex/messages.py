@@ -48,6 +48,7 @@ class Control(IntEnum):
     CONTACT = 0x43  # a contact of the case; data: its name, a space, "open" or "closed"
     SENSOR = 0x44  # what a sensor of the board shows; data: its name, a space, a number
     FEE = 0x48  # the operator's own commands of fee control: words in ASCII
+    COMMISSION = 0x4A  # factory mode ends, once and for all
     REPORTED = 0x49  # a head-end has read the active reporting status word; data: the word
     LIST = 0x41  # identifiers of DI's group DI3 that DI's owner answers now; data: the first wanted, if any
     # data of the reply: 4 octets each, low octet first

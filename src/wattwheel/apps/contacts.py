@@ -122,6 +122,11 @@ class Contacts(MeterFunction):
                 self.on_report(watched.report, not self._told[name].delay[0])
         self._is_changed = True
 
+    @property
+    def is_cover_open(self) -> bool:
+        """Whether the meter's cover is open now."""
+        return self._told[Contact.METER_COVER].is_on
+
     def status_bits(self, number: int) -> int:
         """A lost auxiliary supply, in word 7."""
         is_lost = number == STATUS_WORD_7 and self._told[Contact.AUXILIARY_SUPPLY].delay[0]

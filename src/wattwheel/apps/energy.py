@@ -26,6 +26,7 @@ from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
 from wattwheel.apps.energy_history import History
+from wattwheel.apps.factory import unrecorded_clears
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
@@ -117,6 +118,7 @@ class Energy:
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
+        self._is_unrecorded = unrecorded_clears(meter, self.functions)
         self.silence = Silence(meter, self.functions, lambda: self._turn, ledger.running.second, self.keep)
         self.keeps_each_minute = True
         self.saves_under_way = 0
@@ -276,8 +278,9 @@ class Energy:
             command.refuse(ERROR_OTHER)
             return
         if function is Function.CLEAR_METER:
-            parts = [self._clear_registers(books, turn, command.operator)]
-            parts += [part for each in self.functions if (part := each.clear(turn, command.operator)) is not None]
+            operator = b"" if self._is_unrecorded() else command.operator
+            parts = [self._clear_registers(books, turn, operator)]
+            parts += [part for each in self.functions if (part := each.clear(turn, operator)) is not None]
         else:
             own = next((each for each in self.functions if function in each.obeys), None)
             prepared = ERROR_OTHER if own is None else own.prepare(function, command.data, command.operator, turn)
@@ -322,7 +325,7 @@ class Energy:
 
     def _clear_registers(self, books: Books, turn: Turn, operator: bytes) -> Prepared:
         ledger = self.ledger
-        emptied = cleared(books, clear_record(turn.image, operator))
+        emptied = cleared(books, clear_record(turn.image, operator) if operator else None)
         gone = dict.fromkeys(key for number in ledger.history.copies for key in ledger.history.keys(number))
 
         def apply() -> None:

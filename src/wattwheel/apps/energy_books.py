@@ -104,8 +104,8 @@ def books_of(saved: bytes | None) -> Books | None:
     return books if is_ours else None
 
 
-def cleared(books: Books, record: bytes) -> Books:
-    """The books after a meter clear, of which `record` is kept; what was seen of the core stays seen."""
+def cleared(books: Books, record: bytes | None) -> Books:
+    """The books after a meter clear, of which `record` is kept (None: none); what was seen of the core stays seen."""
     none = [0] * len(REGISTERS)
     return Books(
         list(books.seen),
@@ -116,7 +116,7 @@ def cleared(books: Books, record: bytes) -> Books:
         books.sets,
         msgspec.structs.replace(books.settled, entries=()),
         list(books.highest),
-        books.clears.added(record),
+        books.clears.unrecorded() if record is None else books.clears.added(record),
     )
 
 

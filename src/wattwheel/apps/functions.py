@@ -159,7 +159,7 @@ class MeterFunction:
         return ERROR_OTHER
 
     def clear(self, turn: Turn, operator: bytes) -> Prepared | None:
-        """The function's part of a meter clear (1AH); None: it has none."""
+        """The function's part of a meter clear (1AH); None: it has none. `operator`: empty for one without a record."""
         return None
 
     def clear_events(self, di: int, turn: Turn) -> Prepared | None:

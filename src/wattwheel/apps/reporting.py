@@ -94,7 +94,8 @@ class Reporting(MeterFunction):
         for bit, is_end in raised:
             if is_wanted(self._mode, bit, is_end, has_relay):
                 word |= 1 << bit
-        self.needs_saving_now, self._word = word != self._word, word
+        self.needs_saving_now = self.needs_saving_now or word != self._word
+        self._word = word
 
     def _hear(self, parameters: Mapping[int, bytes]) -> None:
         self._parameters = parameters
@@ -140,7 +141,7 @@ class Reporting(MeterFunction):
 
         def apply() -> None:
             left.apply()
-            self._raised = [_Raised(Report.METER_CLEAR, False)]
+            self._raised = [_Raised(Report.METER_CLEAR, False)] if operator else []
 
         return Prepared(left.changes, apply)
 

@@ -67,6 +67,11 @@ def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     ask(state_folder(state), {"partition": partition, "mode": mode})
 
 
+def commission(state: str | None) -> None:
+    """End the factory mode of the meter on `state`, for good. Raises NotAnswered or Refused."""
+    ask(state_folder(state), {"commission": True})
+
+
 def order_fee_control(state: str | None, words: str) -> None:
     """Let fee control of the meter on `state` carry out `words`, such as `recharge 50 1`. NotAnswered, Refused."""
     ask(state_folder(state), {"fee": words})

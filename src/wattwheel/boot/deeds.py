@@ -62,6 +62,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
         value = request.get("value")
         data = f"{sensor} {value if isinstance(value, int | float) else 'nothing'}".encode()
         return Deed(Control.SENSOR, 0, data, {"sensor": sensor}, partial(_sensor_refusal, sensor))
+    if request.get("commission") is True:
+        return Deed(Control.COMMISSION, 0, b"", {"commissioned": True}, partial(_nobody, "commissioning"))
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None

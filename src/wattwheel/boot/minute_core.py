@@ -175,7 +175,10 @@ class MinuteCore:
             if switched.at_ms <= at_ms:
                 if is_open:
                     return switched.passed
-                return tuple(map(_metered, switched.passed, self.load.flowed(at_ms), switched.offered))
+                now = self.load.flowed(at_ms)
+                return tuple(
+                    [own + new - old for own, new, old in zip(switched.passed, now, switched.offered, strict=True)]
+                )
             is_open = not is_open
         return self.load.flowed(at_ms)
 

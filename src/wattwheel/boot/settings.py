@@ -62,6 +62,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         voltage_ratio: of the voltage transformers.
         active_constant_imp_per_kwh: test pulses per kWh of the meter's own side.
         reactive_constant_imp_per_kvarh: test pulses per kvarh of the meter's own side.
+        factory_days: how long a new meter stays in factory mode, once in its life; 0: it never is.
     """
 
     address: Address = "202611200001"
@@ -75,6 +76,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     voltage_ratio: Ratio = 1
     active_constant_imp_per_kwh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
     reactive_constant_imp_per_kvarh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
+    factory_days: Annotated[int, Meta(ge=0, le=31)] = 0
 
 
 class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

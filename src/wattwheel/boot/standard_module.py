@@ -80,6 +80,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     (Control.CHANGE_PASSWORD, "", "security"),
     (Control.PRESS, "0E200000", "security"),
     (Control.PRESS, "0E2000", "display"),
+    (Control.COMMISSION, "", "security"),
     (Control.PRESS, "0E2001", "energy"),
     (Control.PRESS, "0E200101", "platform"),
 )
@@ -106,7 +107,10 @@ RIGHTS: dict[str, tuple[int, ...]] = {
     "platform": (Control.READ, Control.OUTPUT),
     "display": (Control.READ, Control.PRESS),
     "web": (Control.READ, Control.LIST, Control.PRESS),
-    KERNEL: (Control.READ, Control.LIST, Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE),
+    KERNEL: (
+        *(Control.READ, Control.LIST, Control.PRESS),
+        *(Control.CONTACT, Control.SENSOR, Control.FEE, Control.COMMISSION),
+    ),
 }
 """What each partner may ask of others. Default: nothing."""
 
@@ -220,7 +224,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     following = ("metering", "platform", "communication", "display")
     heard_at_once = ("communication", "metering")
     yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, heard_at_once)
-    yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
+    yield cell("panel", "security", ("display", "parameters", "energy"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
@@ -298,6 +302,7 @@ def _security_settings(settings: Settings) -> dict[str, Any]:
     return {
         "passwords": {level: digits for level, digits in passwords.items() if digits},
         "programming_key": own.programming_key,
+        "factory_days": settings.meter.factory_days,
         "tries": own.password_tries,
         "lock_min": own.password_lock_min,
         "utc_offset_minutes": settings.clock.utc_offset_minutes,

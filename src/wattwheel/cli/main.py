@@ -31,6 +31,7 @@ COMMANDS = {
     "press": "press a button of a running meter",
     "contact": "tell a running meter what a contact or input says",
     "sensor": "let a battery or thermometer of a running meter show a value",
+    "commission": "end a running meter's factory mode for good",
     "lcd": "show the display of a running meter, and its buttons",
     "fee": "pay into a running meter's wallet, or out of it",
     "partition": "stop or start a partition of a running meter",

@@ -70,6 +70,8 @@ class Authority(msgspec.Struct):
         locks: by level; a level that is missing has had no wrong password.
         key_pressed_at: when the programming key was pressed last, the meter's local time; None: it is not active.
         changes: which levels' passwords were changed last, the newest last.
+        factory_since: when the meter was switched on first, local time, if it was in factory mode then.
+        is_commissioned: factory mode is over; nothing brings it back.
         refused_on: day (YYYY-MM-DD) on which `refused` attempts were without success.
     """
 
@@ -77,6 +79,8 @@ class Authority(msgspec.Struct):
     locks: dict[int, Lock] = {}
     key_pressed_at: datetime | None = None
     changes: tuple[PasswordChange, ...] = ()
+    factory_since: datetime | None = None
+    is_commissioned: bool = False
     refused_on: str = ""
     refused: int = 0
 
@@ -95,12 +99,30 @@ def key_is_active(authority: Authority, local: datetime) -> bool:
     return pressed is not None and timedelta(0) <= local - pressed < PROGRAMMING_KEY
 
 
+def is_born(authority: Authority, is_new: bool, local: datetime, days: int) -> bool:
+    """Let a meter of which nothing was saved begin in factory mode, if it may be in it for `days`. True: it does."""
+    if not days or not is_new:
+        return False
+    authority.factory_since = local
+    return True
+
+
+def is_in_factory(authority: Authority, local: datetime, days: int) -> bool:
+    """Whether a meter that may be in factory mode for `days` is; a clock set back before its first start ends it."""
+    since = authority.factory_since
+    return not authority.is_commissioned and since is not None and timedelta(0) <= local - since < timedelta(days=days)
+
+
 class Limits(msgspec.Struct, frozen=True):
-    """Wrong passwords in a row that lock a level, how long it stays locked, whether the key has to be active too."""
+    """Wrong passwords in a row that lock a level, how long it stays locked, whether the key has to be active too.
+
+    `counts`: attempts without success count; not in factory mode.
+    """
 
     tries: int = TRIES_MAX
     lock: timedelta = LOCK
     key: bool = True
+    counts: bool = True
 
 
 STANDARD = Limits()
@@ -123,7 +145,7 @@ def judge(
     if authority.refused >= REFUSED_A_DAY_MAX:
         return Verdict.SUSPENDED
     verdict = _judged(authority, level, password, needed, local, limits)
-    authority.refused += verdict is not Verdict.GRANTED
+    authority.refused += limits.counts and verdict is not Verdict.GRANTED
     return verdict
 
 
@@ -141,6 +163,8 @@ def _judged(authority: Authority, level: int, password: bytes, needed: int, loca
     if len(known) == PASSWORD_OCTETS and compare_digest(known, password):
         authority.locks.pop(level, None)
         return Verdict.GRANTED
+    if not limits.counts:
+        return Verdict.WRONG
     wrong = lock.wrong_in_a_row + 1
     authority.locks[level] = Lock(wrong, local if wrong >= limits.tries else None)
     return Verdict.WRONG

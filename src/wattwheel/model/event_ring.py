@@ -23,7 +23,7 @@ class EventRing(msgspec.Struct, frozen=True, array_like=True):
     Attributes:
         count: how often it happened, as far as the picture goes.
         records: octets as on the wire, the newest first.
-        uncounted: how often it happened after `count` had stopped.
+        uncounted: how often it happened beside: after `count` had stopped, or unrecorded.
     """
 
     count: Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)] = 0
@@ -40,6 +40,10 @@ class EventRing(msgspec.Struct, frozen=True, array_like=True):
         is_full = self.count >= COUNT_MAX
         records = (record, *self.records)[:RECORDS_MAX]
         return EventRing(self.count + (not is_full), records, self.uncounted + is_full)
+
+    def unrecorded(self) -> EventRing:
+        """The ring after it has happened without being recorded or counted: those who follow do so all the same."""
+        return EventRing(self.count, self.records, self.uncounted + 1)
 
     def replaced(self, record: bytes) -> EventRing:
         """The ring with another newest record: the event goes on."""

@@ -7,6 +7,7 @@ one, and without a password nothing is allowed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -47,6 +48,7 @@ class SecuritySettings(msgspec.Struct, frozen=True):
         tries: wrong passwords in a row that lock a level.
         lock_min: length of the lock.
         utc_offset_minutes: meter standard time minus UTC.
+        factory_days: how long a new meter is in factory mode; 0: never.
     """
 
     passwords: dict[str, str] = {}
@@ -54,6 +56,7 @@ class SecuritySettings(msgspec.Struct, frozen=True):
     tries: int = rules.TRIES_MAX
     lock_min: int = 1440
     utc_offset_minutes: int = 0
+    factory_days: int = 0
 
 
 class Security:
@@ -90,7 +93,20 @@ class Security:
             authority.passwords.setdefault(int(level), bytes.fromhex(digits)[::-1])
         self._authority, self._saved = authority, saved or b""
         self._durable, self._durable_changes = dict(authority.passwords), authority.changes
+        self._begin_life(authority)
         self._look_at_key()
+
+    def _begin_life(self, authority: Authority) -> None:
+        """A new meter is in factory mode where the settings say so; any other is commissioned with the first look."""
+        if rules.is_born(authority, not self._saved, self.local(), self._settings.factory_days):
+            self._save_authority(lambda result: None)
+
+    def _commission_if_over(self, authority: Authority) -> bool:
+        """Whether factory mode has just ended by itself."""
+        is_over = not rules.is_in_factory(authority, self.local(), self._settings.factory_days)
+        is_over = is_over and not authority.is_commissioned
+        authority.is_commissioned = authority.is_commissioned or is_over
+        return is_over
 
     def _answer(self, request: Message) -> None:
         authority = self._authority
@@ -102,6 +118,10 @@ class Security:
             self._change_password(authority, request)
         elif request.control == Control.PRESS:
             self._press(authority, request)
+        elif request.control == Control.COMMISSION:
+            authority.is_commissioned = True
+            self._look_at_key()
+            self._reply_when_durable(request, 0)
         else:
             self._bus.reply(request, error=ERROR_NO_DATA if request.control == Control.READ else ERROR_OTHER)
 
@@ -119,7 +139,9 @@ class Security:
         self._reply_when_durable(request, 0 if is_granted else ERROR_NOT_AUTHORISED)
 
     def _judge(self, authority: Authority, level: int, password: bytes, needed: int) -> bool:
-        verdict = rules.judge(authority, level, password, needed, self.local(), self._limits)
+        self._commission_if_over(authority)
+        limits = msgspec.structs.replace(self._limits, counts=authority.is_commissioned)
+        verdict = rules.judge(authority, level, password, needed, self.local(), limits)
         self._counters.add(verdict)
         return verdict is Verdict.GRANTED
 
@@ -161,9 +183,12 @@ class Security:
         authority = msgspec.msgpack.encode(self._authority)
         if authority == self._saved and not self._store.unsaved:  # nobody overtakes those who wait for the medium
             self._bus.reply(request, data, error=error)
-            return
-        self._saved = authority
-        self._store.save({AUTHORITY_KEY: authority}, promised=True, on_saved=saved)
+        else:
+            self._save_authority(saved)
+
+    def _save_authority(self, saved: Callable[[SaveResult], None]) -> None:
+        self._saved = msgspec.msgpack.encode(self._authority)
+        self._store.save({AUTHORITY_KEY: self._saved}, promised=True, on_saved=saved)
 
     def _keep_durable_passwords(self) -> None:
         """Once nothing is under way to the medium, only a password that is on it counts."""
@@ -186,12 +211,20 @@ class Security:
         assert authority is not None
         local = self.local()
         is_active = rules.key_is_active(authority, local)
-        told = {"programming_key": is_active, "password_changes": self._durable_changes}
+        if self._commission_if_over(authority):
+            self._save_authority(lambda result: None)
+        told = {
+            "programming_key": is_active,
+            "password_changes": self._durable_changes,
+            "factory": not authority.is_commissioned,
+        }
         self._panel.write(msgspec.json.encode(told))
         if is_active and authority.key_pressed_at is not None:
             left = authority.key_pressed_at + rules.PROGRAMMING_KEY - local
             left_ns = round(left.total_seconds() * 1e9)
             self._wheel.post_at(self._clock.now_ns() + min(left_ns, KEY_LOOK_NS), KEY_BIT)
+        elif not authority.is_commissioned:
+            self._wheel.post_at(self._clock.now_ns() + KEY_LOOK_NS, KEY_BIT)
 
 
 def start(context: StartContext) -> None:

@@ -14,7 +14,7 @@ def document(kinds, times=1):
 
 
 def test_a_write_and_a_clear_are_there_or_not():
-    found = document({name: KINDS[name] for name in ("write", "meter clear")})
+    found = document({name: KINDS[name] for name in ("write", "meter clear", "plug event")})
     assert found["ok"], found["details"]
     for row in found["details"]:
         assert row["cuts"] >= row["writes"] > 4

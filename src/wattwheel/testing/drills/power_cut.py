@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.apex.messages import Control, Message
 from wattwheel.drivers.sim.storage import Torn
 from wattwheel.model.errors import NotAnswered
 from wattwheel.testing.drills.score import Score
@@ -38,6 +39,8 @@ DEMANDS = (0x01010000, 0x01010100, 0x0101FF00, 0x01020000, 0x01010001)
 FREEZES = (0x05010001, 0x05010101, 0x05010201, 0x05010501, 0x05010601, 0x05010801, 0x0501FF01)
 CLEARS = (0x03300100, 0x03300101, 0x03300200, 0x03300201, 0x03300300, 0x03300301)
 PERIOD, DAY_TABLE, DATE_TIME = 0x04000103, 0x04010001, 0x0400010C
+PLUG = 0xB0520000
+CONTACT_S_MAX = 2.0
 
 
 class Kind(NamedTuple):
@@ -88,6 +91,14 @@ def write(di: int, digits: str, world: World) -> bool:
     return asked(0x14, data, world)
 
 
+def contact(words: str, world: World) -> bool:
+    """Whether the meter took what one of its contacts says."""
+    replies: list[Message | None] = []
+    world.meter.ask(Control.CONTACT, 0, words.encode(), replies.append)
+    world.advance_until(lambda: bool(replies), CONTACT_S_MAX)
+    return bool(replies) and replies[0] is not None and not replies[0].error
+
+
 def _over_midnight(world: World) -> bool:
     midnight = BEFORE_SETTLEMENT.replace(hour=0, minute=0, second=0) + timedelta(days=1)
     world.advance((midnight - world.clock.calendar()).total_seconds() + AFTER_S)
@@ -108,6 +119,7 @@ KINDS: dict[str, Kind] = {
     "event clear": Kind(
         partial(asked, 0x1B, authority(2, LEVEL_2) + b"\xff" * 4), partial(read, CLEARS), may_be_missing=True
     ),
+    "plug event": Kind(partial(contact, "module-plug removed"), partial(read, (PLUG, PLUG + 1))),
     "freeze": Kind(partial(asked, 0x16, b"\x99" * 4), partial(read, FREEZES), may_be_missing=True),
 }
 """By name. One more kind is one more row."""
