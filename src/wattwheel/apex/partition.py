@@ -115,6 +115,7 @@ class MeterClock:
         self._version = 0
         self._offset = timedelta(0)
         self._changes = 0
+        self._is_heard = False
 
     def follow(self, port: SamplingDestinationPort) -> None:
         """Take the setting from `port`: JSON of `ClockSetting`."""
@@ -130,6 +131,12 @@ class MeterClock:
         return self._clock.calendar() + self._offset
 
     @property
+    def is_known(self) -> bool:
+        """Whether the setting was heard, or nobody publishes one: before that, `calendar` is the host's."""
+        self._look()
+        return self._port is None or self._is_heard
+
+    @property
     def changes(self) -> int:
         """How often the meter's clock has been set or synchronised."""
         self._look()
@@ -141,6 +148,7 @@ class MeterClock:
             message = self._port.read()[0]
             if message is not None:
                 setting = msgspec.json.decode(message, type=ClockSetting)
+                self._is_heard = True
                 self._offset, self._changes = timedelta(seconds=setting.offset_s), setting.changes
 
 

@@ -24,6 +24,7 @@ from wattwheel.model.communication_parameters import ADDRESS, address_of
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.harmonics import harmonic_item, is_harmonic
+from wattwheel.model.records import Readings
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
 from wattwheel.protocols.dlt645 import items
@@ -40,6 +41,9 @@ FETCHED: dict[int, tuple[Kind, bytes, Callable[[bytes], object]]] = {
 }
 """What is fetched from the core when it is asked: identifier -> request, its body, decoder of the answer."""
 
+CLOCK_WAIT_NS_MAX = 10_000_000_000
+"""When the platform service has not told the clock's setting for so long, the host's calendar has to do."""
+
 
 class MeteringSettings(msgspec.Struct, frozen=True):
     """Settings of the partition. `push_ns`: how often the core pushes."""
@@ -53,7 +57,8 @@ class _Partition:
 
     def __init__(self, context: StartContext) -> None:
         self._channel = cast(OctetChannel, context.device(CORE_LINK))
-        readings = context.sampling_source(READINGS_PORT)
+        self._readings = context.sampling_source(READINGS_PORT)
+        self._clock, self._started_ns = context.clock, context.clock.now_ns()
         settings = context.decode_settings(MeteringSettings)
         self._counters = context.counters
         self._first_address = settings.meter_address
@@ -62,7 +67,7 @@ class _Partition:
         self.link = MeteringLink(
             clock=context.clock,
             send=self._channel.write,
-            on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
+            on_readings=self._publish,
             meter_address=self._address,
             push_ns=settings.push_ns,
             clock_changes=lambda: context.clock.changes,
@@ -77,6 +82,14 @@ class _Partition:
             self._bus = BusPort(context)
             self._bus.on_request(self.answer)
         context.on_stop(self._show_counters)
+
+    def _publish(self, published: Readings) -> None:
+        """Publish a push. After a power-up the first ones wait for the clock's setting, which may be hours away from
+        the host's clock: a push with a wrong time would be booked to a wrong tariff. The next one holds its energy."""
+        if self._clock.is_known or self._clock.now_ns() - self._started_ns > CLOCK_WAIT_NS_MAX:
+            self._readings.write(msgspec.msgpack.encode(published))
+        else:
+            self._counters.add("pushes_without_clock")
 
     def _address(self) -> str:
         """The meter's address: what the APP `parameters` says, before that what the settings say."""

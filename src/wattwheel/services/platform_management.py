@@ -92,6 +92,8 @@ class Platform:
         if self._store is not None:
             self._is_saving = True  # nothing is changed before it is known what there was
             self._store.load(self._loaded)
+        else:
+            self._set_offset(self._offset, self._changes)
         if self._clears is not None:
             context.wheel.task(CLEARS_BIT, lambda: self._in_turn(self._follow_clears))
             self._clears.on_message(context.wheel.poster(CLEARS_BIT))
@@ -106,7 +108,7 @@ class Platform:
             if changes := records.get(CHANGES_KEY):
                 self._changes = msgspec.json.decode(changes, type=int)
             if offset := records.get(OFFSET_KEY):
-                self._set_offset(saved_offset(offset), self._changes)
+                self._offset = saved_offset(offset)
                 if self._offset > AHEAD_TOLD:
                     days = self._offset / timedelta(days=1)
                     self._context.report("clock", f"goes on in meter time, {days:.1f} days ahead of this machine's")
@@ -114,6 +116,7 @@ class Platform:
                 self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
         except (ValueError, RecursionError):  # of another version: the host's clock is the best there is
             self._counters.add("clock_unreadable")
+        self._set_offset(self._offset, self._changes)  # also that there is none: nobody takes a push before
         try:
             if sets := records.get(SETS_KEY):
                 self._sets = msgspec.msgpack.decode(sets, type=EventRing)
