@@ -46,7 +46,11 @@ def test_the_core_forgets_what_came_after_its_last_sync():
 
 def test_energy_belongs_to_the_tariff_so_far_and_never_falls():
     account = looked(booked(Account(), Energy(QUANTUM, 5), PRICES), 60, TABLES)
-    assert (account.tariff, account.shares[0], account.wallet.amount) == (3, (QUANTUM, 5), -5100)  # January: the second table
+    assert (account.tariff, account.shares[0], account.wallet.amount) == (
+        3,
+        (QUANTUM, 5),
+        -5100,
+    )  # January: the second table
     account = booked(account._replace(tariff=2), Energy(3 * QUANTUM, 4), PRICES)
     assert account.shares[:2] == ((QUANTUM, 5), (2 * QUANTUM, 0))
     assert (account.booked, account.wallet.amount) == ((3 * QUANTUM, 5), -5100 - 2 * 8100)
