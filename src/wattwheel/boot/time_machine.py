@@ -246,7 +246,7 @@ class TimeMachine(SimBoard):
             due = self._on_grid(now + 1)
             if self.clock.advance_until(condition, (min(due, end) - now) / 1e9):
                 return True
-            if due <= end and self._publish is not None:
+            if due <= end and self._publish is not None and self._clock_of_meter.is_known:
                 self._push_to_port(self._readings(self._calendar_us()))
         return condition()
 

@@ -34,7 +34,7 @@ def _is_load(row: ValueRow) -> bool:
 def print_load_records(row: ValueRow) -> None:
     """The records in `row`: time, and the values that any of them has, named, with their units."""
     records = [dict(_cells(record)) for record in _rows(row)]
-    click.echo(f"{row.di}  {row.name}  {len(records)} records")
+    click.echo(f"{row.di}  {row.name}  {len(records)} record{'' if len(records) == 1 else 's'}")
     columns = list(dict.fromkeys(column for record in records for column in record))
     if records:
         print_columns(([record.get(column) for column in columns] for record in records), columns)

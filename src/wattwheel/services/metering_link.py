@@ -53,7 +53,7 @@ LATE_IN_A_ROW_MAX = 8
 
 _CALENDAR_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
-CLOCK_PATIENCE_NS = 3_000_000_000
+CLOCK_PATIENCE_NS = 10_000_000_000
 """So long after the start nothing is published before the meter's time is known; then the host's has to do."""
 
 OnAnswer = Callable[[Result | None, bytes], None]

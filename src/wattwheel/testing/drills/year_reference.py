@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from wattwheel.testing.drills.year_account import Account, Registers, Tables, booked, looked, passed
+from wattwheel.testing.drills.year_account import Account, Registers, Tables, booked, looked, passed, quanta
 from wattwheel.testing.drills.year_demand import Demand
 from wattwheel.testing.drills.year_diary import UNSAVED_MS, Diary
 from wattwheel.testing.drills.year_load import SECOND_MS, CoreReference, Energy, Load, between
@@ -93,6 +93,12 @@ class YearReference:
             (start_ms, begun._replace(wallet=paid_in(begun.wallet, amount))) for start_ms, begun in self._segments
         ]
 
+    def adopt(self, totals: Energy, shares: tuple[Energy, ...], amount: int) -> None:
+        """Go on from what the meter shows, after it was found to be wrong: what is wrong later is another failure."""
+        wallet = self.account.wallet._replace(amount=amount, quanta=tuple(quanta(share).imported for share in shares))
+        self.account = self.account._replace(booked=totals, shares=shares, wallet=wallet)
+        self._segments = [(self._segments[-1][0], self.account)]
+
     def cut(self, at_ms: int) -> None:
         """The supply was cut."""
         self.until(at_ms)
@@ -119,7 +125,9 @@ class YearReference:
                 if after.shares == shares and after.wallet.amount == amount and after not in found:
                     found.append(after)
         self.cuts_at_boundaries += len(self._before) > 1
-        self.account = found[-1] if found else booked(self._before[-1], totals, self._prices)
+        self.account = found[-1] if found else self._before[-1]
+        if not found:
+            self.adopt(totals, shares, amount)
         self._look(at_ms)
         self._segments = [(at_ms, self.account)]
         return can_be and bool(found)
