@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from functools import cached_property
+from operator import mul
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -122,10 +123,9 @@ class Window:
 
     def _rms(self, squares: list[float], factors: tuple[float, ...], first: int) -> tuple[float, ...]:
         length, totals, means = self._sums.length, self._sums.first[first:], self._means[first:]
-        return tuple(
-            abs(factor) * math.sqrt(max(0.0, (square - mean * (2.0 * total - mean * length)) / length))
-            for factor, square, total, mean in zip(factors, squares, totals, means, strict=False)
-        )
+        places = zip(factors, squares, totals, means, strict=False)
+        powers = [(f, (square - mean * (2.0 * total - mean * length)) / length) for f, square, total, mean in places]
+        return tuple([abs(factor) * math.sqrt(power) if power > 0.0 else 0.0 for factor, power in powers])
 
     @cached_property
     def voltage_v_rms(self) -> tuple[float, ...]:
@@ -152,7 +152,7 @@ class Window:
     @property
     def apparent_power_va(self) -> tuple[float, ...]:
         """RMS voltage times RMS current."""
-        return tuple(v * i for v, i in zip(self.voltage_v_rms, self.current_a_rms, strict=True))
+        return tuple(map(mul, self.voltage_v_rms, self.current_a_rms))
 
     @property
     def power_factor(self) -> tuple[float | None, ...]:
