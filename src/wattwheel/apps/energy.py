@@ -76,11 +76,13 @@ class Settings(msgspec.Struct, frozen=True):
 
     Attributes:
         utc_offset_minutes: meter standard time minus UTC.
+        speed: how many seconds pass on the meter's calendar in one.
         ratings: what the meter is made for.
         functions: settings of functions by their names, which their constructors get.
     """
 
     utc_offset_minutes: int = 0
+    speed: float = 1.0
     ratings: Ratings = Ratings()
     functions: dict[str, dict[str, Any]] = {}
 
@@ -119,7 +121,7 @@ class Energy:
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
-        self.silence = Silence(meter, self.functions, lambda: self._turn, ledger.running.second, self.keep)
+        self.silence = Silence(meter, self.functions, lambda: self._turn, ledger, self.keep)
         self.keeps_each_minute = True
         self.saves_under_way = 0
         self._is_saving = False
@@ -361,7 +363,7 @@ def begin(meter: Meter) -> None:
         books.settled = history.known(books.settled)
     ledger = Ledger(books, history)
     settings = meter.settings(Settings)
-    ledger.running = RunningTariff(settings.utc_offset_minutes)
+    ledger.running, ledger.speed = RunningTariff(settings.utc_offset_minutes), settings.speed
     if meter.has_port(PARAMETERS_PORT):
         ledger.parameters = meter.sampled(PARAMETERS_PORT)
     own = meter.memory = Energy(meter, ledger, settings.functions)

@@ -31,8 +31,10 @@ from wattwheel.model.freeze_content import (
     frozen_totals,
     frozen_variables,
 )
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
 from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.turns_between import SECONDS_A_MINUTE, pause_s_max
 from wattwheel.sdk import Function
 
 STATE_KEY = f"{KEY}state"
@@ -42,7 +44,7 @@ HOURLY_INTERVAL_MINUTES = 60
 
 LATE_MINUTES_MAX = 5
 """A running meter freezes what fell due since the minute before, when that is no longer ago. It is the most that a
-broadcast moves the clock."""
+broadcast moves the clock. Where pushes are further apart than that, it is what they may be apart."""
 
 FREEZE_DI3 = 0x05
 NEVER = MINUTES_MAX + 1
@@ -82,6 +84,11 @@ class Freezing(MeterFunction):
         self._sets: object = None
         self._pending: list[tuple[FreezeKind, bytes]] = []
         self._energies: tuple[RegisterImage, dict[int, bytes]] | None = None
+        self._late_minutes_max = LATE_MINUTES_MAX
+
+    def rate(self, ratings: Ratings) -> None:
+        """See `MeterFunction`."""
+        self._late_minutes_max = max(LATE_MINUTES_MAX, pause_s_max(ratings.push_milliseconds) // SECONDS_A_MINUTE)
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up the entries and the state."""
@@ -147,7 +154,7 @@ class Freezing(MeterFunction):
 
     def _freeze_due(self, turn: Turn, before: int | None, now: int) -> None:
         """Freeze what fell due after the minute `before` up to `now`."""
-        is_running = before is not None and 0 < now - before <= LATE_MINUTES_MAX
+        is_running = before is not None and 0 < now - before <= self._late_minutes_max
         since = before if before is not None and is_running else now - 1
         hourly = self._last_hourly(now)
         if hourly is not None and hourly > since:

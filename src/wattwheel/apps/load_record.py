@@ -31,7 +31,9 @@ from wattwheel.model.load_classes import (
     voltages,
 )
 from wattwheel.model.load_record import CLASSES, classes_due, encode_record
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
+from wattwheel.model.turns_between import SECONDS_A_MINUTE, pause_s_max
 from wattwheel.sdk import ANSWER_OCTETS_MAX
 
 MODE, START = 0x04000901, 0x04000A01
@@ -70,11 +72,17 @@ class LoadRecord(MeterFunction):
         self._intervals = [INTERVAL_MINUTES] * len(CLASSES)
         self._minute: int | None = None  # of the last turn
         self._due = 0  # nothing is, before that minute
+        self._late_minutes_max = 0
 
     @property
     def counted(self) -> Mapping[str, int]:
         """Records that were passed over because they are damaged."""
         return {"load_records_corrupt": self._pages.corrupt}
+
+    def rate(self, ratings: Ratings) -> None:
+        """Where pushes are more than a minute apart, what fell due between two of them is recorded with the later."""
+        is_seldom = ratings.push_milliseconds > 1000 * SECONDS_A_MINUTE
+        self._late_minutes_max = pause_s_max(ratings.push_milliseconds) // SECONDS_A_MINUTE if is_seldom else 0
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up the records."""
@@ -102,7 +110,8 @@ class LoadRecord(MeterFunction):
             self._unsaved.update(self._pages.void_after(now))
         self._minute = now
         if now != before and now != self._pages.last_minute:
-            self._record(turn, now)
+            since = now - 1 if before is None or is_back else max(before, now - 1 - self._late_minutes_max)
+            self._record(turn, now, since)
         self._due = self._next_due(now)
 
     def push(self, turn: Turn) -> None:
@@ -128,12 +137,15 @@ class LoadRecord(MeterFunction):
                 due = min(due, now + interval - (now - start) % interval)
         return due
 
-    def _record(self, turn: Turn, now: int) -> None:
-        time = EPOCH + now * _MINUTE
-        due = classes_due(self._mode, self._intervals, EPOCH + self._started.minute * _MINUTE, time)
-        if due:
-            record = encode_record(time, {class_: _class(class_, turn) for class_ in due})
-            self._unsaved.update(self._pages.add(now, due, record))
+    def _record(self, turn: Turn, now: int, since: int) -> None:
+        """Record the newest minute after `since` up to `now` at which a class is due."""
+        begun = EPOCH + self._started.minute * _MINUTE
+        for minute in range(now, since, -1):
+            time = EPOCH + minute * _MINUTE
+            if due := classes_due(self._mode, self._intervals, begun, time):
+                record = encode_record(time, {class_: _class(class_, turn) for class_ in due})
+                self._unsaved.update(self._pages.add(minute, due, record))
+                return
 
     def look(self, di: int, data: bytes) -> bytes | None:
         """Records: `data` is their number N, behind it the time for DI0 = 01. Nothing is a good answer: no records.
