@@ -381,6 +381,23 @@ def test_missed_days_are_filled_with_the_energy_found_now(case):
     assert times(again, HOURLY)[is_hour:] == hours
 
 
+@pytest.mark.parametrize(("second", "is_frozen"), [(0, True), (1, True), (2, False), (15, False)])
+def test_an_instant_without_supply_is_not_filled_but_for_the_day(second, is_frozen):
+    before = clockwork()
+    before.push("2026-03-01 20:00")
+    freeze(before, "99990000")
+    for heard_later_s in (0, 5):
+        works = clockwork(saved=before.saved)
+        works.is_power_up = True
+        heard, works.parameters = works.parameters, {} if heard_later_s else works.parameters
+        works.push(f"2026-03-02 00:00:{second:02d}")
+        works.parameters = heard
+        works.push(f"2026-03-02 00:00:{second + heard_later_s:02d}")
+        assert times(works, HOURLY) == ["2603020000"] * is_frozen + ["2603012000"]
+        assert times(works, TIMED) == ["2603020000"] * is_frozen
+        assert times(works, DAILY) == ["2603020000"]
+
+
 def test_a_clock_set_forward_over_midnight_freezes_the_day():
     works = clockwork()
     works.run("2026-03-01 22:00", "2026-03-01 22:30")

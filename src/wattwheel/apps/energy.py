@@ -28,7 +28,7 @@ from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, 
 from wattwheel.apps.energy_history import History
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
-from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import ERROR_OTHER, STEP_BACK_MINUTES, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
@@ -56,8 +56,6 @@ OBEYED = (
     *(Function.FREEZE, Function.RELAY, Function.CONTACT, Function.SENSOR, Function.FEE),
     *(Function.REPORTED, Function.WRITE),
 )
-STEP_BACK_MINUTES = 1
-"""A clock that is set back so far has not left its time; what is further back it lives through once more."""
 PRESSES_WAITING_MAX = 16
 PERIODS_BLOCK = 0xFF
 """DI0 of the block over now and all settlement periods."""

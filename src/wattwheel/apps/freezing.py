@@ -80,6 +80,7 @@ class Freezing(MeterFunction):
         self._hourly = (0, HOURLY_INTERVAL_MINUTES)  # first minute, interval; 0: off
         self._daily = (0, 0)  # hour, minute
         self._minute: int | None = None  # of the last turn
+        self._missed = -1  # up to that minute the supply was off
         self._due = 0  # nothing is, before that minute
         self._sets: object = None
         self._pending: list[tuple[FreezeKind, bytes]] = []
@@ -104,6 +105,8 @@ class Freezing(MeterFunction):
 
     def minute(self, turn: Turn) -> None:
         """Freeze what has fallen due. Before the parameters were heard nobody knows what that is."""
+        if turn.is_power_up:
+            self._missed = turn.minute_missed
         if not turn.parameters:
             return
         now, before = turn.image.minute, self._minute
@@ -155,7 +158,7 @@ class Freezing(MeterFunction):
     def _freeze_due(self, turn: Turn, before: int | None, now: int) -> None:
         """Freeze what fell due after the minute `before` up to `now`."""
         is_running = before is not None and 0 < now - before <= self._late_minutes_max
-        since = before if before is not None and is_running else now - 1
+        since = max(now - 1, self._missed) if before is None else before if is_running else now - 1
         hourly = self._last_hourly(now)
         if hourly is not None and hourly > since:
             self._freeze(FreezeKind.HOURLY, hourly, turn)

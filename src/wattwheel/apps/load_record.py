@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from wattwheel.apps.functions import EPOCH, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import EPOCH, STEP_BACK_MINUTES, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_pages import LoadPages
 from wattwheel.model.bcd import MINUTES_MAX, minute_of, number, unsigned
 from wattwheel.model.load_classes import (
@@ -71,6 +71,7 @@ class LoadRecord(MeterFunction):
         self._mode = MODE_WORD
         self._intervals = [INTERVAL_MINUTES] * len(CLASSES)
         self._minute: int | None = None  # of the last turn
+        self._missed = -1  # up to that minute the supply was off
         self._due = 0  # nothing is, before that minute
         self._late_minutes_max = 0
 
@@ -91,11 +92,13 @@ class LoadRecord(MeterFunction):
 
     def changes(self) -> Changes:
         """Pages with new records, or without void ones."""
-        changes, self._unsaved = self._unsaved, {}
+        changes, self._unsaved, self.needs_saving_now = self._unsaved, {}, False
         return changes
 
     def minute(self, turn: Turn) -> None:
         """Record what is due. Before the parameters were heard nobody knows what that is, nor when by a lost clock."""
+        if turn.is_power_up:
+            self._missed = turn.minute_missed
         if not turn.parameters or turn.readings.is_clock_lost:
             return
         now, before = turn.image.minute, self._minute
@@ -110,14 +113,23 @@ class LoadRecord(MeterFunction):
             self._unsaved.update(self._pages.void_after(now))
         self._minute = now
         if now != before and now != self._pages.last_minute:
-            since = now - 1 if before is None or is_back else max(before, now - 1 - self._late_minutes_max)
+            if before is None:
+                since = max(now - 1, self._missed)
+            else:
+                since = now - 1 if is_back else max(before, now - 1 - self._late_minutes_max)
             self._record(turn, now, since)
         self._due = self._next_due(now)
 
     def push(self, turn: Turn) -> None:
-        """Begin in the middle of a minute, when the parameters are heard only then."""
+        """Begin in the middle of a minute, when the parameters are heard only then; void what is later than a clock
+        that was set back, in the transaction of the push that finds it."""
         if self._minute is None:
             self.minute(turn)
+        elif turn.image.minute < self._minute - STEP_BACK_MINUTES and not turn.readings.is_clock_lost:
+            self._minute, self._due = turn.image.minute, 0
+            self._learn(turn.parameters or self._parameters or {}, self._minute)
+            self._unsaved.update(self._pages.void_after(self._minute))
+            self.needs_saving_now = True
 
     def _learn(self, parameters: Mapping[int, bytes], now: int) -> None:
         self._parameters = parameters
