@@ -37,6 +37,8 @@ CLEARS_DI = 0x03300200
 CLEARS_DI_ALL = CLEARS_DI | 0xFF
 EVENTS_ALL = 0xFFFFFFFF
 BLOCK = 0xFF
+BLOCK_BIT = 1
+"""Of status word 1: windows lie side by side."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -182,6 +184,10 @@ class Demand(MeterFunction):
         if maxima is None:
             return NOT_AVAILABLE * (1 + self._tariffs)
         return b"".join(maxima.octets(di2, each) or bytes(MAXIMUM_OCTETS) for each in range(1 + self._tariffs))
+
+    def status_bits(self, number: int) -> int:
+        """The method, in word 1."""
+        return self._method.is_block << BLOCK_BIT if number == 1 else 0
 
     def listed(self) -> Iterable[int]:
         """Every identifier that has a value now."""

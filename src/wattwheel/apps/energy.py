@@ -49,7 +49,7 @@ app = App("energy", version="0.1.0")
 start = app.start
 
 BOOKS_KEY = "books"
-PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
+PARAMETERS_PORT, CLEARS_PORT, PANEL_PORT = "parameters", "clears", "panel"
 METER_CLEARS_DI = 0x03300100
 OBEYED = (
     *(Function.CLEAR_METER, Function.CLEAR_DEMAND, Function.CLEAR_EVENTS),
@@ -115,6 +115,7 @@ class Energy:
         self._published: list[bytes] = [b""] * len(self._publishing)
         self._pressed: deque[tuple[str, bool]] = deque(maxlen=PRESSES_WAITING_MAX)
         self._meter = meter
+        self._panel = meter.sampled(PANEL_PORT) if meter.has_port(PANEL_PORT) else lambda: None
         self._minute_before: RegisterImage | None = None
         self._last_minute: int | None = None
         self._turn: Turn | None = None
@@ -230,7 +231,8 @@ class Energy:
         return tuple(value for value in column if isinstance(value, int)) or None
 
     def _status_word(self, number: int) -> int:
-        return reduce(or_, (function.status_bits(number) for function in self.functions))
+        told = status_words.programming_bit(number, self._panel())
+        return reduce(or_, (function.status_bits(number) for function in self.functions), told)
 
     def listed(self) -> list[int]:
         """What the functions answer."""

@@ -216,7 +216,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     following = ("metering", "platform", "communication", "display")
     heard_at_once = ("communication", "metering")
     yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, heard_at_once)
-    yield cell("panel", "security", ("display", "parameters"), SMALL_OCTETS_MAX, ("parameters",))
+    yield cell("panel", "security", ("display", "parameters", "energy"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
