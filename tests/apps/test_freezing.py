@@ -158,8 +158,30 @@ def test_at_once_freezes_the_last_push_and_nothing_before_it_is_saved():
     works.carry_out(prepared)
     works.push("2026-03-01 10:00:11", 200)
     freeze(works, NOW)
-    assert times(works, INSTANT) == ["2603011000"] * 2
-    assert [forward(works, INSTANT, back) for back in (1, 2)] == [200, 100]
+    assert times(works, INSTANT) == ["2603011000"]
+    assert forward(works, INSTANT, 1) == 200
+
+
+def test_at_once_several_times_a_minute_replaces_the_newest_and_pushes_out_none():
+    works = clockwork()
+    for minute in range(3):
+        works.push(f"2026-03-01 10:0{minute}:10", minute)
+        freeze(works, NOW)
+    for centi in range(3, 9):
+        works.push(f"2026-03-01 10:02:{10 + centi}", centi)
+        freeze(works, NOW)
+    for each in (works, clockwork(saved=works.saved)):
+        assert times(each, INSTANT) == ["2603011002", "2603011001", "2603011000"]
+        assert [forward(each, INSTANT, back) for back in (1, 2, 3)] == [8, 1, 0]
+
+
+def test_after_a_meter_clear_at_once_makes_the_first_entry_anew():
+    works = clockwork()
+    works.push("2026-03-01 10:00:10", 5)
+    freeze(works, NOW)
+    works.carry_out(works.function.clear(works.turn, b""))
+    freeze(works, NOW)
+    assert times(works, INSTANT) == ["2603011000"]
 
 
 SWITCHES = [

@@ -277,8 +277,9 @@ class Freezing(MeterFunction):
             return ERROR_OTHER
         if pattern.is_at_once:
             ring, minute = self._rings[FreezeKind.INSTANT], turn.image.minute
-            key, octets = ring.next_entry(minute, self._items(FreezeKind.INSTANT, turn))
-            return Prepared({key: octets}, partial(ring.add, minute, octets))
+            replaces = ring.newest_minute == minute  # no two entries in a row of one nominal time
+            key, octets = ring.next_entry(minute, self._items(FreezeKind.INSTANT, turn), replaces)
+            return Prepared({key: octets}, partial(ring.add, minute, octets, replaces))
         state = msgspec.structs.replace(self._state, pattern=data)
 
         def apply() -> None:
