@@ -13,7 +13,7 @@ from tests.apps.test_energy_tariffs import CENTI, FOUR_TARIFFS, LEVEL_4, POWER_W
 
 from wattwheel.apex.partition import Counters
 from wattwheel.apps.energy import Energy
-from wattwheel.apps.energy_books import Ledger, books_of, settled_items
+from wattwheel.apps.energy_books import Ledger, books_of, cleared, settled_items
 from wattwheel.apps.energy_history import History
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import Readings
@@ -26,10 +26,10 @@ MIDNIGHT = datetime(2026, 7, 1, tzinfo=UTC)
 MIDNIGHT_MINUTE = (MIDNIGHT - datetime(2000, 1, 1, tzinfo=UTC)) // timedelta(minutes=1)
 
 
-def pushed(seconds: float, *registers: int, set_by: float = 0) -> Readings:
-    """A push `seconds` after midnight by a clock that had been set by `set_by`."""
+def pushed(seconds: float, *registers: int, times_set: int = 0) -> Readings:
+    """A push `seconds` after midnight by a clock that had been set so often."""
     reading = readings(MIDNIGHT + timedelta(seconds=seconds), *registers)
-    return msgspec.structs.replace(reading, at_ns=round((10**6 + seconds - set_by) * 1e9))
+    return msgspec.structs.replace(reading, clock_changes=times_set)
 
 
 def saved(own: Ledger) -> tuple[bytes, dict[str, bytes]]:
@@ -93,15 +93,47 @@ def test_after_twelve_the_oldest_copy_goes():
     assert taken_up(saved(own), {}).books.settled.entries == entries
 
 
-def test_setting_the_clock_forward_does_not_settle_and_correcting_it_does():
+@pytest.mark.parametrize("forward_s", [2, 100, 299, 301, 4000])
+def test_setting_the_clock_forward_over_an_instant_does_not_settle(forward_s):
     own = ledger({})
-    own.take(pushed(-400, 1))
-    assert own.take(pushed(5, 2, set_by=404))
+    own.take(pushed(-1, 1, times_set=7))
+    assert own.take(pushed(forward_s - 1, 2, times_set=8))
+    assert not own.take(pushed(forward_s, 3, times_set=8))
     assert own.books.settled.entries == ()
-    assert own.take(pushed(-400, 3, set_by=-2))
-    own.take(pushed(-100, 4, set_by=-2))
-    assert own.take(pushed(5, 5, set_by=100))
+    assert own.take(pushed(-1, 4, times_set=9))  # back, and over the instant by itself
+    assert own.take(pushed(0, 5, times_set=9))
     assert own.books.settled.entries == (Entry(MIDNIGHT_MINUTE, 1, 1),)
+    assert own.take(pushed(-5, 6, times_set=10))
+    own.take(pushed(0, 7, times_set=10))
+    assert own.books.settled.entries == (Entry(MIDNIGHT_MINUTE, 1, 1),)
+
+
+def test_a_clock_that_was_set_while_nobody_looked_does_not_settle():
+    own = ledger({})
+    own.take(pushed(-100, 1, times_set=3))
+    again = taken_up(saved(own), {})
+    assert again.take(pushed(100, 2, times_set=4))
+    assert again.books.settled.entries == ()
+    third = taken_up(saved(own), {})
+    assert third.take(pushed(100, 2, times_set=3))  # nobody set it: it was the supply that was away
+    assert third.books.settled.entries == (Entry(MIDNIGHT_MINUTE, 1, 1),)
+
+
+def test_a_meter_clear_does_not_forget_how_often_the_clock_was_set():
+    own = ledger({})
+    own.take(pushed(-100, 1, times_set=3))
+    own.books = cleared(own.books, bytes(106))
+    own.take(pushed(100, 2, times_set=4))
+    assert own.books.settled.entries == ()
+
+
+def test_books_of_a_version_that_did_not_count_clock_settings_make_up():
+    own = ledger({})
+    own.take(pushed(-100, 1, times_set=3))
+    *before, _times_set = msgspec.msgpack.decode(saved(own)[0])
+    again = ledger({}, books_of(msgspec.msgpack.encode(before)))
+    again.take(pushed(100, 2, times_set=4))
+    assert len(again.books.settled.entries) == 1
 
 
 def test_an_entry_without_its_copy_is_dropped():

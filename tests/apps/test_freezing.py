@@ -158,8 +158,30 @@ def test_at_once_freezes_the_last_push_and_nothing_before_it_is_saved():
     works.carry_out(prepared)
     works.push("2026-03-01 10:00:11", 200)
     freeze(works, NOW)
-    assert times(works, INSTANT) == ["2603011000"] * 2
-    assert [forward(works, INSTANT, back) for back in (1, 2)] == [200, 100]
+    assert times(works, INSTANT) == ["2603011000"]
+    assert forward(works, INSTANT, 1) == 200
+
+
+def test_at_once_several_times_a_minute_replaces_the_newest_and_pushes_out_none():
+    works = clockwork()
+    for minute in range(3):
+        works.push(f"2026-03-01 10:0{minute}:10", minute)
+        freeze(works, NOW)
+    for centi in range(3, 9):
+        works.push(f"2026-03-01 10:02:{10 + centi}", centi)
+        freeze(works, NOW)
+    for each in (works, clockwork(saved=works.saved)):
+        assert times(each, INSTANT) == ["2603011002", "2603011001", "2603011000"]
+        assert [forward(each, INSTANT, back) for back in (1, 2, 3)] == [8, 1, 0]
+
+
+def test_after_a_meter_clear_at_once_makes_the_first_entry_anew():
+    works = clockwork()
+    works.push("2026-03-01 10:00:10", 5)
+    freeze(works, NOW)
+    works.carry_out(works.function.clear(works.turn, b""))
+    freeze(works, NOW)
+    assert times(works, INSTANT) == ["2603011000"]
 
 
 SWITCHES = [
@@ -379,6 +401,23 @@ def test_missed_days_are_filled_with_the_energy_found_now(case):
     assert times(again, TIMED) == (["2403010000"] if is_now else [])
     is_hour = case["power_on"].endswith(":00")
     assert times(again, HOURLY)[is_hour:] == hours
+
+
+@pytest.mark.parametrize(("second", "is_frozen"), [(0, True), (1, True), (2, False), (15, False)])
+def test_an_instant_without_supply_is_not_filled_but_for_the_day(second, is_frozen):
+    before = clockwork()
+    before.push("2026-03-01 20:00")
+    freeze(before, "99990000")
+    for heard_later_s in (0, 5):
+        works = clockwork(saved=before.saved)
+        works.is_power_up = True
+        heard, works.parameters = works.parameters, {} if heard_later_s else works.parameters
+        works.push(f"2026-03-02 00:00:{second:02d}")
+        works.parameters = heard
+        works.push(f"2026-03-02 00:00:{second + heard_later_s:02d}")
+        assert times(works, HOURLY) == ["2603020000"] * is_frozen + ["2603012000"]
+        assert times(works, TIMED) == ["2603020000"] * is_frozen
+        assert times(works, DAILY) == ["2603020000"]
 
 
 def test_a_clock_set_forward_over_midnight_freezes_the_day():

@@ -60,9 +60,14 @@ def test_a_freeze_at_once_is_answered_and_there_and_a_broadcast_is_silent():
     world.advance(3)
     assert energy_of(world, INSTANT) == [total, *tariffs]
     assert world.ask(INSTANT + 1).error == 2
+    world.advance(60)
     assert world.broadcast(FREEZE, NOW) == b""
+    assert time_of(world, INSTANT) == "2606302359"
     assert energy_of(world, INSTANT + 1) == [total, *tariffs]
     assert world.request(FREEZE, bytes.fromhex("00990000")) == (REFUSAL, b"\x01")
+    assert world.request(FREEZE, NOW, "line") == REPLY
+    assert world.ask(INSTANT + 2).error == 2  # it took the place of the newest, which was of the same minute
+    world.advance(60)
     assert world.request(FREEZE, NOW, "line") == REPLY
     assert world.ask(INSTANT + 2).error is None
     assert world.meter.crashes == []

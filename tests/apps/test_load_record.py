@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -377,6 +378,51 @@ def test_a_clock_that_goes_back_by_three_hours_voids_what_is_later():
     times = everything(works)
     assert times == [f"2026-03-01 {10 + minute // 60}:{minute % 60:02}" for minute in range(66)]
     assert decode_record(look(works, ALL_LATEST))[1][4][:4] == signed(246, 4)
+
+
+def test_what_is_later_than_a_clock_that_was_set_back_is_void_with_the_very_push_that_finds_it():
+    works = clockwork(every(1, "08"))
+    works.passes_turns_only = True
+    works.run("2026-03-01 10:00", "2026-03-01 14:00")
+    assert works.push("2026-03-01 11:00:30")  # saved at once, with the books
+    assert everything(works)[-1] == "2026-03-01 11:00"
+    assert everything(clockwork(saved=works.saved)) == everything(works)
+    assert not works.push("2026-03-01 11:00:31")
+    works.run("2026-03-01 11:01", "2026-03-01 11:02")
+    assert everything(works)[-2:] == ["2026-03-01 11:01", "2026-03-01 11:02"]
+
+
+def test_a_clock_that_has_lost_the_time_voids_nothing():
+    works = clockwork(every(1, "08"))
+    works.passes_turns_only = True
+    works.run("2026-03-01 10:00", "2026-03-01 10:10")
+    turn = works.turn
+    lost = msgspec.structs.replace(turn.readings, is_clock_lost=True)
+    works.function.push(turn._replace(readings=lost, image=msgspec.structs.replace(turn.image, second=0)))
+    assert len(everything(works)) == 11
+
+
+@pytest.mark.parametrize(("second", "is_recorded"), [(0, True), (1, True), (2, False), (30, False)])
+def test_a_minute_whose_beginning_had_no_supply_is_not_recorded(second, is_recorded):
+    for heard_later_s in (0, 5):
+        works = clockwork(every(1, "08"))
+        works.is_power_up = True
+        heard, works.parameters = works.parameters, {} if heard_later_s else works.parameters
+        works.push(f"2026-03-01 10:00:{second:02d}")
+        works.parameters = heard
+        works.push(f"2026-03-01 10:00:{second + heard_later_s:02d}")
+        works.push("2026-03-01 10:01:00")
+        assert everything(works) == ["2026-03-01 10:00"] * is_recorded + ["2026-03-01 10:01"]
+
+
+def test_parameters_that_are_heard_after_the_turn_of_a_minute_that_had_supply_record_it():
+    works = clockwork(every(1, "08"))
+    works.is_power_up = True
+    heard, works.parameters = works.parameters, {}
+    works.push("2026-03-01 09:59:58")
+    works.parameters = heard
+    works.push("2026-03-01 10:00:03")
+    assert everything(works) == ["2026-03-01 10:00"]
 
 
 def test_a_clock_that_goes_back_before_everything_leaves_nothing():

@@ -15,6 +15,7 @@ from wattwheel.apps.voltage_statistics import VoltageStatistics
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_thresholds import thresholds_of
 from wattwheel.model.ratings import Ratings
+from wattwheel.model.register_image import RegisterImage
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["voltage_qualification"]
 LIMITS = thresholds_of(default_items(Settings(ratings=RATINGS)))
@@ -43,7 +44,8 @@ def test_the_worked_examples_of_one_phase_and_of_the_meter(case):
     for run in case["samples"].split(", "):
         times, _, volts = run.partition("x")
         for _ in range(int(times)):
-            own.minute(second, second * 10**9, (2200, round(float(volts) * 10), None), limits)
+            image = RegisterImage(second, (), (), at_ns=second * 10**9)
+            own.minute(image, (2200, round(float(volts) * 10), None), limits)
             second += 60
     expected = [case[name] for name in ("monitored_min", "pass_rate_0_01pct", "over_rate_0_01pct")]
     expected += [case["over_upper_min"], case["under_lower_min"]]
@@ -134,6 +136,7 @@ def test_a_clock_that_is_set_into_another_month_keeps_what_was_counted(days):
     bench = Bench(60)
     bench.run(300, HIGH)
     bench.second += days * 86_400
+    bench.clock_changes += 1
     bench.run(300)
     assert bench.read(0x03100001) is None
     assert counted(bench.read(0x03100000))[0] == 10

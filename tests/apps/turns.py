@@ -59,7 +59,11 @@ def parameters(written: Mapping[int, str] | None = None) -> dict[int, bytes]:
 
 
 class Clockwork:
-    """Drives one function with turns, as the energy APP does, and saves what it wants saved."""
+    """Drives one function with turns, as the energy APP does, and saves what it wants saved.
+
+    `is_power_up`: the first push comes after a loss of the supply; `passes_turns_only`: a clock that goes back turns no
+    minute, which is what the APP does.
+    """
 
     def __init__(self, function: object, written: Mapping[int, str] | None = None, saved: dict | None = None) -> None:
         self.function = function
@@ -72,6 +76,8 @@ class Clockwork:
         self.momentary: Momentary | None = MOMENTARY
         self.quality = Quality.VALID
         self.turn: Turn | None = None
+        self.is_power_up = False
+        self.passes_turns_only = False
         function.begin(self.saved)
 
     def push(self, time: datetime | str, centi: int | None = None) -> bool:
@@ -84,7 +90,9 @@ class Clockwork:
         readings = Readings(0, float(second), self.quality, EnergyTotals(1, (0,) * REGISTER_COUNT), self.momentary)
         before = self.turn.image if self.turn else None
         turn = Turn(readings, image, before, self.parameters, STANDARD_WORDS, (), {}, before is None, self.demands.get)
-        if before is None or before.minute != image.minute:
+        turn = turn._replace(is_power_up=before is None and self.is_power_up)
+        is_turn = before is None or before.minute != image.minute
+        if is_turn and not (self.passes_turns_only and before is not None and before.minute > image.minute):
             self.function.minute(turn)
         self.function.push(turn)
         self.turn = turn

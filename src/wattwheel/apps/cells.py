@@ -1,4 +1,4 @@
-"""The board's batteries and thermometer, and what the status words say of them and of a lost clock.
+"""The board's batteries and thermometer, and what the status words say of them, of a lost clock and of lost registers.
 
 Nothing is measured where there is nothing to measure with: a simulated meter's batteries are as full as its settings
 say, until somebody lets them show something else. That is on the medium before it is answered, and holds over restarts
@@ -13,11 +13,12 @@ import msgspec
 
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.model.board_sensors import CLOCK_BATTERY_LOW, READING_BATTERY_LOW, SENSORS, value_of
+from wattwheel.model.core_records import MEMORY_FAULTS
 from wattwheel.sdk import Function
 
 KEY = "cells"
 CLOCK, READING = "clock-battery", "reading-battery"
-CLOCK_BATTERY_BIT, READING_BATTERY_BIT, CLOCK_FAULT_BIT = 2, 3, 15
+CLOCK_BATTERY_BIT, READING_BATTERY_BIT, MEMORY_FAULT_BIT, CLOCK_FAULT_BIT = 2, 3, 13, 15
 """Of status word 1."""
 
 Values = dict[str, int]
@@ -41,7 +42,7 @@ class Cells(MeterFunction):
         given = {CLOCK: 360, READING: 600} if settings is None else settings
         self._settings: Values = {name: value for name in SENSORS if (value := given.get(name)) is not None}
         self._values = dict(self._settings)
-        self._is_clock_lost = False
+        self._is_clock_lost = self._is_memory_faulty = False
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up what was shown, as long as the settings are the same."""
@@ -55,8 +56,9 @@ class Cells(MeterFunction):
             self._values = known if in_range else self._values
 
     def push(self, turn: Turn) -> None:
-        """Hear of the clock."""
+        """Hear of the clock, and of the metering core's memory."""
         self._is_clock_lost = turn.readings.is_clock_lost
+        self._is_memory_faulty = bool(turn.readings.core_faults & MEMORY_FAULTS)
 
     def look(self, di: int, data: bytes) -> int | None:
         """Voltages and temperature."""
@@ -69,13 +71,14 @@ class Cells(MeterFunction):
         return [SENSORS[name].di for name in self._values]
 
     def status_bits(self, number: int) -> int:
-        """Low batteries and a lost clock, in word 1."""
+        """Low batteries, a memory fault of the metering core and a lost clock, in word 1."""
         if number != 1:
             return 0
         clock, reading = self._values.get(CLOCK, 0), self._values.get(READING, READING_BATTERY_LOW)
         return (
             (clock < CLOCK_BATTERY_LOW) << CLOCK_BATTERY_BIT
             | (reading < READING_BATTERY_LOW) << READING_BATTERY_BIT
+            | self._is_memory_faulty << MEMORY_FAULT_BIT
             | self._is_clock_lost << CLOCK_FAULT_BIT
         )
 

@@ -25,8 +25,10 @@ from wattwheel.model.demand_maxima import (
 )
 from wattwheel.model.demand_windows import DemandWindows, Windows, restarted
 from wattwheel.model.event_ring import EventRing, time_octets
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.reporting import Report
+from wattwheel.model.turns_between import are_seldom, pause_s_max, turns_between
 from wattwheel.sdk import Function, Shown
 
 WINDOWS_KEY, MAXIMA_KEY, CLEARS_KEY = "demand windows", "demand maxima", "demand clears"
@@ -35,6 +37,8 @@ CLEARS_DI = 0x03300200
 CLEARS_DI_ALL = CLEARS_DI | 0xFF
 EVENTS_ALL = 0xFFFFFFFF
 BLOCK = 0xFF
+BLOCK_BIT = 1
+"""Of status word 1: windows lie side by side."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -52,8 +56,14 @@ class Demand(MeterFunction):
         self._parameters: Mapping[int, bytes] | None = None
         self._method = STANDARD_METHOD
         self._tariffs = 1
+        self._push_milliseconds = Ratings().push_milliseconds
+        self._before: RegisterImage | None = None
         self._has_begun = False
         self._unsaved: dict[str, Callable[[], bytes]] = {}
+
+    def rate(self, ratings: Ratings) -> None:
+        """See `MeterFunction`."""
+        self._push_milliseconds = ratings.push_milliseconds
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up what was saved."""
@@ -70,9 +80,20 @@ class Demand(MeterFunction):
 
     def minute(self, turn: Turn) -> None:
         """Book the minute that has ended, if all of it was seen; otherwise the windows restart."""
-        image = turn.image
         if self._has_restarted(turn):
             return
+        for image in self._turns(turn.image):
+            self._pass(image, turn.words.reactive)
+
+    def _turns(self, image: RegisterImage) -> Iterable[RegisterImage]:
+        """The turns of a minute since the push before `image`: itself, or, where those are seldom, also before it."""
+        before = self._before
+        if before is None or not are_seldom(self._push_milliseconds):
+            return (image,)
+        is_pause = not 0 < image.second - before.second <= pause_s_max(self._push_milliseconds)
+        return (image,) if is_pause or image.meter_clears != before.meter_clears else turns_between(before, image)
+
+    def _pass(self, image: RegisterImage, reactive: tuple[int, int]) -> None:
         windows = self._windows
         seen = windows.kept.seen
         assert seen is not None
@@ -81,9 +102,7 @@ class Demand(MeterFunction):
         is_partial = windows.kept.active[0] < 0
         if not (image.minute == seen.second // 60 + 1 if is_partial else seen.is_followed_by(image)):
             self._restart(image)
-        elif windows.pass_minute(image) and self._maxima.compare(
-            windows, image.minute, seen.tariff, turn.words.reactive
-        ):
+        elif windows.pass_minute(image) and self._maxima.compare(windows, image.minute, seen.tariff, reactive):
             self._unsaved[MAXIMA_KEY] = self._encoded_maxima
         if image.tariff != seen.tariff:
             windows.restart_tariff(image)
@@ -91,7 +110,7 @@ class Demand(MeterFunction):
 
     def push(self, turn: Turn) -> None:
         """Look for what restarts windows, and for the end of a settlement period."""
-        image = turn.image
+        image = self._before = turn.image
         self._has_restarted(turn)
         kept = self._windows.kept
         assert kept.seen is not None
@@ -165,6 +184,10 @@ class Demand(MeterFunction):
         if maxima is None:
             return NOT_AVAILABLE * (1 + self._tariffs)
         return b"".join(maxima.octets(di2, each) or bytes(MAXIMUM_OCTETS) for each in range(1 + self._tariffs))
+
+    def status_bits(self, number: int) -> int:
+        """The method, in word 1."""
+        return self._method.is_block << BLOCK_BIT if number == 1 else 0
 
     def listed(self) -> Iterable[int]:
         """Every identifier that has a value now."""

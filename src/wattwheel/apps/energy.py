@@ -26,10 +26,10 @@ from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
 from wattwheel.apps.energy_history import History
-from wattwheel.apps.factory import unrecorded_clears
+from wattwheel.apps.factory import PANEL_PORT, unrecorded_clears
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
-from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import ERROR_OTHER, STEP_BACK_MINUTES, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
@@ -57,8 +57,6 @@ OBEYED = (
     *(Function.FREEZE, Function.RELAY, Function.CONTACT, Function.SENSOR, Function.FEE),
     *(Function.REPORTED, Function.WRITE),
 )
-STEP_BACK_MINUTES = 1
-"""A clock that is set back so far has not left its time; what is further back it lives through once more."""
 PRESSES_WAITING_MAX = 16
 COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
@@ -75,11 +73,13 @@ class Settings(msgspec.Struct, frozen=True):
 
     Attributes:
         utc_offset_minutes: meter standard time minus UTC.
+        speed: how many seconds pass on the meter's calendar in one.
         ratings: what the meter is made for.
         functions: settings of functions by their names, which their constructors get.
     """
 
     utc_offset_minutes: int = 0
+    speed: float = 1.0
     ratings: Ratings = Ratings()
     functions: dict[str, dict[str, Any]] = {}
 
@@ -114,12 +114,13 @@ class Energy:
         self._published: list[bytes] = [b""] * len(self._publishing)
         self._pressed: deque[tuple[str, bool]] = deque(maxlen=PRESSES_WAITING_MAX)
         self._meter = meter
+        self._panel = meter.sampled(PANEL_PORT) if meter.has_port(PANEL_PORT) else lambda: None
         self._minute_before: RegisterImage | None = None
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
         self._is_unrecorded = unrecorded_clears(meter, self.functions)
-        self.silence = Silence(meter, self.functions, lambda: self._turn, ledger.running.second, self.keep)
+        self.silence = Silence(meter, self.functions, lambda: self._turn, ledger, self.keep)
         self.keeps_each_minute = True
         self.saves_under_way = 0
         self._is_saving = False
@@ -222,7 +223,8 @@ class Energy:
         return next((value for value in found if value is not None), None)
 
     def _status_word(self, number: int) -> int:
-        return reduce(or_, (function.status_bits(number) for function in self.functions))
+        told = status_words.programming_bit(number, self._panel())
+        return reduce(or_, (function.status_bits(number) for function in self.functions), told)
 
     def listed(self) -> list[int]:
         """What the functions answer."""
@@ -355,7 +357,7 @@ def begin(meter: Meter) -> None:
         books.settled = history.known(books.settled)
     ledger = Ledger(books, history)
     settings = meter.settings(Settings)
-    ledger.running = RunningTariff(settings.utc_offset_minutes)
+    ledger.running, ledger.speed = RunningTariff(settings.utc_offset_minutes), settings.speed
     if meter.has_port(PARAMETERS_PORT):
         ledger.parameters = meter.sampled(PARAMETERS_PORT)
     own = meter.memory = Energy(meter, ledger, settings.functions)

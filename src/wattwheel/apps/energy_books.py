@@ -54,6 +54,7 @@ class Books(msgspec.Struct, array_like=True):
         settled: which settlement periods have ended.
         cleared: `highest` when the meter was cleared last; what is shown of a phase counts from there.
         clears: how often the meter was cleared, and the records of it.
+        clock_changes: how often the clock had been set at the last booking; None: by an earlier version.
     """
 
     seen: list[int]
@@ -65,6 +66,7 @@ class Books(msgspec.Struct, array_like=True):
     settled: Settled = NOTHING_SETTLED
     cleared: list[int] = []
     clears: EventRing = EventRing()
+    clock_changes: int | None = None
 
     @property
     def shares(self) -> list[list[int]]:
@@ -117,6 +119,7 @@ def cleared(books: Books, record: bytes | None) -> Books:
         msgspec.structs.replace(books.settled, entries=()),
         list(books.highest),
         books.clears.unrecorded() if record is None else books.clears.added(record),
+        books.clock_changes,
     )
 
 
@@ -176,6 +179,7 @@ class Ledger:
 
     Attributes:
         image: the registers after the last push; None before the first.
+        speed: how many seconds pass on the meter's calendar in one.
     """
 
     def __init__(self, books: Books | None = None, history: History | None = None) -> None:
@@ -187,6 +191,7 @@ class Ledger:
         self.shown: object = None
         self.parameters: Callable[[], bytes | None] = lambda: None
         self.image: RegisterImage | None = None
+        self.speed = 1.0
 
     def book(self, totals: EnergyTotals, tariff: int = 1) -> None:
         """Book the difference to what was seen, all of it to the tariff that was in force at the last booking.
@@ -236,7 +241,8 @@ class Ledger:
         books, history, minute = self.books, self.history, self.running.minute(readings.calendar_s)
         assert books is not None
         before = books.settled
-        was_set = history.clock_was_set(readings.at_ns, readings.calendar_s)
+        was_set = books.clock_changes not in (None, readings.clock_changes)
+        books.clock_changes = readings.clock_changes
         if was_set:
             books.settled = history.set_clock(before, minute)
         if self.running.tariffs is not None:
@@ -256,8 +262,12 @@ class Ledger:
             books.sets,
             readings.clock_changes,
             books.clears.generation,
-            readings.at_ns,
+            self.own_ns(readings.at_ns),
         )
+
+    def own_ns(self, at_ns: int) -> int:
+        """The monotonic instant `at_ns` in the meter's own time, see `RegisterImage`."""
+        return at_ns if self.speed == 1.0 else round(at_ns * self.speed)
 
     @property
     def tariffs(self) -> int:

@@ -11,9 +11,6 @@ from wattwheel.model.records import REGISTER_COUNT, REGISTERS, widened
 from wattwheel.model.settled_books import Settled, passed_over, settle
 from wattwheel.model.tariff import TARIFFS_MAX
 
-CLOCK_SET_S = 300.0
-"""A clock that moves by more than that against the intervals was set; by less, it was corrected and settles as ever."""
-
 COPY_KEY, PHASES_KEY = "settled ", "phases "
 MINUTES_AN_HOUR = 60
 
@@ -32,7 +29,6 @@ class History:
         self.copies = {int(key.removeprefix(COPY_KEY)): copy for key, copy in found.items() if copy is not None}
         self.phases = _phases_of(saved or {})
         self.unsaved: dict[str, bytes | None] = {}
-        self._last: tuple[int, float] | None = None
         self._looked: tuple[int, Mapping[int, bytes]] | None = None
 
     @staticmethod
@@ -44,11 +40,6 @@ class History:
         """`settled` without entries whose copy is not there."""
         kept = tuple(entry for entry in settled.entries if entry.copy in self.copies)
         return msgspec.structs.replace(settled, entries=kept)
-
-    def clock_was_set(self, at_ns: int, calendar_s: float) -> bool:
-        """Whether the clock was set since the push before this one, which came at `at_ns` and `calendar_s`."""
-        before, self._last = self._last, (at_ns, calendar_s)
-        return before is not None and abs((calendar_s - before[1]) - (at_ns - before[0]) / 1e9) > CLOCK_SET_S
 
     def take(
         self,
@@ -84,9 +75,9 @@ class History:
         return passed_over(settled, minute)
 
     def emptied(self) -> History:
-        """The history after a meter clear: no copies, but the clock is known as before."""
+        """The history after a meter clear: no copies, and nothing is looked for again."""
         history = History()
-        history._last, history._looked = self._last, self._looked
+        history._looked = self._looked
         return history
 
     def changes(self) -> dict[str, bytes | None]:

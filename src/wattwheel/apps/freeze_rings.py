@@ -69,14 +69,20 @@ class FreezeRing:
             self._slots[slot] = (entry.sequence, entry.minute, octets)
             self.newest = max(self.newest, entry.sequence)
 
-    def next_entry(self, minute: int, items: dict[int, bytes]) -> tuple[str, bytes]:
-        """Key and octets of the entry that `add` would make the newest."""
-        sequence = self.newest + 1
+    @property
+    def newest_minute(self) -> int | None:
+        """Nominal time of the newest entry; None: there is none."""
+        sequence, minute, _octets = self._slots.get(self.newest % self.depth, (0, 0, b""))
+        return minute if sequence == self.newest and self.newest else None
+
+    def next_entry(self, minute: int, items: dict[int, bytes], replaces: bool = False) -> tuple[str, bytes]:
+        """Key and octets of the entry that `add` would make the newest; `replaces`: in place of the one that is it."""
+        sequence = self.newest + (not replaces)
         return self._key(sequence % self.depth), _encode(Frozen(sequence, minute, items))
 
-    def add(self, minute: int, octets: bytes) -> None:
-        """Make what `next_entry` gave the newest entry; the oldest one falls out."""
-        self.newest += 1
+    def add(self, minute: int, octets: bytes, replaces: bool = False) -> None:
+        """Make what `next_entry` gave the newest entry; the oldest one falls out, or the one that it `replaces`."""
+        self.newest += not replaces
         self._slots[self.newest % self.depth] = (self.newest, minute, octets)
 
     def has(self, minute: int) -> bool:

@@ -31,8 +31,10 @@ from wattwheel.model.freeze_content import (
     frozen_totals,
     frozen_variables,
 )
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
 from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.turns_between import SECONDS_A_MINUTE, pause_s_max
 from wattwheel.sdk import Function
 
 STATE_KEY = f"{KEY}state"
@@ -42,7 +44,7 @@ HOURLY_INTERVAL_MINUTES = 60
 
 LATE_MINUTES_MAX = 5
 """A running meter freezes what fell due since the minute before, when that is no longer ago. It is the most that a
-broadcast moves the clock."""
+broadcast moves the clock. Where pushes are further apart than that, it is what they may be apart."""
 
 FREEZE_DI3 = 0x05
 NEVER = MINUTES_MAX + 1
@@ -78,10 +80,16 @@ class Freezing(MeterFunction):
         self._hourly = (0, HOURLY_INTERVAL_MINUTES)  # first minute, interval; 0: off
         self._daily = (0, 0)  # hour, minute
         self._minute: int | None = None  # of the last turn
+        self._missed = -1  # up to that minute the supply was off
         self._due = 0  # nothing is, before that minute
         self._sets: object = None
         self._pending: list[tuple[FreezeKind, bytes]] = []
         self._energies: tuple[RegisterImage, dict[int, bytes]] | None = None
+        self._late_minutes_max = LATE_MINUTES_MAX
+
+    def rate(self, ratings: Ratings) -> None:
+        """See `MeterFunction`."""
+        self._late_minutes_max = max(LATE_MINUTES_MAX, pause_s_max(ratings.push_milliseconds) // SECONDS_A_MINUTE)
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up the entries and the state."""
@@ -97,6 +105,8 @@ class Freezing(MeterFunction):
 
     def minute(self, turn: Turn) -> None:
         """Freeze what has fallen due. Before the parameters were heard nobody knows what that is."""
+        if turn.is_power_up:
+            self._missed = turn.minute_missed
         if not turn.parameters:
             return
         now, before = turn.image.minute, self._minute
@@ -147,8 +157,8 @@ class Freezing(MeterFunction):
 
     def _freeze_due(self, turn: Turn, before: int | None, now: int) -> None:
         """Freeze what fell due after the minute `before` up to `now`."""
-        is_running = before is not None and 0 < now - before <= LATE_MINUTES_MAX
-        since = before if before is not None and is_running else now - 1
+        is_running = before is not None and 0 < now - before <= self._late_minutes_max
+        since = max(now - 1, self._missed) if before is None else before if is_running else now - 1
         hourly = self._last_hourly(now)
         if hourly is not None and hourly > since:
             self._freeze(FreezeKind.HOURLY, hourly, turn)
@@ -267,8 +277,9 @@ class Freezing(MeterFunction):
             return ERROR_OTHER
         if pattern.is_at_once:
             ring, minute = self._rings[FreezeKind.INSTANT], turn.image.minute
-            key, octets = ring.next_entry(minute, self._items(FreezeKind.INSTANT, turn))
-            return Prepared({key: octets}, partial(ring.add, minute, octets))
+            replaces = ring.newest_minute == minute  # no two entries in a row of one nominal time
+            key, octets = ring.next_entry(minute, self._items(FreezeKind.INSTANT, turn), replaces)
+            return Prepared({key: octets}, partial(ring.add, minute, octets, replaces))
         state = msgspec.structs.replace(self._state, pattern=data)
 
         def apply() -> None:

@@ -26,6 +26,12 @@ from wattwheel.sdk import Function, Shown
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 
+STEP_BACK_MINUTES = 1
+"""A clock that is set back so far has not left its time; what is further back it lives through once more."""
+
+PUNCTUAL_S_MAX = 1
+"""A minute whose turn was missed by no more than that was seen."""
+
 SILENCE_S = 61
 """Silence of the metering core after which the functions are told: event delay of a metering chip fault, and one."""
 
@@ -65,6 +71,11 @@ class Turn(NamedTuple):
     is_first: bool
     look: Callable[[int], Shown | None]
     is_power_up: bool = False
+
+    @property
+    def minute_missed(self) -> int:
+        """The newest minute whose turn lies before this push, for one that is the first after a loss of the supply."""
+        return (self.image.second - 1 - PUNCTUAL_S_MAX) // 60
 
     @property
     def local(self) -> datetime:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from wattwheel.apps.functions import EPOCH, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import EPOCH, STEP_BACK_MINUTES, Changes, MeterFunction, Prepared, Turn
 from wattwheel.apps.load_pages import LoadPages
 from wattwheel.model.bcd import MINUTES_MAX, minute_of, number, unsigned
 from wattwheel.model.load_classes import (
@@ -31,7 +31,9 @@ from wattwheel.model.load_classes import (
     voltages,
 )
 from wattwheel.model.load_record import CLASSES, classes_due, encode_record
+from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
+from wattwheel.model.turns_between import SECONDS_A_MINUTE, pause_s_max
 from wattwheel.sdk import ANSWER_OCTETS_MAX
 
 MODE, START = 0x04000901, 0x04000A01
@@ -69,12 +71,19 @@ class LoadRecord(MeterFunction):
         self._mode = MODE_WORD
         self._intervals = [INTERVAL_MINUTES] * len(CLASSES)
         self._minute: int | None = None  # of the last turn
+        self._missed = -1  # up to that minute the supply was off
         self._due = 0  # nothing is, before that minute
+        self._late_minutes_max = 0
 
     @property
     def counted(self) -> Mapping[str, int]:
         """Records that were passed over because they are damaged."""
         return {"load_records_corrupt": self._pages.corrupt}
+
+    def rate(self, ratings: Ratings) -> None:
+        """Where pushes are more than a minute apart, what fell due between two of them is recorded with the later."""
+        is_seldom = ratings.push_milliseconds > 1000 * SECONDS_A_MINUTE
+        self._late_minutes_max = pause_s_max(ratings.push_milliseconds) // SECONDS_A_MINUTE if is_seldom else 0
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up the records."""
@@ -83,11 +92,13 @@ class LoadRecord(MeterFunction):
 
     def changes(self) -> Changes:
         """Pages with new records, or without void ones."""
-        changes, self._unsaved = self._unsaved, {}
+        changes, self._unsaved, self.needs_saving_now = self._unsaved, {}, False
         return changes
 
     def minute(self, turn: Turn) -> None:
         """Record what is due. Before the parameters were heard nobody knows what that is, nor when by a lost clock."""
+        if turn.is_power_up:
+            self._missed = turn.minute_missed
         if not turn.parameters or turn.readings.is_clock_lost:
             return
         now, before = turn.image.minute, self._minute
@@ -102,13 +113,23 @@ class LoadRecord(MeterFunction):
             self._unsaved.update(self._pages.void_after(now))
         self._minute = now
         if now != before and now != self._pages.last_minute:
-            self._record(turn, now)
+            if before is None:
+                since = max(now - 1, self._missed)
+            else:
+                since = now - 1 if is_back else max(before, now - 1 - self._late_minutes_max)
+            self._record(turn, now, since)
         self._due = self._next_due(now)
 
     def push(self, turn: Turn) -> None:
-        """Begin in the middle of a minute, when the parameters are heard only then."""
+        """Begin in the middle of a minute, when the parameters are heard only then; void what is later than a clock
+        that was set back, in the transaction of the push that finds it."""
         if self._minute is None:
             self.minute(turn)
+        elif turn.image.minute < self._minute - STEP_BACK_MINUTES and not turn.readings.is_clock_lost:
+            self._minute, self._due = turn.image.minute, 0
+            self._learn(turn.parameters or self._parameters or {}, self._minute)
+            self._unsaved.update(self._pages.void_after(self._minute))
+            self.needs_saving_now = True
 
     def _learn(self, parameters: Mapping[int, bytes], now: int) -> None:
         self._parameters = parameters
@@ -128,12 +149,15 @@ class LoadRecord(MeterFunction):
                 due = min(due, now + interval - (now - start) % interval)
         return due
 
-    def _record(self, turn: Turn, now: int) -> None:
-        time = EPOCH + now * _MINUTE
-        due = classes_due(self._mode, self._intervals, EPOCH + self._started.minute * _MINUTE, time)
-        if due:
-            record = encode_record(time, {class_: _class(class_, turn) for class_ in due})
-            self._unsaved.update(self._pages.add(now, due, record))
+    def _record(self, turn: Turn, now: int, since: int) -> None:
+        """Record the newest minute after `since` up to `now` at which a class is due."""
+        begun = EPOCH + self._started.minute * _MINUTE
+        for minute in range(now, since, -1):
+            time = EPOCH + minute * _MINUTE
+            if due := classes_due(self._mode, self._intervals, begun, time):
+                record = encode_record(time, {class_: _class(class_, turn) for class_ in due})
+                self._unsaved.update(self._pages.add(minute, due, record))
+                return
 
     def look(self, di: int, data: bytes) -> bytes | None:
         """Records: `data` is their number N, behind it the time for DI0 = 01. Nothing is a good answer: no records.

@@ -7,6 +7,8 @@ from operator import sub
 
 from wattwheel.apps.functions import MeterFunction, Turn
 from wattwheel.model.demand import MICROJOULE_A_MINUTE_A_MILLIWATT, MILLIWATT_A_DIGIT
+from wattwheel.model.ratings import Ratings
+from wattwheel.model.turns_between import SECONDS_A_MINUTE, are_seldom, pause_s_max
 
 MEAN_POWER_DI = 0x02800003
 DIGITS_MAX = 999_999
@@ -19,17 +21,32 @@ class MeanPower(MeterFunction):
 
     def __init__(self) -> None:
         self._digits: int | None = None
+        self._push_milliseconds = Ratings().push_milliseconds
+
+    def rate(self, ratings: Ratings) -> None:
+        """See `MeterFunction`."""
+        self._push_milliseconds = ratings.push_milliseconds
 
     def minute(self, turn: Turn) -> None:
-        """Take the minute that has ended, if it was seen from its beginning."""
+        """Take the minute that has ended, if it was seen from its beginning.
+
+        Where pushes are too far apart to begin and end it, what flowed from one to the other is spread over the time.
+        """
         before, now = turn.minute_before, turn.image
         self._digits = None
-        if before is None or now.minute != before.minute + 1 or now.clock_changes != before.clock_changes:
+        if before is None or now.clock_changes != before.clock_changes:
             return
-        if before.second % 60 > LATE_S_MAX:  # the first push after a start
+        seconds = SECONDS_A_MINUTE
+        if are_seldom(self._push_milliseconds):
+            seconds = now.second - before.second
+            if not 0 < seconds <= SECONDS_A_MINUTE + pause_s_max(self._push_milliseconds):
+                return
+        elif (
+            now.minute != before.minute + 1 or before.second % SECONDS_A_MINUTE > LATE_S_MAX
+        ):  # the first after a start
             return
         imported, exported, *_reactive = map(sub, now.totals, before.totals)
-        unit = MICROJOULE_A_MINUTE_A_MILLIWATT * MILLIWATT_A_DIGIT
+        unit = MICROJOULE_A_MINUTE_A_MILLIWATT * MILLIWATT_A_DIGIT * seconds // SECONDS_A_MINUTE
         digits = (abs(imported - exported) + unit // 2) // unit
         if digits <= DIGITS_MAX:
             self._digits = digits

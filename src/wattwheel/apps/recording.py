@@ -125,7 +125,7 @@ class Recording(MeterFunction):
                 None if element.voltage_millivolt is None else rounded(element.voltage_millivolt, 100)
                 for element in momentary.elements[1:]
             ]
-            self.statistics.minute(turn.image.second, turn.image.at_ns, voltages, limits)
+            self.statistics.minute(turn.image, voltages, limits)
         demands = (
             _number(turn.look(ACTIVE_DEMAND)) if limits.demand_active or limits.demand_reactive else None,
             _number(turn.look(REACTIVE_DEMAND)) if limits.demand_reactive else None,

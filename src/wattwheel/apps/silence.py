@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from wattwheel.apps.energy_books import Ledger
 from wattwheel.apps.functions import EPOCH, SILENCE_S, MeterFunction, Turn
 from wattwheel.model.records import Quality, Readings
 from wattwheel.sdk import Meter
@@ -17,7 +18,7 @@ SILENCE_NS = SILENCE_S * 1_000_000_000
 class Silence:
     """Waits, from stale readings on, until the silence is long enough.
 
-    `turn`: the newest one; `second`: local second since 2000 of a calendar time; `keep`: saves at once what changed.
+    `turn`: the newest one; `ledger`: what knows the meter's time; `keep`: saves at once what changed.
     """
 
     def __init__(
@@ -25,10 +26,10 @@ class Silence:
         meter: Meter,
         functions: list[MeterFunction],
         turn: Callable[[], Turn | None],
-        second: Callable[[float], int],
+        ledger: Ledger,
         keep: Callable[[bool], None],
     ) -> None:
-        self._meter, self._functions, self._turn, self._second, self._keep = meter, functions, turn, second, keep
+        self._meter, self._functions, self._turn, self._ledger, self._keep = meter, functions, turn, ledger, keep
 
     def hear(self, readings: Readings) -> None:
         """Take what the functions have taken."""
@@ -41,8 +42,9 @@ class Silence:
         turn = self._turn()
         if turn is None or turn.readings.at_ns != readings.at_ns:
             return
-        second = self._second((self._meter.now() - EPOCH).total_seconds())
-        image = msgspec.structs.replace(turn.image, at_ns=self._meter.clock.now_ns(), second=second)
+        own = self._ledger
+        second = own.running.second((self._meter.now() - EPOCH).total_seconds())
+        image = msgspec.structs.replace(turn.image, at_ns=own.own_ns(self._meter.clock.now_ns()), second=second)
         for function in self._functions:
             function.silence(turn._replace(image=image))
         if any(function.needs_saving_now for function in self._functions):

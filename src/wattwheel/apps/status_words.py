@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
+
 from wattwheel.apps.event_conditions import (
     CURRENT_IMBALANCE,
     CURRENT_LOSS,
@@ -30,6 +32,9 @@ from wattwheel.model.tariff_parameters import RunningSets
 STATUS_WORD_1, STATUS_BLOCK = 0x04000501, 0x040005FF
 STATUS_WORDS = 7
 STATUS_DIS = (*range(STATUS_WORD_1, STATUS_WORD_1 + STATUS_WORDS), STATUS_BLOCK)
+
+PROGRAMMING_BIT = 3
+"""Of word 3."""
 
 SUPPLY_BATTERY = 2
 """1, an auxiliary supply, has no input."""
@@ -81,6 +86,19 @@ def sets_word(sets: RunningSets) -> int:
 def supply_word(active: int) -> int:
     """The bits of word 3 that tell what feeds the meter: 0 the mains, 2 a battery."""
     return (SUPPLY_BATTERY if active >> POWER_DOWN & 1 else 0) << 1
+
+
+class Panel(msgspec.Struct, frozen=True):
+    """What the security service tells, as far as it is in a status word; what else it tells is passed over."""
+
+    programming_key: bool = False
+
+
+def programming_bit(number: int, panel: bytes | None) -> int:
+    """The bit of word 3 that tells that programming is allowed; `panel`: the newest message of the security service."""
+    if number != 3 or panel is None:
+        return 0
+    return msgspec.json.decode(panel, type=Panel).programming_key << PROGRAMMING_BIT
 
 
 def shown(di: int, word_of: Callable[[int], int]) -> bytes | None:

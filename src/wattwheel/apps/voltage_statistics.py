@@ -12,6 +12,7 @@ from wattwheel.apps.functions import EPOCH
 from wattwheel.model.event_ring import count_octets
 from wattwheel.model.event_thresholds import Thresholds
 from wattwheel.model.ratings import Ratings
+from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.voltage_qualification import (
     Qualification,
     VoltageLimits,
@@ -28,7 +29,7 @@ MONTH_LIMIT = 1200
 """A century of months."""
 
 CLOCK_SET_S = 300
-"""A clock that moves by more than that against the intervals was set."""
+"""A clock that was moved by more than that against the intervals was set; by less, it was corrected."""
 
 MONTHS_KEY = "recording voltage months"
 
@@ -50,17 +51,17 @@ class VoltageStatistics:
         self.running = running if running is not None and _is_sound_month(running) else RunningMonth()
         self.months = _months_of(months)
         self._minutes_of_month = range(0)
-        self._last: tuple[int, int] | None = None
+        self._last: RegisterImage | None = None
         self._has_turned = False
         self._limits = VoltageLimits(0, 0, 0, 0)
         self._limits_of: Thresholds | None = None
 
-    def minute(self, second: int, at_ns: int, voltages: Sequence[int | None], thresholds: Thresholds) -> None:
-        """Count the minute that begins; `second`: local since 2000; `voltages`: of the phases in 0.1 V."""
-        minute = second // 60
+    def minute(self, image: RegisterImage, voltages: Sequence[int | None], thresholds: Thresholds) -> None:
+        """Count the minute that begins with `image`; `voltages`: of the phases in 0.1 V."""
+        minute = image.minute
         if minute not in self._minutes_of_month:
-            self._turn_month(second, at_ns)
-        self._last = (second, at_ns)
+            self._turn_month(image)
+        self._last = image
         running = self.running
         if minute == running.minute:  # seen before a restart
             return
@@ -79,12 +80,12 @@ class VoltageStatistics:
         if self._phases == (0, 2):  # the middle phase of three wires counts as qualified
             columns[1].monitored_minutes = total.monitored_minutes
 
-    def _turn_month(self, second: int, at_ns: int) -> None:
-        local = EPOCH + timedelta(seconds=second)
+    def _turn_month(self, image: RegisterImage) -> None:
+        local = EPOCH + timedelta(seconds=image.second)
         month = 12 * (local.year - EPOCH.year) + local.month - 1
         self._minutes_of_month = range(_first_minute(month), _first_minute(month + 1))
         running = self.running
-        was_set = self._last is not None and _was_set(self._last, (second, at_ns))
+        was_set = self._last is not None and _was_set(self._last, image)
         if running.month >= 0 and month > running.month and not was_set:
             none = [
                 [Qualification() for _ in range(COLUMNS)] for _ in range(min(MONTHS_MAX, month - running.month - 1))
@@ -134,9 +135,9 @@ def _first_minute(month: int) -> int:
     return (first - EPOCH) // timedelta(minutes=1)
 
 
-def _was_set(before: tuple[int, int], now: tuple[int, int]) -> bool:
-    interval_s = (now[1] - before[1]) / 1e9
-    return abs(now[0] - before[0] - interval_s) > CLOCK_SET_S
+def _was_set(before: RegisterImage, now: RegisterImage) -> bool:
+    interval_s = (now.at_ns - before.at_ns) / 1e9
+    return now.clock_changes != before.clock_changes and abs(now.second - before.second - interval_s) > CLOCK_SET_S
 
 
 def _record(state: Qualification) -> bytes:

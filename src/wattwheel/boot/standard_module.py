@@ -184,7 +184,7 @@ def _ratings(settings: Settings) -> Ratings:
         round(1000 * meter.nominal_voltage_v),
         round(1e6 * meter.nominal_current_a),
         round(1e6 * meter.maximum_current_a),
-        round(1000 * settings.metering.push_seconds),
+        round(1000 * settings.metering.push_seconds * settings.clock.speed),
     )
 
 
@@ -257,6 +257,7 @@ def _energy_settings(settings: Settings) -> dict[str, Any]:
     }
     return {
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
+        "speed": settings.clock.speed,
         "ratings": _ratings(settings),
         "functions": {"fee_control": fee_control, "cells": _cells(settings)},
     }

@@ -46,6 +46,10 @@ CHIP_FAULTS = int(
 """Faults with which the metering chip counts as faulty; the others heal themselves, or tell of what has been."""
 
 
+MEMORY_FAULTS = int(CoreFault.MEMORY_WRITE | CoreFault.REGISTERS_LOST)
+"""Faults of the register memory itself."""
+
+
 class Disturbance(IntEnum):
     """What a half-cycle event was."""
 

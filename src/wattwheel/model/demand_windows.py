@@ -33,6 +33,9 @@ COLUMNS_BEFORE = 2 * len(ELEMENTS)
 
 _NS_A_S = 1_000_000_000
 
+_SAVED_NS_MASK = (1 << 63) - 1
+"""What is saved of an instant: at a hundred thousand times the speed the meter's own time outgrows 64 bits."""
+
 
 class TurnSeen(msgspec.Struct, frozen=True, array_like=True):
     """What was seen at the last turn of a minute, or at a restart: an image without what is of no use here."""
@@ -57,12 +60,14 @@ class TurnSeen(msgspec.Struct, frozen=True, array_like=True):
             return False
         if not (image.at_ns and self.at_ns):
             return True
-        return abs(image.at_ns - self.at_ns - seconds * _NS_A_S) <= LATE_S_MAX * _NS_A_S
+        interval_ns = (image.at_ns - self.at_ns) & _SAVED_NS_MASK
+        return abs(interval_ns - seconds * _NS_A_S) <= LATE_S_MAX * _NS_A_S
 
 
 def turn_seen(image: RegisterImage) -> TurnSeen:
     """What of `image` counts."""
-    return TurnSeen(image.second, image.elements, image.tariff, image.clock_changes, image.meter_clears, image.at_ns)
+    at_ns = image.at_ns & _SAVED_NS_MASK
+    return TurnSeen(image.second, image.elements, image.tariff, image.clock_changes, image.meter_clears, at_ns)
 
 
 class Windows(msgspec.Struct, array_like=True):

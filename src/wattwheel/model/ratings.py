@@ -17,7 +17,7 @@ class Ratings(msgspec.Struct, frozen=True):
         wiring: single phase, three-phase 4-wire or three-phase 3-wire.
         nominal_voltage_millivolt: between a phase and neutral (3p3w: between two phases).
         nominal_current_microampere, maximum_current_microampere: of the meter's inputs.
-        push_milliseconds: how often the metering core tells its totals.
+        push_milliseconds: how often the metering core tells its totals, in the meter's own time, which may be scaled.
     """
 
     wiring: Literal["1p2w", "3p4w", "3p3w"] = "3p4w"

@@ -24,7 +24,8 @@ class RegisterImage(msgspec.Struct, frozen=True, array_like=True):
         sets: which zone and day tables are running.
         clock_changes: how often the clock had been set or synchronised.
         meter_clears: how often the meter had been cleared.
-        at_ns: the monotonic instant of the push.
+        at_ns: the monotonic instant of the push, in the meter's own time: it runs as fast as the meter's calendar does,
+            so that intervals of both can be compared.
     """
 
     second: int
