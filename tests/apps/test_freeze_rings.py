@@ -25,7 +25,10 @@ def test_whatever_was_added_the_newest_are_there_in_order(minutes, kind):
         key, octets = ring.next_entry(minute, {1: bytes((minute % 200,))})
         ring.add(minute, octets)
         saved[key] = octets
-    newest = minutes[::-1][: DEPTHS[kind]]
+    kept: list[int] = []  # newest first
+    for minute in minutes:
+        kept = kept if minute in kept else [minute, *kept][: DEPTHS[kind]]
+    newest = kept
     for each in (ring, rings_of(saved)[kind]):
         assert [each.entry(back).minute for back in each.backs] == newest
         assert list(each.backs) == list(range(1, len(newest) + 1))

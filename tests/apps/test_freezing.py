@@ -158,8 +158,22 @@ def test_at_once_freezes_the_last_push_and_nothing_before_it_is_saved():
     works.carry_out(prepared)
     works.push("2026-03-01 10:00:11", 200)
     freeze(works, NOW)
-    assert times(works, INSTANT) == ["2603011000"] * 2
-    assert [forward(works, INSTANT, back) for back in (1, 2)] == [200, 100]
+    assert times(works, INSTANT) == ["2603011000"]
+    assert forward(works, INSTANT, 1) == 200
+    assert times(clockwork(saved=works.saved), INSTANT) == ["2603011000"]
+    works.push("2026-03-01 10:01:00", 300)
+    freeze(works, NOW)
+    assert times(works, INSTANT) == ["2603011001", "2603011000"]
+    assert [forward(works, INSTANT, back) for back in (1, 2)] == [300, 200]
+
+
+def test_many_freezes_at_once_in_one_minute_push_out_no_older_one():
+    works = clockwork()
+    for minute in ("10:00", "10:01", "10:02"):
+        for second in range(DEPTHS[FreezeKind(INSTANT)] + 1):
+            works.push(f"2026-03-01 {minute}:{second:02}", 100 + second)
+            freeze(works, NOW)
+    assert times(works, INSTANT) == ["2603011002", "2603011001", "2603011000"]
 
 
 SWITCHES = [
@@ -497,7 +511,7 @@ def test_whatever_the_clock_and_the_supply_do_no_time_is_frozen_twice(steps, per
             works.parameters = works.parameters | {HOURLY_INTERVAL: wire(f"{number % 100:02}")}
         now += timedelta(seconds=per_push)
         works.push(now, (works.shares[0][0] // CENTI) + 1)
-        for kind in (TIMED, HOURLY, DAILY):
+        for kind in (TIMED, HOURLY, DAILY, INSTANT):
             told = times(works, kind)
             assert len(set(told)) == len(told)
             assert len(told) <= DEPTHS[kind]

@@ -1,6 +1,7 @@
 """The rings of frozen entries, one a kind, each entry under a key of its own: part of the function `freezing`.
 
-An entry that is added takes the key of the oldest one, so a freeze costs one record, and a cut leaves the ring with the
+No two entries of a ring have the same nominal time: a second freeze of a minute replaces what the first has found. An entry
+that is added takes the key of the oldest one, so a freeze costs one record, and a cut leaves the ring with the
 old entry or with the new one.
 """
 
@@ -70,14 +71,18 @@ class FreezeRing:
             self.newest = max(self.newest, entry.sequence)
 
     def next_entry(self, minute: int, items: dict[int, bytes]) -> tuple[str, bytes]:
-        """Key and octets of the entry that `add` would make the newest."""
-        sequence = self.newest + 1
+        """Key and octets of the entry that `add` takes: a new one, or new values of that with the same nominal time."""
+        sequence = self._sequence_for(minute)
         return self._key(sequence % self.depth), _encode(Frozen(sequence, minute, items))
 
     def add(self, minute: int, octets: bytes) -> None:
-        """Make what `next_entry` gave the newest entry; the oldest one falls out."""
-        self.newest += 1
-        self._slots[self.newest % self.depth] = (self.newest, minute, octets)
+        """Take what `next_entry` gave: a new entry, for which the oldest one falls out, or another one's new values."""
+        sequence = self._sequence_for(minute)
+        self.newest = max(self.newest, sequence)
+        self._slots[sequence % self.depth] = (sequence, minute, octets)
+
+    def _sequence_for(self, minute: int) -> int:
+        return next((sequence for sequence, kept, _ in self._entries() if kept == minute), self.newest + 1)
 
     def has(self, minute: int) -> bool:
         """Whether an entry has that nominal time."""

@@ -30,7 +30,7 @@ COMMANDS = {
     "bus": "show the channels of a running meter and what passes",
     "press": "press a button of a running meter",
     "contact": "tell a running meter what a contact or input says",
-    "sensor": "let a battery or the thermometer of a running meter show something",
+    "sensor": "let a battery or the thermometer show something",
     "lcd": "show the display of a running meter, and its buttons",
     "fee": "pay into a running meter's wallet, or out of it",
     "partition": "stop or start a partition of a running meter",
