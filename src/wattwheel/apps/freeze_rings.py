@@ -1,7 +1,7 @@
 """The rings of frozen entries, one a kind, each entry under a key of its own: part of the function `freezing`.
 
-No two entries of a ring have the same nominal time: a second freeze of a minute replaces what the first has found. An entry
-that is added takes the key of the oldest one, so a freeze costs one record, and a cut leaves the ring with the
+No two entries of a ring have the same nominal time: a second freeze of a minute replaces what the first has found. An
+entry that is added takes the key of the oldest one, so a freeze costs one record, and a cut leaves the ring with the
 old entry or with the new one.
 """
 
