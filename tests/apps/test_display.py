@@ -270,6 +270,20 @@ def test_thresholds_are_shares_of_the_nominal_voltage():
     assert settings.limits == Limits(11_000, 5000, 171_600, 132_000)
 
 
+def test_a_current_that_runs_backwards_is_read_negative_and_shown(world):
+    world.advance(UP_S)
+    world.set_power(-3e3)
+    world.advance(2)
+    for phase in (1, 2, 3):
+        answer = world.ask(0x02020000 | phase << 8)
+        assert answer.data.hex() == "454580"  # 1000 W at 220 V
+    assert {"ia", "ia_reverse", "ib_reverse", "ic_reverse"} <= set(glass(world).symbols)
+    world.set_power(3e3)
+    world.advance(2)
+    assert world.ask(0x02020100).data.hex() == "454500"
+    assert not {symbol for symbol in glass(world).symbols if symbol.endswith("_reverse")}
+
+
 def test_an_idle_display_asks_for_little(world):
     """Its screens, the time each second while it is on the glass, and the run status words every five seconds."""
     world.advance(UP_S)

@@ -103,3 +103,11 @@ def test_switching_never_lets_a_register_fall(switches):
         before = expected
         core.switch(now, is_open)
         assert core.booked(now)[0] == expected
+
+
+@given(POWERS, st.integers(-60_000_000, 60_000_000), st.sampled_from([1, 3]))
+def test_the_current_has_the_sign_of_the_power_whatever_the_file_says(power, current, phases):
+    load = MinuteLoad([LoadRow(power, 0, 230_000, current)], ORIGIN_MS, True, phases)
+    phase = load.momentary(ORIGIN_MS).elements[1]
+    magnitude = abs(current) // phases
+    assert phase.current_microampere == (magnitude if phase.active_power_milliwatt >= 0 else -magnitude)

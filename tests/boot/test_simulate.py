@@ -37,8 +37,9 @@ def played(tmp_path, script="", **given):
     if script:
         path = str(tmp_path / "script.toml")
         Path(path).write_text(script)
+    settings_file = given.pop("settings_file", None)
     given = {"begin": "2026-02-28", "days": 2, "load": str(UCI), "repeats": False, "state": None} | given
-    return simulate(None, script=path, say=told.append, **given), told
+    return simulate(settings_file, script=path, say=told.append, **given), told
 
 
 def test_the_energy_is_that_of_the_load(tmp_path):
@@ -116,6 +117,7 @@ def test_an_answer_that_is_not_as_expected_is_the_answer_no(tmp_path, capfd):
         ({"begin": "2026-02-30"}, "--from"),
         ({"begin": "2026-02-28T00:00:00Z"}, "--from"),
         ({"load": "castle"}, "--load"),
+        ({"begin": "1999-12-31"}, "2000-01-01T00:00:00 to 2099"),
         ({"script": '[[step]]\nat = "2026-03-02"\npress = "up"\n'}, "outside"),
     ],
 )
@@ -179,6 +181,59 @@ def test_a_simulation_of_earlier_days_is_no_loss_of_the_time(tmp_path):
         document, _ = played(tmp_path, state=state, begin=begin, days=1)
         assert document["ok"]
         assert document["clock"][:10] == f"{datetime.fromisoformat(begin) + timedelta(days=1):%Y-%m-%d}"
+
+
+def test_a_state_folder_of_another_wiring_is_refused(tmp_path):
+    three = tmp_path / "three.toml"
+    three.write_text('[meter]\nwiring = "3p4w"\n')
+    for first, second in ((None, str(three)), (str(three), None)):
+        state = str(tmp_path / f"state of {first}".replace("/", "-"))
+        played(tmp_path, settings_file=first, days=1, load="constant", repeats=True, state=state)
+        with pytest.raises(BadInput, match="allowed: a folder of the same wiring"):
+            played(tmp_path, settings_file=second, days=1, load="constant", repeats=True, state=state)
+        played(tmp_path, settings_file=first, days=1, load="constant", repeats=True, state=state)
+
+
+PREPAID = """[fee_control]
+mode = "local"
+[meter]
+wiring = "1p2w"
+nominal_voltage_v = 230.0
+"""
+PAYMENTS = """
+[[step]]
+at = "2026-02-28T08:00:00"
+fee = "open-wallet 100"
+[[step]]
+at = "2026-02-28T09:00:00"
+fee = "recharge 50.5 1"
+[[step]]
+at = "2026-02-28T10:00:00"
+fee = "recharge 50.5 3"
+[[step]]
+at = "2026-02-28T10:10:00"
+send = "68AAAAAAAAAAAA68 1104 3335C333 3F 16"
+"""
+
+
+def test_a_script_pays(tmp_path):
+    settings = tmp_path / "prepaid.toml"
+    settings.write_text(PREPAID)
+    document, told = played(tmp_path, PAYMENTS, settings_file=str(settings), days=1, load="constant", repeats=True)
+    opened, recharged, again, read = document["steps"]
+    assert (opened["ok"], recharged["ok"], again["ok"]) == (True, True, False)
+    assert "one more than that of the last purchase" in again["refused"]
+    assert "fee did not go as expected" in told[-1]
+    assert read["got"].endswith("3335C33383833433" + read["got"][-4:])  # 0150.50 - 33H a octet
+    assert document["energy_microjoule"]["import_active"] > 5e13  # the relay that the first payment closed lets it flow
+
+
+def test_registers_are_printed_in_their_units(tmp_path, capfd):
+    assert main(["simulate", "--from", "2026-02-28", "--days", "1", "--load", "house"]) == 0
+    units = {line.split()[0]: line.split()[1:] for line in capfd.readouterr().out.splitlines() if "_" in line}
+    assert units["import_active"][1] == "kWh"
+    assert units["reactive_q4"] == ["0.0000", "kvarh"]
+    assert units["export_apparent"] == ["0.0000", "kVAh"]
 
 
 def test_a_meter_that_runs_goes_on_in_meter_time(tmp_path):

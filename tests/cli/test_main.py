@@ -102,6 +102,12 @@ BAD_INPUT = {
     "a cover that sticks": ["contact", "meter-cover", "stuck"],
     "no order": ["fee", "give", "50"],
     "no amount": ["fee", "refund"],
+    "no count": ["fee", "recharge", "50"],
+    "three decimals": ["fee", "recharge", "50.005", "3"],
+    "too large an amount": ["fee", "refund", "1000000"],
+    "full-width digits": ["fee", "recharge", "\uff15\uff10", "3"],
+    "a relay's contact ajar": ["fee", "relay-contact", "ajar"],
+    "seconds that are no number": ["press", "up", "--seconds", "nan"],
     "a file for a state folder": ["status", "--state", __file__],
     "how often not at all": ["drill", "kills", "--times", "0"],
     "no drill": ["drill"],
@@ -115,6 +121,12 @@ def test_bad_input_is_one_sentence_and_exit_code_2(wattwheel_command, arguments)
     code, out, err = wattwheel_command(*arguments)
     assert (code, out) == (2, "")
     assert is_one_sentence(err), err
+
+
+def test_an_order_to_fee_control_that_is_none_is_told_what_is_allowed(wattwheel_command):
+    code, _, err = wattwheel_command("fee", "recharge", "50.005", "3")
+    assert code == 2
+    assert "recharge AMOUNT COUNT" in err
 
 
 def test_the_answer_is_no(wattwheel_command, tmp_path):

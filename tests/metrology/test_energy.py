@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.metrology.truth import CASES, CONVERTER, METER_D, meter, run
 
+from wattwheel.apps.event_conditions import DEMAND, demand_slot
+from wattwheel.boot.sim_core import quadrant_register
 from wattwheel.metrology.energy import FINE_BITS, MICROJOULE_PER_KWH, STATE_OCTETS, Registers, view_kwh
 from wattwheel.metrology.pulses import Pulses
 from wattwheel.metrology.wiring import Rating, Wiring
@@ -18,6 +22,8 @@ from wattwheel.model.errors import ItemValueError
 from wattwheel.model.records import REGISTER_COUNT, EnergyTotals
 from wattwheel.protocols.corelink_bodies import REGISTER_MAX, Totals, decode_totals, encode_totals
 from wattwheel.testing.stimulus import Wave, silent, sine, wave_of
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())
 
 PULSE_MICROJOULE = MICROJOULE_PER_KWH // 1200
 
@@ -71,15 +77,19 @@ def test_signs_choose_the_register_element_by_element():
             assert totals.register(name, element) == pytest.approx(expected.get((element, name), 0), abs=1)
 
 
-@pytest.mark.parametrize(
-    ("p", "q", "quadrant"),
-    [(5.0, 5.0, 1), (-5.0, 5.0, 2), (-5.0, -5.0, 3), (5.0, -5.0, 4), (0.0, 5.0, 1), (0.0, -5.0, 4)],
-)
+POWERS_OF_QUADRANTS = [
+    *((1000.0 * case["p_kw"], 1000.0 * case["q_kvar"], case["quadrant"]) for case in VECTORS["quadrant"]),
+    (0.0, 5.0, 1),
+]
+
+
+@pytest.mark.parametrize(("p", "q", "quadrant"), POWERS_OF_QUADRANTS)
 def test_quadrants(p, q, quadrant):
     totals = books(window((p,), (q,), Wiring.SINGLE_PHASE))
-    assert [totals.register(f"reactive_q{number}") > 0 for number in (1, 2, 3, 4)] == [
-        number == quadrant for number in (1, 2, 3, 4)
-    ]
+    raised = [number for number in (1, 2, 3, 4) if totals.register(f"reactive_q{number}") > 0]
+    assert raised == ([quadrant] if q else [])
+    assert quadrant_register(round(1000 * p), round(1000 * q)) == f"reactive_q{quadrant}"
+    assert demand_slot(round(p), round(q)) == DEMAND + 1 + quadrant
     assert totals.microjoule[:8] == totals.microjoule[8:16]
 
 

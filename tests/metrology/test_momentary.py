@@ -83,3 +83,11 @@ def test_nothing_at_all():
     reading = momentary(Chain(CONVERTER.form()).feed(CONVERTER.sample(wave, 1.0, 1))[0])
     assert reading.frequency_millihertz is None
     assert reading.elements[1].power_factor_millionth == 1_000_000
+
+
+@pytest.mark.parametrize(("current_degrees", "sign"), [(0.0, 1), (60.0, 1), (-60.0, 1), (180.0, -1), (120.0, -1)])
+def test_the_current_has_the_sign_of_the_power(current_degrees, sign):
+    wave = Wave((sine(50.0, 220.0),), (sine(50.0, 5.0, current_degrees),))
+    element = momentary(meter([CONVERTER.sample(wave, 1.0, 1)], CONVERTER).windows[0]).elements[1]
+    assert element.current_microampere == pytest.approx(sign * 5_000_000, abs=200)
+    assert element.active_power_milliwatt * sign > 0

@@ -37,6 +37,19 @@ def test_sizes():
     assert list(CLASS_OCTETS) == VECTORS["class_bytes"]
 
 
+@pytest.mark.parametrize("case", VECTORS["capacity"], ids=lambda case: f"{case['mode']}, {case['interval_min']} min")
+def test_a_day_of_records_needs_as_much_as_was_worked_out(case):
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    octets = 0
+    for minute in range(1440):
+        time = start + timedelta(minutes=minute)
+        due = classes_due(case["mode"], [case["interval_min"]] * len(CLASS_OCTETS), start, time)
+        if due:
+            octets += len(encode_record(time, {number: bytes(CLASS_OCTETS[number - 1]) for number in due}))
+    assert octets == case["bytes_per_day"]
+    assert (40 * octets, 60 * octets) == (case["days40"], case["days60"])
+
+
 _times = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 _classes = st.fixed_dictionaries(
     {},

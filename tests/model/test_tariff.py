@@ -28,7 +28,18 @@ TABLES = tuple(
     tuple(Slot(*slot) for slot in VECTORS["tariff"]["day_tables_hhmm_tariff"][number]) for number in ("1", "2", "3")
 )
 ZONES = tuple(Zone(*zone) for zone in VECTORS["tariff"]["zones_MMDD_table"])
-HOLIDAYS = (Holiday(None, 1, 1, 3), Holiday(2024, 10, 1, 1))
+
+
+def _holiday(words: str, table: int) -> Holiday:
+    """A holiday as the vectors say it: "every 1 January" or "2024-10-01 only"."""
+    if words.startswith("every "):
+        each_year = datetime.strptime(f"{words} 2024", "every %d %B %Y").replace(tzinfo=UTC)
+        return Holiday(None, each_year.month, each_year.day, table)
+    once = datetime.strptime(words, "%Y-%m-%d only").replace(tzinfo=UTC)
+    return Holiday(once.year, once.month, once.day, table)
+
+
+HOLIDAYS = tuple(_holiday(words, table) for words, table in VECTORS["tariff"]["holidays"].items())
 
 
 def at(text: str) -> datetime:
@@ -42,6 +53,11 @@ def test_the_worked_examples(case):
     found = resolve(plan, local)
     assert weekday(local) == case["weekday_0_sun"]
     assert (found.day_table, found.tariff, found.by) == (case["day_table"], case["tariff"], case["by"])
+
+
+@pytest.mark.parametrize("case", VECTORS["calendar"], ids=lambda case: case["date"])
+def test_the_day_of_the_week(case):
+    assert weekday(at(f"{case['date']} 12:00")) == case["weekday_0_sun"]
 
 
 @pytest.mark.parametrize("case", VECTORS["tariff_wrap"], ids=lambda case: case["date"])

@@ -34,7 +34,8 @@ from wattwheel.services.clock_rules import (
 from wattwheel.services.signal_output import SIGNAL_DI
 from wattwheel.testing.world import World, simulated_settings
 
-VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["broadcast_time_2007"]
+DOMAIN = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())
+VECTORS = DOMAIN["broadcast_time_2007"]
 VERDICTS = {
     "accept": Verdict.ACCEPTED,
     "reject: more than 5 min": Verdict.TOO_FAR,
@@ -240,6 +241,15 @@ def test_what_a_write_sets(di, digits, expected):
     assert written_time(di, octets, at("2026-11-20 12:34:56")) == at(expected)
     assert written_time(di, octets[1:], NOON) is None
     assert written_time(di, octets + b"\x00", NOON) is None
+
+
+@pytest.mark.parametrize("case", DOMAIN["calendar"], ids=lambda case: case["date"])
+def test_leap_years_have_a_29th_of_february(case):
+    year, weekday = case["date"][2:4], f"{case['weekday_0_sun']:02}"
+    date = bytes.fromhex(case["date"][2:].replace("-", "") + weekday)[::-1]
+    assert f"{written_time(DATE_DI, date, NOON):%Y-%m-%d}" == case["date"]
+    leap_day = bytes.fromhex(f"{year}022900")[::-1]
+    assert (written_time(DATE_DI, leap_day, NOON) is not None) is case["leap"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ steps are only shown. All of it is saved in the transaction of the energy regist
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from functools import partial
@@ -21,6 +20,7 @@ from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.relay_control import RelayBooks, RelayControl, RelaySettings
 from wattwheel.model import purchases
 from wattwheel.model.charging import AMOUNT_DIGITS
+from wattwheel.model.fee_orders import AMOUNT, CONTACTS, RELAY_CONTACT
 from wattwheel.model.purchases import Account, Refusal
 from wattwheel.model.relay_state import told
 from wattwheel.model.reporting import Report
@@ -43,11 +43,8 @@ OVERDRAFT_BIT, MISOPERATION_BIT = 14, 8
 OPEN_BIT, ORDER_BIT, ALARM_BIT, KIND_BIT, PRICES_BIT, STEPS_BIT, PRESERVATION_BIT = 4, 6, 7, 8, 10, 11, 12
 MONEY_PREPAID = 2
 RECORD_GROUPS = (0x0333, 0x0334, 0x0336, 0x1D00, 0x1E00)
-AMOUNT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,2})?")
 REPORTS = {"trips": Report.TRIP, "closes": Report.CLOSE, "misoperations": Report.RELAY_MISOPERATION}
 """Ring of records to the bit of the active reporting status word that a further one sets."""
-
-CONTACTS: dict[str, bool | None] = {"open": True, "closed": False, "follow": None}
 
 Mode = Literal["none", "local", "remote"]
 
@@ -245,7 +242,7 @@ class FeeControl(MeterFunction):
             books = self.control.ordered(data, operator, turn)
             return books if isinstance(books, int) else self._prepared(books=books)
         word, *rest = data.decode("ascii", "replace").split(" ")
-        if word == "relay-contact" and len(rest) == 1 and rest[0] in CONTACTS:
+        if word == RELAY_CONTACT and len(rest) == 1 and rest[0] in CONTACTS:
             return Prepared({}, partial(setattr, self.control, "forced", CONTACTS[rest[0]]))
         return self._paid(word, rest, turn) if self.mode == "local" else ERROR_OTHER
 

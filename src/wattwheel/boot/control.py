@@ -17,6 +17,7 @@ import msgspec
 from wattwheel.boot.settings import default_state_folder
 from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
+from wattwheel.model.fee_orders import allowed_instead
 from wattwheel.sdk.buttons import NEVER_LET_GO_S
 
 SOCKET_NAME = "control.sock"
@@ -73,7 +74,12 @@ def commission(state: str | None) -> None:
 
 
 def order_fee_control(state: str | None, words: str) -> None:
-    """Let fee control of the meter on `state` carry out `words`, such as `recharge 50 1`. NotAnswered, Refused."""
+    """Let fee control of the meter on `state` carry out `words`, such as `recharge 50 1`.
+
+    Raises BadInput for what is no order, NotAnswered, Refused.
+    """
+    if (allowed := allowed_instead(words)) is not None:
+        raise BadInput(f"fee {words}: allowed: {allowed}")
     ask(state_folder(state), {"fee": words})
 
 

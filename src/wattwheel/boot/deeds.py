@@ -28,7 +28,7 @@ def fee_refusal(words: str, reply: Message | None) -> dict[str, Any]:
     """Why a command of fee control was not carried out."""
     if reply is None:
         return {"refused": f"{words[:60]!r}: nobody answered"}
-    why = FEE_REFUSALS.get(Refusal(reply.error), "not with this meter's [fee_control] mode, or not such a command")
+    why = FEE_REFUSALS.get(Refusal(reply.error), "not with this meter's [fee_control] mode, or an amount of nothing")
     return {"refused": f"{words[:60]!r}: {why}"}
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from wattwheel.boot.sim_core import FREQUENCY_MILLIHERTZ, quadrant_register
 from wattwheel.drivers.sim.load_file import LoadRow
 from wattwheel.metrology.device import SYNC_NS
-from wattwheel.model.records import REGISTER_COUNT, REGISTERS, ElementReading, Momentary
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, ElementReading, Momentary, directed
 
 ROW_MS = 60_000
 MILLISECOND_NS = 1_000_000
@@ -118,10 +118,10 @@ def _rates(row: LoadRow) -> tuple[int, ...]:
 
 def _momentary_of(row: LoadRow, phases: int) -> Momentary:
     p, q = row.active_milliwatt // phases, row.reactive_millivar // phases
-    current = row.current_microampere // phases
+    current = abs(row.current_microampere) // phases
     apparent = row.voltage_millivolt * current // 1_000_000
     factor = max(-1_000_000, min(1_000_000, p * 1_000_000 // apparent)) if apparent else 1_000_000
-    phase = ElementReading(row.voltage_millivolt, current, p, q, apparent, factor)
+    phase = ElementReading(row.voltage_millivolt, directed(current, p), p, q, apparent, factor)
     total = ElementReading(None, None, row.active_milliwatt, row.reactive_millivar, apparent * phases, factor)
     others = phase if phases == PHASES else ElementReading()
     return Momentary((total, phase, others, others), FREQUENCY_MILLIHERTZ)

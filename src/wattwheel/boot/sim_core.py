@@ -27,7 +27,7 @@ from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
 from wattwheel.model.errors import StorageError
-from wattwheel.model.records import QUADRANTS, REGISTER_COUNT, REGISTERS, ElementReading, Momentary
+from wattwheel.model.records import QUADRANTS, REGISTER_COUNT, REGISTERS, ElementReading, Momentary, directed
 
 MILLISECOND_NS = 1_000_000
 RESTART_NS = 100_000_000
@@ -150,7 +150,7 @@ def _shape(active: int, reactive: int) -> dict[str, int]:
 def _wave(phase: int, element: ElementReading) -> PhaseWave:
     lag = radians(360 * phase / PHASES)
     behind = radians((element.phase_angle_millidegree or 0) / 1000)
-    voltage, current = element.voltage_millivolt or 0, element.current_microampere or 0
+    voltage, current = element.voltage_millivolt or 0, abs(element.current_microampere or 0)
     return PhaseWave(
         max(1, round(1000 * voltage * sqrt(2) / POINT_MAX)),
         max(1, round(1000 * current * sqrt(2) / POINT_MAX)),
@@ -190,7 +190,7 @@ def _span_of(
             if shown.microampere is not None:
                 current = shown.microampere[number - 1]
             turn = (TURN if shown.is_reversed else -TURN) * (number - 1) % (PHASES * TURN)
-            elements.append(ElementReading(voltage, current, **powers, voltage_angle_millidegree=turn))
+            elements.append(ElementReading(voltage, directed(current, p), **powers, voltage_angle_millidegree=turn))
         else:
             elements.append(ElementReading(**powers))
     a, b, c = elements[1:]

@@ -10,12 +10,22 @@ from typing import Any
 
 from wattwheel.apex.messages import Control, Message
 from wattwheel.boot.body import GC_THRESHOLDS
+from wattwheel.boot.deeds import fee_refusal
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore, MinuteLoad
 from wattwheel.boot.settings import Override, Settings
 from wattwheel.boot.settings import load as load_settings
 from wattwheel.boot.sim_meter import SimStore
 from wattwheel.boot.simulated_state import CoreMemory, StateFolder
-from wattwheel.boot.simulation_script import TIME_WORDS, Step, is_expected, read_script, whole_second
+from wattwheel.boot.simulation_script import (
+    CALENDAR_BEGIN,
+    CALENDAR_END,
+    CALENDAR_WORDS,
+    TIME_WORDS,
+    Step,
+    is_expected,
+    read_script,
+    whole_second,
+)
 from wattwheel.boot.time_machine import SECOND_NS, TimeMachine
 from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
@@ -34,8 +44,6 @@ DAY_NS = 86_400 * SECOND_NS
 PROGRESS_DAYS = 10
 MINUTES_A_DAY = 1440
 DONE_S_MAX = 5.0
-CALENDAR_END = datetime.fromisoformat("2100-01-01")
-"""YY says no later year."""
 
 HOUSE_METER: dict[str, str | float] = {
     "wiring": "1p2w",
@@ -106,13 +114,15 @@ class Simulation:
                 raise BadInput(f"step {step.line}: at {step.at.isoformat()} is outside; allowed: {why}")
         self._steps, self._begin, self._days, self._say = steps, begin, days, say
         self._host = host or LinuxClock(EpollLoop())
+        if begin < CALENDAR_BEGIN:
+            raise BadInput(f"a begin at {begin.isoformat()}: allowed: {CALENDAR_WORDS}")
         if end > CALENDAR_END:
             raise BadInput(f"an end at {end.isoformat()}: a meter's calendar ends at {CALENDAR_END.isoformat()}")
         self._again_ns = 0  # until then the time after a step is played in seconds
         self._done: list[dict[str, Any]] = []
         self._folder = StateFolder(folder) if folder is not None else None
-        memory = self._folder.core() if self._folder is not None else CoreMemory()
         phases = 1 if settings.meter.wiring == "1p2w" else 3
+        memory = self._folder.core(phases) if self._folder is not None else CoreMemory()
         load = MinuteLoad(rows, START_NS // MILLISECOND_NS, repeats, phases)
         core = MinuteCore(load, memory.registers)
         core.starts, core.sequence = memory.starts, memory.sequence
@@ -207,6 +217,15 @@ class Simulation:
             self.machine.ask(Control.SENSOR, 0, step.value.encode(), lambda reply: taken.append(is_done(reply)))
             self.machine.advance_until(lambda: bool(taken), DONE_S_MAX)
         return {"ok": taken == [True], "sensor": step.value}
+
+    def _fee(self, step: Step) -> dict[str, Any]:
+        replies: list[Message | None] = []
+        if self._is_on:
+            self.machine.ask(Control.FEE, 0, step.value.encode(), replies.append)
+            self.machine.advance_until(lambda: bool(replies), DONE_S_MAX)
+        reply = replies[0] if replies else None
+        has_paid = is_done(reply)
+        return {"ok": has_paid, "fee": step.value} | ({} if has_paid else fee_refusal(step.value, reply))
 
     def _supply(self, step: Step) -> dict[str, Any]:
         wants_on = step.value == "on"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from wattwheel.metrology.energy import Registers
 from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
 from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.errors import BadInput, ItemValueError
+from wattwheel.model.records import REGISTERS
 from wattwheel.services.clock_keeping import DRIFT_KEY, LOST_KEY, OFFSET_KEY, SEEN_KEY
 
 PLATFORM = "platform"
@@ -37,10 +39,18 @@ class CoreMemory:
         self.registers, self.starts, self.sequence, self.relay_open = registers, starts, sequence, relay_open
 
 
+def _phases_of(registers: Sequence[int]) -> int | None:
+    """How many phases have counted: a single-phase meter counts in phase a alone. None: nothing has been counted."""
+    if not any(registers):
+        return None
+    size = len(REGISTERS)
+    return 1 if registers[:size] == registers[size : 2 * size] and not any(registers[2 * size :]) else 3
+
+
 class StateFolder:
     """A state folder, held until `close`; nothing in it is forced to the medium before that.
 
-    Raises DoorUnavailable while a meter runs on it, BadInput for registers that are no metering core's.
+    Raises DoorUnavailable while a meter runs on it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -49,8 +59,6 @@ class StateFolder:
         self._lock = hold(folder / METER_LOCK)
         self._memory = FileMemory(folder / METERING_FOLDER / RING_NAME, RING_OCTETS)
         self._ring = RegisterRing(self._memory)
-        if self._ring.state is not None:
-            self._set_offset(None)  # the simulation's calendar is the meter's own from the first instant on
 
     def open(self, loop: SimLoop) -> SqliteRecords:
         """The store's medium as a device."""
@@ -58,16 +66,33 @@ class StateFolder:
         loop.at_end(records.close)
         return records
 
-    def core(self) -> CoreMemory:
-        """What was in the metering core's memory."""
+    def core(self, phases: int) -> CoreMemory:
+        """What was in the memory of the metering core, of `phases`; the meter's calendar is a new one from here on.
+
+        Raises BadInput, and gives the folder back as it was, for registers that are no such core's.
+        """
+        try:
+            memory = self._core(phases)
+        except BadInput:
+            self.close()
+            raise
+        if self._ring.state is not None:
+            self._set_offset(None)  # the simulation's calendar is the meter's own from the first instant on
+        return memory
+
+    def _core(self, phases: int) -> CoreMemory:
         if self._ring.state is None:
             return CoreMemory()
         is_open = self._relay().is_open
         try:
             saved = SavedState.from_octets(self._ring.state)
-            return CoreMemory(Registers.from_state(saved.ledger).snapshot(), saved.starts, saved.sequence, is_open)
+            registers = Registers.from_state(saved.ledger).snapshot()
         except ItemValueError as fault:
             raise BadInput(f"{self._folder}: {fault}; give a folder of this version, or an empty one") from None
+        if (had := _phases_of(registers)) not in (None, phases):
+            found = f"found registers of a meter with {had} phase{'s' if had != 1 else ''}"
+            raise BadInput(f"{self._folder}: {found}; allowed: a folder of the same wiring, or an empty one")
+        return CoreMemory(registers, saved.starts, saved.sequence, is_open)
 
     def _relay(self) -> SimRelay:
         return SimRelay(self._folder / METERING_FOLDER / RELAY_NAME)
@@ -107,7 +132,8 @@ class StateFolder:
     def close(self) -> None:
         """Force what was written to the medium and give the folder back."""
         self._memory.close()
-        for file in (self._folder / STORE_FOLDER).iterdir():
+        store = self._folder / STORE_FOLDER
+        for file in store.iterdir() if store.is_dir() else ():
             descriptor = os.open(file, os.O_RDONLY)
             os.fsync(descriptor)
             os.close(descriptor)

@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 
 from wattwheel.model.board_sensors import SENSORS, value_of
 from wattwheel.model.errors import BadInput, ConfigError
+from wattwheel.model.fee_orders import allowed_instead
 from wattwheel.protocols.dlt645.frame import WAKE_UP
 
 SCRIPT_OCTETS_MAX = 1 << 20
 STEPS_MAX = 10_000
-ACTIONS = ("send", "press", "supply", "clock", "sensor")
+ACTIONS = ("send", "press", "supply", "clock", "sensor", "fee")
 BUTTONS = ("program", "up", "down", "both")
 WILD = ".."
+CALENDAR_BEGIN, CALENDAR_END = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
+"""YY says no other year; the second instant is the first that is none."""
+CALENDAR_WORDS = "2000-01-01T00:00:00 to 2099-12-31T23:59:59"
 TIME_WORDS = 'a date or time such as "2026-02-28T23:59:00", whole seconds, no zone'
 
 
@@ -25,7 +29,8 @@ class Step(NamedTuple):
     Attributes:
         at: time of the simulation, which goes on whatever the meter's clock is set to; no time zone.
         action: one of `ACTIONS`.
-        value: octets to send, name of a button, "on" or "off", the time to set, or what a sensor shows.
+        value: octets to send, name of a button, "on" or "off", the time to set, what a sensor shows, or an order to fee
+            control in words.
         expect: octets of the reply in pairs of hex digits, `WILD` for any; empty: silence; None: whatever comes.
         is_long: the button is held.
     """
@@ -69,11 +74,18 @@ def _step(path: str, line: int, table: Any) -> Step:
     if not isinstance(is_long, bool):
         raise ConfigError(f"{where} long", is_long, "true or false", path)
     if action == "clock":
-        return Step(line, at, action, _time(path, f"{where} clock", value))
+        return Step(line, at, action, _clock_time(path, f"{where} clock", value))
+    if action == "fee":
+        if (instead := allowed_instead(value)) is not None:
+            raise ConfigError(f"{where} fee", value, instead, path)
+        return Step(line, at, action, value)
     if action == "send":
         expect = table.get("expect")
         pairs = None if expect is None else _pairs(path, f"{where} expect", expect, is_wild=True)
-        return Step(line, at, action, bytes.fromhex("".join(_pairs(path, f"{where} send", value))), pairs)
+        octets = bytes.fromhex("".join(_pairs(path, f"{where} send", value)))
+        if not octets:
+            raise ConfigError(f"{where} send", value, "at least one pair of hex digits", path)
+        return Step(line, at, action, octets, pairs)
     if action == "sensor":
         name, _, number = str(value).partition(" ")
         if name not in SENSORS or value_of(SENSORS[name], number) is None:
@@ -91,6 +103,14 @@ def _time(path: str, where: str, text: object) -> datetime:
     time = whole_second(text)
     if time is None:
         raise ConfigError(where, text, TIME_WORDS, path)
+    return time
+
+
+def _clock_time(path: str, where: str, text: object) -> datetime:
+    """A time that the meter's clock can be set to. Raises ConfigError."""
+    time = _time(path, where, text)
+    if not CALENDAR_BEGIN <= time < CALENDAR_END:
+        raise ConfigError(where, text, CALENDAR_WORDS, path)
     return time
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 LONG_S = 3.0
@@ -17,6 +19,9 @@ BUTTONS = ("program", "up", "down", "both")
 def press(button: str, is_long: bool, seconds: float | None, stuck: bool, state: str | None) -> int:
     """Press a button of the meter on a state folder: the programming button, up, down, or both of these."""
     from wattwheel.boot.control import press_button
+
+    if seconds is not None and math.isnan(seconds):
+        raise click.BadParameter(f"found {seconds}; allowed: 0 to 60", param_hint="--seconds")
 
     held_s = float("inf") if stuck else LONG_S if is_long else 0.0
     press_button(state, button, held_s if seconds is None else seconds)

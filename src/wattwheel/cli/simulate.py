@@ -15,7 +15,7 @@ DAYS_MAX = 36_600
     "--load", metavar="FILE|PROFILE", required=True, help="What flows: a file of minutes, or house, constant."
 )
 @click.option("--repeat", is_flag=True, help="Play the load again and again; without it nothing flows after its end.")
-@click.option("--script", metavar="FILE", help="TOML list of what happens: frames, buttons, supply, clock.")
+@click.option("--script", metavar="FILE", help="TOML list of what happens: frames, buttons, supply, clock, payments.")
 @click.option("--state", metavar="DIR", help="State folder that is left, for `run` to go on from; without it none is.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def simulate(
@@ -43,9 +43,13 @@ def simulate(
         for step in document["steps"]:
             click.echo(f"{step['at']}  {step['action']}  {'as expected' if step['ok'] else 'NOT as expected'}")
         for register, microjoule in document["energy_microjoule"].items():
-            click.echo(f"{register:15} {microjoule / 3.6e12:14.4f} kWh" if microjoule else f"{register:15} -")
+            click.echo(f"{register:15} {microjoule / 3.6e12:14.4f} {_unit(register)}")
         click.echo(f"{days} days in {document['seconds']:.1f} s")
     return 0 if document["ok"] else 1
+
+
+def _unit(register: str) -> str:
+    return "kvarh" if register.startswith("reactive") else "kVAh" if register.endswith("apparent") else "kWh"
 
 
 def _say(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from wattwheel.metrology.quantities import angle_deg
 from wattwheel.metrology.wiring import Wiring
-from wattwheel.model.records import ELEMENTS, ElementReading, Momentary
+from wattwheel.model.records import ELEMENTS, ElementReading, Momentary, directed
 
 if TYPE_CHECKING:
     from wattwheel.metrology.quantities import Window
@@ -52,10 +52,11 @@ def momentary(window: Window) -> Momentary:
             voltage_angle = 0 if place == 0 else _millidegree(phasors[place] * phasors[0].conjugate())
             behind = phasors[place] * phasors[phases + place].conjugate()
             phase_angle = _millidegree(behind) if has_load else 0
+        active_power_milliwatt = round(p * 1e3)
         elements[element] = ElementReading(
             voltage_millivolt=round(window.voltage_v_rms[place] * 1e3),
-            current_microampere=round(window.current_a_rms[place] * 1e6),
-            active_power_milliwatt=round(p * 1e3),
+            current_microampere=directed(round(window.current_a_rms[place] * 1e6), active_power_milliwatt),
+            active_power_milliwatt=active_power_milliwatt,
             reactive_power_millivar=round(q * 1e3),
             apparent_power_millivoltampere=round(s * 1e3),
             power_factor_millionth=round(p / s * 1e6) if s > 0.0 else 1_000_000,

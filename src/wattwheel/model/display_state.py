@@ -198,7 +198,7 @@ def with_readings(state: DisplayState, readings: Readings | None, limits: Limits
 
 
 def _phase(element: ElementReading, limits: Limits) -> Phase:
-    voltage, current = element.voltage_millivolt or 0, element.current_microampere or 0
+    voltage, current = element.voltage_millivolt or 0, abs(element.current_microampere or 0)
     flows = current >= max(1, limits.starting_microampere)
     return Phase(
         voltage=voltage > limits.interrupted_millivolt,

@@ -70,6 +70,12 @@ class EnergyTotals(msgspec.Struct, frozen=True, array_like=True):
         return self.microjoule[ELEMENTS.index(element) * len(REGISTERS) + REGISTERS.index(name)]
 
 
+def directed(current_microampere: int, active_power_milliwatt: int) -> int:
+    """The magnitude of a current, of either sign, with the sign of its element's active power: exported is negative."""
+    magnitude = abs(current_microampere)
+    return -magnitude if active_power_milliwatt < 0 else magnitude
+
+
 class ElementReading(msgspec.Struct, frozen=True, array_like=True):
     """Momentary quantities of one element over the last window (10 cycles at 50 Hz, 12 at 60 Hz), without DC.
 
@@ -77,7 +83,7 @@ class ElementReading(msgspec.Struct, frozen=True, array_like=True):
     """
 
     voltage_millivolt: int | None = None
-    current_microampere: int | None = None
+    current_microampere: int | None = None  # signed as the active power, see `directed`
     active_power_milliwatt: int | None = None
     reactive_power_millivar: int | None = None  # of the fundamental, positive when the current lags
     apparent_power_millivoltampere: int | None = None

@@ -74,7 +74,7 @@ class CalendarTime(NamedTuple):
 _I32, _I64 = 2**31 - 1, 2**63 - 1
 _ELEMENT_LIMITS = (
     (0, _I64),
-    (0, _I64),
+    (-_I64, _I64),
     (-_I64, _I64),
     (-_I64, _I64),
     (0, _I64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def test_what_is_missing_in_a_row_is_as_the_row_before(tmp_path):
         (HEAD + "2026-01-01T00:00,1e9,0,230,5\n", "line 2"),
         (HEAD + "2026-01-01T00:00,nan,0,230,5\n", "line 2"),
         (HEAD + "2026-01-01T00:00,1,0,50000,50000\n", "line 2"),
+        (HEAD + "2026-01-01T00:00,1,0,-230,5\n", "a voltage that is not negative"),
         (HEAD + "2026-01-01T00:00,1,0,230\n", "line 2"),
         (HEAD + "yesterday,1,0,230,5\n", "line 2"),
         (HEAD + "2026-01-01T00:00,1,0,230,5\n2026-01-01T00:02,1,0,230,5\n", "expected 2026-01-01T00:01:00"),
@@ -63,6 +65,14 @@ def test_what_is_missing_in_a_row_is_as_the_row_before(tmp_path):
 def test_what_is_no_load_is_refused_with_its_line(tmp_path, text, why):
     with pytest.raises(RecordingError, match=why):
         load_rows(made(tmp_path, text))
+
+
+def test_what_is_no_plain_file_is_called_so(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for where in (str(pipe), "/dev/null", str(tmp_path)):
+        with pytest.raises(BadInput, match="no plain file"):
+            load_rows(where)
 
 
 def test_profiles_by_name():

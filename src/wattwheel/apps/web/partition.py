@@ -139,13 +139,14 @@ class BusFace:
     def _trace(self, element: int, phase: core_records.PhaseWave) -> PhaseTrace:
         momentary = self._readings.momentary if self._readings is not None else None
         reading = momentary.elements[element] if momentary is not None else None
+        current = reading.current_microampere if reading is not None else None
         angle = _scaled(reading.voltage_angle_millidegree, 1000) if reading is not None else None
         behind = _scaled(reading.phase_angle_millidegree, 1000) if reading is not None else None
         return PhaseTrace(
             voltage_v=tuple(phase.voltage_v()),
             current_a=tuple(phase.current_a()),
             voltage_v_rms=_scaled(reading.voltage_millivolt, 1000) if reading is not None else None,
-            current_a_rms=_scaled(reading.current_microampere, 1_000_000) if reading is not None else None,
+            current_a_rms=abs(current) / 1_000_000 if current is not None else None,
             voltage_angle_deg=angle,
             current_angle_deg=angle - behind if angle is not None and behind is not None else None,
         )

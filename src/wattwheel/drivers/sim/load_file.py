@@ -40,7 +40,8 @@ def load_rows(where: str, rows_max: int = ROWS_MAX) -> list[LoadRow]:
     path = Path(where)
     if not path.is_file():
         allowed = ", ".join(PROFILES)
-        raise BadInput(f"--load {where}: no such file and no profile of that name; profiles: {allowed}")
+        what = "no plain file" if path.exists() else "no such file"
+        raise BadInput(f"--load {where}: {what} and no profile of that name; profiles: {allowed}")
     rows: list[LoadRow] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -77,9 +78,9 @@ def _rows(where: str, lines: Iterable[str]) -> Iterator[LoadRow]:
             row = last if last is not None and any(cells[at].strip() in MISSING for at in places) else None
             row = row or _row(*(float(cells[at]) for at in places))
         except (ValueError, IndexError):
-            raise RecordingError(
-                where, f"line {number}: found {separator.join(cells)[:80]!r}; numbers expected"
-            ) from None
+            allowed = f"numbers, powers up to {POWER_KILOWATT_MAX:g} kW, a voltage that is not negative"
+            found = f"line {number}: found {separator.join(cells)[:80]!r}"
+            raise RecordingError(where, f"{found}; allowed: {allowed}") from None
         if due is not None and time != due:
             raise RecordingError(
                 where, f"line {number}: found {time.isoformat()}; expected {due.isoformat()}, a minute on"
@@ -107,7 +108,7 @@ def _uci_time(columns: list[str]) -> Callable[[list[str]], datetime]:
 def _row(active_kilowatt: float, reactive_kilovar: float, voltage_v: float, current_a: float) -> LoadRow:
     """Raises ValueError for what no meter can have."""
     values = (active_kilowatt, reactive_kilovar, voltage_v, current_a, voltage_v * current_a / 1e3)
-    if not all(math.isfinite(value) and abs(value) <= POWER_KILOWATT_MAX for value in values):
+    if voltage_v < 0.0 or not all(math.isfinite(value) and abs(value) <= POWER_KILOWATT_MAX for value in values):
         raise ValueError(values)
     return LoadRow(
         round(active_kilowatt * 1e6), round(reactive_kilovar * 1e6), round(voltage_v * 1e3), round(current_a * 1e6)
