@@ -245,6 +245,21 @@ def check_books(world: World) -> None:
     assert [f"{crash.partition}: {crash.fault!r}" for crash in world.meter.crashes] == []
 
 
+def test_a_morning_of_a_padded_table_in_no_order(make_world):
+    """Zeros at the end are no slot at midnight; 08:00 has no tariff of its own, so that of 06:00 goes on."""
+    world = make_world()
+    table = "000000" * 10 + "060002" + "000001" + "080000" + "080104"
+    write(world, {TARIFFS: "04", SLOTS: "14", DAY_TABLE: table})
+    assert world.ask(DAY_TABLE).check() == wire(table)
+    world.advance(45)  # 08:00 is over
+    tariff_2 = Watched.newest.books.shares[1][0]
+    assert tariff_2 > 0
+    world.advance(60)
+    shares = [share[0] for share in Watched.newest.books.shares]
+    assert shares[2] == 0 < shares[3]
+    assert shares[1] > tariff_2
+
+
 def test_a_morning_of_four_tariffs_against_plain_arithmetic(make_world):
     world = make_world()
     write(world, FOUR_TARIFFS)
