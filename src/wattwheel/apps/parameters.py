@@ -72,6 +72,7 @@ from wattwheel.model.tariff import (
     HOLIDAYS_MAX,
     SLOTS_MAX,
     STEP_LIMITS_MAX,
+    TARIFFS,
     TARIFFS_MAX,
     ZONES_MAX,
 )
@@ -147,7 +148,7 @@ DEFAULTS = {
     ZONE_COUNT: "01",
     DAY_TABLE_COUNT: "01",
     SLOT_COUNT: "01",
-    TARIFF_COUNT: "01",
+    TARIFF_COUNT: f"{TARIFFS:02d}",
     HARMONIC_ORDERS: "21",
     HOLIDAY_COUNT: "0000",
     PULSE_WIDTH: f"{DEFAULT_WIDTH_MS:04d}",
@@ -199,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True):
         name_plate: octets as on the wire, in hex digits, by identifier.
         ratings: what the meter is made for; default thresholds depend on it.
         utc_offset_minutes: meter standard time minus UTC.
+        tariffs: how many there are, until another number is written.
     """
 
     address: str = ""
@@ -206,10 +208,12 @@ class Settings(msgspec.Struct, frozen=True):
     name_plate: dict[int, str] = {}
     ratings: Ratings = Ratings()
     utc_offset_minutes: int = 0
+    tariffs: int = TARIFFS
 
     def items(self) -> dict[int, bytes]:
         """The parameters that the settings say."""
         items = {di: bytes.fromhex(digits) for di, digits in self.name_plate.items()}
+        items[TARIFF_COUNT] = bytes.fromhex(f"{self.tariffs:02d}")
         if self.address:
             items |= dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address))
         return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
