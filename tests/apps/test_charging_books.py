@@ -26,6 +26,7 @@ from wattwheel.apps.fee_control import MONEY, RECORDS, RELAY
 from wattwheel.model.charging import Wallet
 
 STEPS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())["step_charging"]
+USED = 0xB0F00000
 
 # -- charging
 
@@ -196,6 +197,19 @@ def test_a_monthly_step_period_ends_once_whatever_the_clock_does():
     meter.set_clock(meter.at + timedelta(days=35))
     meter.push(1)
     assert meter.function.charging.money.periods == (3, 9)
+
+
+def test_what_was_used_in_each_step_period_is_read():
+    meter = prepaid(5000, **{"04060001": "00000005"})
+    meter.at = datetime(2026, 6, 30, 23, 59, tzinfo=UTC)
+    meter.push(quanta=4)
+    look = meter.function.look
+    assert (look(USED, b""), look(USED + 1, b"")) == (4, None)
+    for days, used in ((31, 6), (31, 7), (30, 8), (31, 9), (30, 10)):  # to the last minute of each month
+        meter.push(days * 86_400, quanta=used)
+    assert [look(USED + at, b"") for at in range(6)] == [0, 10, 9, 8, 7, None]
+    assert [di for di in meter.function.listed() if di >> 16 == USED >> 16] == [USED + at for at in range(5)]
+    assert look(0xB0F10000, b"") is None
 
 
 def test_yearly_step_periods_and_29_february():

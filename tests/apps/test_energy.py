@@ -156,7 +156,8 @@ def test_every_item_it_lists_is_answered_and_others_are_not(world):
     for di, error in (
         (0x00010000, None),
         (0x0001FF00, None),
-        (0x00010200, 2),
+        (0x00010400, None),
+        (0x00010500, 2),
         (0x00010001, 2),
         (0x00090000, None),
         (0x00800000, 2),

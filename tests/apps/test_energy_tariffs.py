@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from wattwheel.apex.messages import Control
 from wattwheel.apps import energy
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of
-from wattwheel.apps.parameters import default_items
+from wattwheel.apps.parameters import Settings, default_items
+from wattwheel.boot.settings import TariffSettings
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR, energy_items
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.records import REGISTER_COUNT, REGISTERS, EnergyTotals, Quality, Readings
@@ -96,6 +97,15 @@ def test_the_day_tables_switch_over_at_their_minute_and_stay():
     assert not again.take(readings(MORNING + timedelta(days=1), 100))
     assert again.books.sets == RunningSets(day_tables=1, day_tables_switched=wire("2606010800"))
     assert again.books.shares[3][0] == 70
+
+
+def test_four_tariffs_unless_another_number_is_written_or_set():
+    own = ledger({}, Books([70] * 8, [70] * 8, tariff=1))  # of a meter that had one
+    own.take(readings(MORNING, *[100] * 8))
+    assert own.image.tariffs == own.tariffs == 4
+    assert own.books.shares == [[100] * 8]  # nobody has written a day table
+    assert [default_items(Settings(tariffs=tariffs))[TARIFFS] for tariffs in (1, 12)] == [b"\x01", b"\x12"]
+    assert default_items()[TARIFFS] == b"\x04"
 
 
 def test_before_the_parameters_are_heard_the_tariff_goes_on():
@@ -243,6 +253,38 @@ def check_books(world: World) -> None:
     assert tariffs == [share // CENTI for share in (*columns, *[0] * 63)][: len(tariffs)]
     assert tariffs == [world.read(f"0001{tariff:02X}00") for tariff in range(1, len(tariffs) + 1)]
     assert [f"{crash.partition}: {crash.fault!r}" for crash in world.meter.crashes] == []
+
+
+def test_a_new_meter_has_four_tariffs_and_its_energy_in_the_first(make_world):
+    world = make_world()
+    world.advance(20)
+    total, *tariffs = numbers(world.ask(0x0001FF00).check())
+    assert tariffs == [total, 0, 0, 0]
+    assert total > 0
+    check_books(world)
+
+
+def test_the_settings_say_how_many_tariffs_a_new_meter_has():
+    world = World(3, settings=msgspec.structs.replace(simulated_settings(), tariffs=TariffSettings(count=2)))
+    world.await_ready()
+    world.advance(3)
+    assert world.read(TARIFFS) == 2
+    assert len(numbers(world.ask(0x0001FF00).check())) == 1 + 2
+
+
+def test_a_morning_of_a_padded_table_in_no_order(make_world):
+    """Zeros at the end are no slot at midnight; 08:00 has no tariff of its own, so that of 06:00 goes on."""
+    world = make_world()
+    table = "000000" * 10 + "060002" + "000001" + "080000" + "080104"
+    write(world, {TARIFFS: "04", SLOTS: "14", DAY_TABLE: table})
+    assert world.ask(DAY_TABLE).check() == wire(table)
+    world.advance(45)  # 08:00 is over
+    tariff_2 = Watched.newest.books.shares[1][0]
+    assert tariff_2 > 0
+    world.advance(60)
+    shares = [share[0] for share in Watched.newest.books.shares]
+    assert shares[2] == 0 < shares[3]
+    assert shares[1] > tariff_2
 
 
 def test_a_morning_of_four_tariffs_against_plain_arithmetic(make_world):

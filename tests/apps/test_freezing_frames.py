@@ -232,6 +232,19 @@ def test_records_are_read_by_number_and_time_in_follow_up_frames():
     assert world.meter.crashes == []
 
 
+def test_all_the_records_that_were_asked_for_come():
+    world = make_world(calendar=datetime(2026, 6, 30, 9, 59, 40, tzinfo=UTC))
+    world.advance(2)
+    write(world, EACH_MINUTE)
+    world.advance(50 * 60)
+    times = [f"10:{minute:02d}" for minute in range(50)]
+    assert [time for time, _classes in records(world.ask(FIRST, parameters=b"\x50").check())] == times
+    assert [time for time, _classes in records(world.ask(LAST, parameters=b"\x40").check())] == times[-40:]
+    given = octets_of(datetime(2026, 6, 30, 10, 5, tzinfo=UTC))
+    assert [time for time, _classes in records(world.ask(FROM, parameters=b"\x99" + given).check())] == times[5:]
+    assert world.ask(LAST, parameters=b"\x02").check() == world.ask(FIRST, parameters=b"\x99").check()[-206:]
+
+
 def test_by_default_all_classes_come_each_15_minutes():
     world = make_world()
     world.advance(100)

@@ -318,7 +318,8 @@ def test_an_answer_holds_whole_records_up_to_its_bound_and_the_rest_is_asked_for
         octets = look(works, di, 99)
         assert ANSWER_OCTETS_MAX - 103 < len(octets) <= ANSWER_OCTETS_MAX
         assert len(split(octets)) == ANSWER_OCTETS_MAX // 103
-    assert told(look(works, ALL_LATEST, 99))[-1][0] == "03-01 11:38"
+    assert told(look(works, ALL_LATEST, 50))[0][0] == "03-01 10:49"  # of the newest 50 the oldest
+    assert told(look(works, ALL_LATEST, 34))[-1][0] == "03-01 11:38"
     assert len(everything(works)) == 99
 
 

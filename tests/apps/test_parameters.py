@@ -69,7 +69,7 @@ def test_every_default_could_have_been_written(di):
         (0x04000203, "00", 0x20),
         (0x04000203, "15", 0x20),
         (0x04000204, "64", 0x40),
-        (0x04000204, "00", 0x40),
+        (0x04000204, "00", 0),  # of a single tariff
         (0x04000202, "09", 1),
         (0x04000205, "0255", 1),
         (0x04000B01, "2823", 0),
@@ -94,15 +94,27 @@ def test_every_default_could_have_been_written(di):
         (0x04030001, "26010101", 0),
         (0x040300FF, "26010101", 2),
         (0x04010000, "070102010101", 0),  # the first on the wire stands last here
-        (0x04010000, "010101070102", 1),  # not in order
-        (0x04010000, "010101", 0),
+        (0x04010000, "010101070102", 0),  # sorted when it is looked at
+        (0x04010000, "000000010101", 0),  # zeros at the end are not counted
+        (0x04010000, "010101000000", 1),
         (0x04010000, "130101", 1),
+        (0x04010000, "023001", 1),
+        (0x04010000, "0101", 1),
         (0x04010000, "010101" * 14, 0),  # places that are not used repeat the last one
-        (0x04010000, "010101" * 15, 1),
+        (0x04010000, "010101" * 15, 0x10),
         (0x04010001, "080001", 0),
         (0x04010001, "240001", 1),
-        (0x04010001, "080000", 1),
-        (0x04010001, "000001" * 15, 1),
+        (0x04010001, "080000", 0),  # the tariff before goes on
+        (0x04010001, "080064", 0x40),
+        (0x04010001, "000001" * 15, 0x20),
+        (0x04030001, "FF120102", 0),  # every year
+        (0x04030001, "26133201", 1),
+        (0x04000106, "FFFFFFFFFF", 0),
+        (0x04000106, "2602300000", 1),
+        (0x04060401, "FF0100", 0),  # every month
+        (0x04060401, "023000", 1),
+        (0x04000802, "00", 0),
+        (0x04000802, "09", 1),
         (0x04000501, "0000", 2),  # read-only
         (0x04000101, "26112005", 2),  # the platform's
         (0x04000401, "202611200001", 0),
@@ -161,6 +173,32 @@ def test_what_is_refused_changes_nothing(world):
     assert world.read(PERIOD) == 15
     world.advance(1.5)
     assert world.counters()["parameters"]["writes_refused"] == 3
+
+
+@pytest.mark.parametrize(
+    ("di", "entries"),
+    [
+        (0x04010001, ("120002", "000001", "090000", *("000000",) * 11)),
+        (0x04010001, ("000001", *("120002",) * 13)),
+        (0x04010000, ("070102", "010101", *("000000",) * 12)),
+        (0x04030001, ("FF120102",)),
+        (0x04000106, ("FFFFFFFFFF",)),
+    ],
+)
+def test_a_read_gives_back_what_was_written(world, di, entries):
+    octets = b"".join(bytes.fromhex(entry)[::-1] for entry in entries)
+    assert world.write(di, octets, 4, LEVEL_4) == DONE
+    assert world.ask(di).check() == octets
+    world.kill("parameters")
+    world.advance(3)
+    assert world.ask(di).check() == octets
+
+
+def test_too_many_entries_have_an_error_bit_of_their_own(world):
+    assert write(world, 0x04010000, "010101" * 15) == (0xD4, b"\x10")
+    assert write(world, 0x04010001, "000001" * 15) == (0xD4, b"\x20")
+    assert write(world, 0x04010001, "000064") == (0xD4, b"\x40")
+    assert write(world, 0x04010001, "006101") == OTHER
 
 
 def test_every_plain_parameter_can_be_written_and_read(world):

@@ -111,7 +111,7 @@ RECORD_OCTETS = {
     REST_DAYS: 11,
     HOLIDAYS: 10,
     SETTLEMENTS: 16,
-    PRICES: 18,  # of one tariff
+    PRICES: 10 + 2 * 4 * 4,  # of both sets and four tariffs
     STEPS: 114,
     **dict.fromkeys(COMBINATIONS, 11),
 }

@@ -157,7 +157,7 @@ def test_names_and_identifiers_that_do_not_exist():
     with pytest.raises(UnknownItem):
         world.read("no such thing")
     with pytest.raises(Refused):
-        world.read("import_active_energy_tariff_2")
+        world.read("import_active_energy_tariff_5")
     with pytest.raises(KeyError, match="nobody; there are bus"):
         world.kill("nobody")
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from wattwheel.apps.charging_books import ChargingBooks, Money
+from wattwheel.apps.charging_books import STEP_PERIODS_KEPT, ChargingBooks, Money
 from wattwheel.apps.fee_records import amount_octets, purchase_record, refund_record
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.relay_control import RelayBooks, RelayControl, RelaySettings
@@ -38,6 +38,10 @@ MONEY, RELAY, RECORDS = "fee_control.money", "fee_control.relay", "fee_control.r
 PORT = "relay"
 REMAINING_ENERGY, OVERDRAWN_ENERGY, REMAINING_AMOUNT, OVERDRAWN_AMOUNT = 0x00900100, 0x00900101, 0x00900200, 0x00900201
 STEP_PRICE, CURRENT_PRICE, TARIFF_PRICE = 0x0280000B, 0x02800020, 0x02800021
+STEP_PERIOD_ENERGY = 0xB0F00000
+"""Consumption in the running step period; the ended ones follow it, the newest first. The standard has no such item."""
+
+ENERGY_VIEWS = 10**8  # XXXXXX.XX
 
 OVERDRAFT_BIT, MISOPERATION_BIT = 14, 8
 OPEN_BIT, ORDER_BIT, ALARM_BIT, KIND_BIT, PRICES_BIT, STEPS_BIT, PRESERVATION_BIT = 4, 6, 7, 8, 10, 11, 12
@@ -185,7 +189,7 @@ class FeeControl(MeterFunction):
         """Prices in every mode, money in a prepaid meter, records where there is a relay."""
         if di >> 16 in RECORD_GROUPS:
             return self.control.books.records.items().get(di) if self.mode != "none" else None
-        return self._values().get(di) if di >> 16 in (0x0090, 0x0280) else None
+        return self._values().get(di) if di >> 16 in (0x0090, 0x0280, 0xB0F0) else None
 
     def listed(self) -> Iterable[int]:
         """All that `look` gives but the private."""
@@ -197,6 +201,8 @@ class FeeControl(MeterFunction):
         step = plan.step_price(money.used)
         tariff = plan.tariff_price(self.charging.tariff)
         values: dict[int, Shown] = {STEP_PRICE: step, CURRENT_PRICE: tariff + step, TARIFF_PRICE: tariff}
+        for at, used in enumerate((money.used, *money.periods[:STEP_PERIODS_KEPT])):
+            values[STEP_PERIOD_ENERGY + at] = used % ENERGY_VIEWS
         if self.mode == "local":
             wallet = money.account.wallet
             values |= {REMAINING_ENERGY: 0, OVERDRAWN_ENERGY: 0}

@@ -146,18 +146,14 @@ class LoadPages:
         return self._joined(self._from(at, minute, wanted), wanted, count, octets_max)
 
     def latest(self, wanted: int, count: int, octets_max: int) -> bytes:
-        """The `count` newest records, in order of time."""
+        """The `count` newest records, in order of time; where they do not fit, the oldest ones of them."""
         found: list[bytes] = []
         for page in reversed(self._pages):
-            if len(found) >= count or octets_max <= 0:
+            if len(found) >= count:
                 break
-            for record in reversed([_shown(place.record, wanted) for place in self._places(page.octets, _bit(wanted))]):
-                octets_max -= len(record)
-                if len(found) >= count or octets_max < 0:
-                    break
-                if record:
-                    found.append(record)
-        return b"".join(reversed(found))
+            records = [_shown(place.record, wanted) for place in self._places(page.octets, _bit(wanted))]
+            found += filter(None, reversed(records))
+        return self._joined(reversed(found[:count]), 0, count, octets_max)
 
     def _from(self, at: int, minute: int | None, wanted: int) -> Iterator[bytes]:
         for page in self._pages[at:]:

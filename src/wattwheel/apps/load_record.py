@@ -162,7 +162,7 @@ class LoadRecord(MeterFunction):
     def look(self, di: int, data: bytes) -> bytes | None:
         """Records: `data` is their number N, behind it the time for DI0 = 01. Nothing is a good answer: no records.
 
-        An answer holds as many whole records as one message does.
+        An answer holds as many whole records as one message does; the rest is asked for from the time after the last.
         """
         if di >> 24 != LOAD_DI3 or di >> 8 & 0xFF or (wanted := di >> 16 & 0xFF) > len(CLASSES):
             return None

@@ -72,6 +72,7 @@ from wattwheel.model.tariff import (
     HOLIDAYS_MAX,
     SLOTS_MAX,
     STEP_LIMITS_MAX,
+    TARIFFS,
     TARIFFS_MAX,
     ZONES_MAX,
 )
@@ -83,6 +84,16 @@ from wattwheel.model.tariff_parameters import (
     TARIFF_COUNT,
     ZONE_COUNT,
 )
+from wattwheel.model.tariff_tables import (
+    ERROR_OTHER,
+    ERROR_SLOTS,
+    ERROR_TARIFFS,
+    ERROR_ZONES,
+    is_table,
+    is_time,
+    table_error,
+    time_error,
+)
 from wattwheel.sdk import App, Command, Function, Meter
 from wattwheel.sdk.writing import number_of, written_items
 
@@ -90,16 +101,13 @@ app = App("parameters", version="0.1.0")
 start = app.start
 
 PARAMETERS_PORT, PANEL_PORT, CLEARS_PORT = "parameters", "panel", "clears"
-ERROR_OTHER, ERROR_NO_DATA, ERROR_ZONES, ERROR_SLOTS, ERROR_TARIFFS = 0x01, 0x02, 0x10, 0x20, 0x40
+ERROR_NO_DATA = 0x02
 
 HARMONIC_ORDERS = 0x04000206
 LOAD_START, HOURLY_START, DAILY_TIME = 0x04000A01, 0x04001201, 0x04001203
 NO_SETTLEMENT = "9999"
 OTHERS = frozenset({"clock", "communication", "metering", "security"})
 """Owners, in the register table, of parameters that are not plain."""
-
-_TABLES = (0x0401, 0x0402)
-"""DI3 and DI2 of the two sets of zone and day tables."""
 
 _LEAP_YEAR_BEFORE = {LOAD_START: "00", HOURLY_START: "", DAILY_TIME: "000101"}
 """Times, and what makes YYMMDDhhmm of them."""
@@ -118,7 +126,7 @@ NUMBERS = {
     ZONE_COUNT: Numbers(range(1, ZONES_MAX + 1), ERROR_ZONES),
     DAY_TABLE_COUNT: Numbers(range(1, DAY_TABLES_MAX + 1)),
     SLOT_COUNT: Numbers(range(1, SLOTS_MAX + 1), ERROR_SLOTS),
-    TARIFF_COUNT: Numbers(range(1, TARIFFS_MAX + 1), ERROR_TARIFFS),
+    TARIFF_COUNT: Numbers(range(TARIFFS_MAX + 1), ERROR_TARIFFS),  # 0: a meter of a single tariff
     HOLIDAY_COUNT: Numbers(range(HOLIDAYS_MAX + 1)),
     HARMONIC_ORDERS: Numbers(range(1, 22)),
     0x04000301: Numbers(range(1, 100)),
@@ -127,7 +135,7 @@ NUMBERS = {
     0x04000304: Numbers(range(5)),
     0x04000305: Numbers(range(1, 100)),
     display_lists.TEST_SECONDS: Numbers(range(31)),
-    REST_TABLE: Numbers(range(1, DAY_TABLES_MAX + 1)),
+    REST_TABLE: Numbers(range(DAY_TABLES_MAX + 1)),  # 0: every day is a work day
     STEP_COUNT: Numbers(range(STEP_LIMITS_MAX + 1)),
     ACTIVE_CONSTANT: Numbers(CONSTANTS),
     REACTIVE_CONSTANT: Numbers(CONSTANTS),
@@ -140,7 +148,7 @@ DEFAULTS = {
     ZONE_COUNT: "01",
     DAY_TABLE_COUNT: "01",
     SLOT_COUNT: "01",
-    TARIFF_COUNT: "01",
+    TARIFF_COUNT: f"{TARIFFS:02d}",
     HARMONIC_ORDERS: "21",
     HOLIDAY_COUNT: "0000",
     PULSE_WIDTH: f"{DEFAULT_WIDTH_MS:04d}",
@@ -192,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True):
         name_plate: octets as on the wire, in hex digits, by identifier.
         ratings: what the meter is made for; default thresholds depend on it.
         utc_offset_minutes: meter standard time minus UTC.
+        tariffs: how many there are, until another number is written.
     """
 
     address: str = ""
@@ -199,10 +208,12 @@ class Settings(msgspec.Struct, frozen=True):
     name_plate: dict[int, str] = {}
     ratings: Ratings = Ratings()
     utc_offset_minutes: int = 0
+    tariffs: int = TARIFFS
 
     def items(self) -> dict[int, bytes]:
         """The parameters that the settings say."""
         items = {di: bytes.fromhex(digits) for di, digits in self.name_plate.items()}
+        items[TARIFF_COUNT] = bytes.fromhex(f"{self.tariffs:02d}")
         if self.address:
             items |= dict.fromkeys((ADDRESS, METER_NUMBER), address_octets(self.address))
         return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
@@ -251,7 +262,9 @@ def refusal(values: Mapping[int, bytes], di: int, octets: bytes) -> int:
         return 0 if _is_settlement(octets[::-1].hex()) else ERROR_OTHER
     if display_lists.is_entry(di):
         return 0 if display_lists.entry_of(octets) is not None else ERROR_OTHER
-    return 0 if di >> 16 not in _TABLES or _is_table(di, octets) else ERROR_OTHER
+    if is_table(di):
+        return table_error(di, octets)
+    return time_error(di, octets) if is_time(di) else 0
 
 
 def _is_settlement(digits: str) -> bool:
@@ -265,23 +278,6 @@ def _is_instant(digits: str) -> bool:
     except ValueError:
         return digits[2:] == "00000000"
     return True
-
-
-def _entries(octets: bytes) -> list[tuple[int, int, int]]:
-    """Three numbers an entry, the last octet on the wire first."""
-    digits = [int(f"{octet:02x}") for octet in octets]
-    return [(digits[at + 2], digits[at + 1], digits[at]) for at in range(0, len(digits), 3)]
-
-
-def _is_table(di: int, octets: bytes) -> bool:
-    """Zones (month, day, day table) for DI0 = 0, otherwise slots of a day (hour, minute, tariff), in order of time."""
-    entries = _entries(octets)
-    moments = [entry[:2] for entry in entries]
-    if len(entries) > (SLOTS_MAX if di & 0xFF else ZONES_MAX) or moments != sorted(moments):
-        return False
-    if di & 0xFF:
-        return all(hour < 24 and minute < 60 and 1 <= tariff <= TARIFFS_MAX for hour, minute, tariff in entries)
-    return all(1 <= month <= 12 and 1 <= day <= 31 and 1 <= table <= DAY_TABLES_MAX for month, day, table in entries)
 
 
 class Parameters:

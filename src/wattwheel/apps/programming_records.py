@@ -74,7 +74,7 @@ def _holidays(values: Values) -> bytes:
 
 
 def _prices(values: Values) -> bytes:
-    tariffs = int(values[TARIFF_COUNT].hex())
+    tariffs = max(1, int(values[TARIFF_COUNT].hex()))  # 0: a single one
     return _run(values, 0x04050101, tariffs) + _run(values, 0x04050201, tariffs)
 
 

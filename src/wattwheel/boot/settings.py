@@ -21,6 +21,7 @@ from wattwheel.boot.settings_functions import BoardSettings, ClockSettings, FeeC
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.model.inputs import InputSettings, RecordingInput, checked_input
+from wattwheel.model.tariff import TARIFFS
 
 FILE_OCTETS_MAX = 1 << 20
 BROADCAST_ADDRESS = "999999999999"
@@ -226,10 +227,11 @@ class TariffSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Tariffs.
 
     Attributes:
-        count: number of tariffs with registers of their own. All energy goes to tariff 1 in this version.
+        count: number of tariffs with registers of their own, until another one is written (04000204). Zone and day
+            tables say which of them energy goes to; until some are written it is tariff 1.
     """
 
-    count: Annotated[int, Meta(ge=1, le=63)] = 1
+    count: Annotated[int, Meta(ge=1, le=63)] = TARIFFS
 
 
 class ModuleSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

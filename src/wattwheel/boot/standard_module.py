@@ -283,6 +283,7 @@ def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, 
         "line_rate": settings.serial.baud if lines else 0,
         "ratings": _ratings(settings),
         "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
+        "tariffs": settings.tariffs.count,
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
     }
 

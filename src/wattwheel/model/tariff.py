@@ -16,6 +16,8 @@ ZONES_MAX = 14
 DAY_TABLES_MAX = 8
 SLOTS_MAX = 14
 TARIFFS_MAX = 63
+TARIFFS = 4
+"""How many a meter has to which no other number was written: sharp, peak, flat and valley, as most meters of China."""
 HOLIDAYS_MAX = 254
 STEP_LIMITS_MAX = 6
 ALL_WORK = 0x7F
@@ -75,7 +77,7 @@ class TariffPlan(msgspec.Struct, frozen=True):
     holidays: tuple[Holiday, ...] = ()
     rest_word: int = ALL_WORK
     rest_table: int = 1
-    tariffs: int = 4
+    tariffs: int = TARIFFS
 
 
 class Resolution(NamedTuple):

@@ -16,6 +16,7 @@ from wattwheel.apex.partition import Counters
 from wattwheel.apex.store import SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import ItemValueError, UnknownItem
+from wattwheel.model.tariff_tables import beyond_places, without_fillers
 from wattwheel.protocols.dlt645 import items
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER
 
@@ -49,7 +50,9 @@ def malformed(di: int, octets: bytes) -> int:
         item = item_2007(di)
         if not item.write or item.members is not None:
             return ERR_NO_DATA
-        return 0 if octets and _is_whole(items.decode(item, octets)) else ERR_OTHER
+        if (error := beyond_places(di, octets)) != 0:
+            return error
+        return 0 if octets and _is_whole(items.decode(item, without_fillers(di, octets))) else ERR_OTHER
     except UnknownItem:
         return ERR_NO_DATA
     except ItemValueError:

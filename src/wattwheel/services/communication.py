@@ -29,6 +29,7 @@ from wattwheel.protocols.dlt645.legality import AbnormalReply, Accept, Legality,
 from wattwheel.services.changing import Changing
 from wattwheel.services.communication_channel import Act, Channel, Slot
 from wattwheel.services.communication_settings import ChannelSettings, CommunicationSettings
+from wattwheel.services.load_reading import LOAD_DI3, LoadReading
 from wattwheel.services.reaching import Reaching
 from wattwheel.services.snapshot import Snapshot
 from wattwheel.services.writing import ANSWER_TIMEOUT_NS, INTERNAL_DI3, Writing
@@ -55,6 +56,7 @@ class Communication:
         self._bus = BusPort(context, BUS_BIT, settings.asks_under_way)
         self._bus.on_room(self._go_on)
         self._writing = Writing(self._bus, self._clock, self._counters, settings.unknown_write_error)
+        self._load_reading = LoadReading(self._bus, self._clock, settings.max_reply_data)
         self._held: dict[Channel, None] = {}  # not read for the time being, the longest first
         self._is_looking = False
         self._set_address(settings.address)
@@ -230,14 +232,12 @@ class Communication:
             return
         slot: Slot = []
         slots.append(slot)
-        di = data[:4]
-        asked = self._bus.ask(
-            READ,
-            int.from_bytes(di, "little"),
-            data[4:],
-            partial(self._on_reply, channel, slot, di),
-            ANSWER_TIMEOUT_NS,
-        )
+        di, number = data[:4], int.from_bytes(data[:4], "little")
+        on_reply = partial(self._on_reply, channel, slot, di)
+        if data[3] == LOAD_DI3 and len(data) > 4:
+            asked = self._load_reading.ask(number, data[4:], on_reply, ANSWER_TIMEOUT_NS)
+        else:
+            asked = self._bus.ask(READ, number, data[4:], on_reply, ANSWER_TIMEOUT_NS)
         if not asked:
             self._on_reply(channel, slot, di, None)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from wattwheel.model import catalogue
 from wattwheel.model.records import ValueRow
+from wattwheel.model.tariff import TARIFFS
 
 PHASES = ("a", "b", "c")
 """The phases in the order of their columns."""
@@ -81,7 +82,10 @@ ENERGY = (
     _energy("R4", "Reactive, quadrant IV", "kvarh", 0x08, 0x08),
     _energy("+S", "Apparent, import", "kVAh", 0x09, 0x09),
     _energy("−S", "Apparent, export", "kVAh", 0x0A, 0x0A),
-    Quantity("T1", "Active import, tariff 1", "kWh", {"total": "00010100"}, POWER),
+    *(
+        Quantity(f"T{tariff}", f"Active import, tariff {tariff}", "kWh", {"total": f"0001{tariff:02X}00"}, POWER)
+        for tariff in range(1, TARIFFS + 1)
+    ),
 )
 """Rows of the table of energy registers; the identifiers of the phases lie 14H apart."""
 

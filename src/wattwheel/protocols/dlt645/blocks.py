@@ -62,6 +62,17 @@ def split_load(octets: bytes) -> list[list[bytes]] | None:
     return records
 
 
+def load_widths(octets: bytes) -> list[int]:
+    """Octets of each of the load records that stand one after another in `octets`; [] when they are none."""
+    widths, at = [], 0
+    while at < len(octets):
+        if not octets.startswith(LOAD_START, at) or at + _LOAD_OVERHEAD > len(octets):
+            return []
+        widths.append(octets[at + len(LOAD_START)] + _LOAD_OVERHEAD)
+        at += widths[-1]
+    return widths if at == len(octets) else []
+
+
 def join_load(pieces: list[bytes]) -> bytes:
     """One load record from its time and six classes."""
     content = pieces[0] + join_separated(pieces[1:])

@@ -167,6 +167,8 @@ def element_widths(di: bytes, octets: bytes) -> list[int]:
     """Octets of each element of a 2007 answer (`di` as on the wire), so that none is cut in two; [] for one piece."""
     try:
         item = catalogue.item_2007(int.from_bytes(di, "little"))
+        if item.picture == LOAD_RECORD:
+            return blocks.load_widths(octets)  # what is in them takes long to find out, and does not matter
         parts = decode(item, octets).parts
     except (UnknownItem, ItemValueError):
         return []

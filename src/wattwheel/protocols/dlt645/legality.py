@@ -107,8 +107,8 @@ _AUTHENTICATION_OCTETS = {
 
 
 def _read_fits(data: bytes) -> bool:
-    """11H: the DI alone; a load record also with a count (DI0 = 00), or a count and a time (DI0 = 01)."""
-    return len(data) == 4 or (data[3] == _LOAD_RECORD and data[0] == (0 if len(data) == 5 else 1))
+    """11H: the DI alone; load records also with a count (DI0 = 00 and 02), or a count and a time (DI0 = 01)."""
+    return len(data) == 4 or (data[3] == _LOAD_RECORD and data[0] in ((0, 2) if len(data) == 5 else (1,)))
 
 
 def _relay_fits(data: bytes) -> bool:
