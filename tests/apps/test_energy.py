@@ -12,13 +12,16 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.apps.demand_bench import Answered
 
+from wattwheel.apex.partition import Counters
 from wattwheel.apps.energy import Energy
-from wattwheel.apps.energy_books import Books, Ledger, books_of
+from wattwheel.apps.energy_books import Books, Ledger, books_of, cleared
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR
 from wattwheel.model.errors import Refused
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.records import REGISTER_COUNT, REGISTERS, EnergyTotals, Quality, Readings
+from wattwheel.sdk import Function, SaveResult
 from wattwheel.testing.world import World
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "domain.json").read_text())
@@ -239,3 +242,114 @@ def test_the_last_event_clears_are_published_beside_the_meter_clears():
 
 def readings(energy_totals):
     return Readings(0, 850_000_000.0, Quality.VALID, energy_totals)
+
+
+# -- a core that has lost its registers
+
+
+def test_what_comes_after_the_core_has_lost_its_registers_is_booked_and_nothing_falls():
+    own = Ledger()
+    own.book(totals(1000, 50))
+    assert not own.book(totals(400, 60))  # nobody says that anything is lost: it may come late
+    assert (own.books.seen[:2], own.fell) == ([1000, 60], 1)
+    assert own.book(totals(30, 5), has_lost=True)
+    assert own.books.tariff_1[:2] == [1000, 60]
+    assert own.books.highest[:2] == [1000, 60]
+    assert not own.book(totals(130, 25), has_lost=True)
+    assert own.books.tariff_1[:2] == [1100, 80]
+    assert own.books.highest[:2] == [1100, 80]
+    assert (own.books.origin[:2], own.fell) == ([970, 55], 1)
+    again = Ledger(books_of(msgspec.msgpack.encode(own.books)))
+    assert not again.book(totals(140, 25), has_lost=True)
+    assert again.books.tariff_1[:2] == [1110, 80]
+    assert again.book(totals(1, 0), has_lost=True)  # once more
+    again.book(totals(3, 7), has_lost=True)
+    assert again.books.tariff_1[:2] == [1112, 87]
+    emptied = cleared(again.books, bytes(106))
+    own = Ledger(books_of(msgspec.msgpack.encode(emptied)))
+    own.book(totals(8, 7), has_lost=True)
+    assert own.books.tariff_1[:2] == [5, 0]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["flow", "lose", "kill"]), st.integers(0, 1000)), max_size=40))
+def test_whatever_is_lost_what_is_booked_is_never_more_than_what_flowed_and_never_falls(steps):
+    own, flowed, core, has_lost, unseen = Ledger(), 0, 0, False, 0
+    for what, energy in steps:
+        if what == "lose":
+            core, has_lost, unseen = energy, True, unseen + energy
+        elif what == "flow":
+            core += energy
+        else:
+            own = Ledger(books_of(msgspec.msgpack.encode(own.books)) if own.books else None)
+        before = own.books.tariff_1[0] if own.books else 0
+        flowed += energy if what != "kill" else 0
+        own.book(totals(core), has_lost=has_lost)
+        assert before <= own.books.tariff_1[0] <= flowed
+        assert own.books.highest[0] == own.books.tariff_1[0] == own.books.seen[0]
+    assert own.books is None or own.books.tariff_1[0] >= flowed - unseen
+
+
+class Slow:
+    """A meter whose medium answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.counters = Counters(lambda: None)
+        self.waiting = []
+
+    def save(self, changes, promised=False, on_saved=None):
+        self.waiting.append(on_saved)
+
+    def has_port(self, port):
+        return False
+
+    def show(self, values, quality):
+        """Nobody reads."""
+
+    def show_beside(self, values):
+        """Nobody reads."""
+
+
+def test_pushes_that_are_replaced_while_a_command_waits_for_the_medium_are_counted():
+    meter, command = Slow(), Answered()
+    own = Energy(meter, Ledger())
+    own.take(Readings(1, 0.0, Quality.VALID, totals(1)))
+    own.obey(Function.CLEAR_METER, command)
+    counted = []
+    for number in (2, 3, 4):
+        own.take(Readings(number, 0.0, Quality.VALID, totals(number)))
+        counted.append(meter.counters["pushes_passed_over"])
+    assert counted == [0, 1, 2]
+    meter.waiting.pop()(SaveResult.SAVED)
+    assert command.replies == [b""]
+    assert own.ledger.books.tariff_1[0] == 3
+    own.take(Readings(5, 0.0, Quality.VALID, totals(5)))
+    assert meter.counters["pushes_passed_over"] == 2
+
+
+def test_a_meter_whose_core_has_lost_its_registers_goes_on_counting_and_says_so():
+    world = World(3)
+    world.set_power(36e6)
+    world.await_ready()
+    world.advance(90)
+    before = world.read(0x00010000)
+    world.meter.lose_power()
+    world._doors.clear()
+    ring = world.meter.disk.memories["ring"]
+    ring[:] = bytes(len(ring))
+    world.clock.advance(5)
+    world.meter.power_up()
+    world.await_ready()
+    booked, core = world.read(0x00010000), world.metered_microjoule() // CENTI
+    assert before - 60_000 <= booked  # of the last minute nobody has anything: the books are saved once in it
+    assert core < booked
+    assert world.ask(0x04000501).check() == (1 << 13).to_bytes(2, "little")
+    world.advance(70)
+    gained = world.metered_microjoule() // CENTI - core
+    assert world.read(0x00010000) - booked == pytest.approx(gained, abs=1100)  # a second is 1000, reads come between
+    assert gained > 60_000
+    assert world.read(0x00150000) > booked // 4  # the phases too
+    assert 1 in world.ask(0xB0490000).check()  # a metering chip fault has been counted
+    assert any(world.ask(0xB0490001).check())
+    told = world.counters()
+    assert told["energy"]["registers_lost_microjoule"] > 0
+    assert told["metering"]["behind_microjoule"] == 0

@@ -133,7 +133,7 @@ def test_cut_at_every_write_a_ring_has_the_old_or_the_new_entry(write_):
     world = make_world(write_)
     for _ in range(3):
         assert world.request(FREEZE, NOW) == REPLY
-        world.advance(2)
+        world.advance(60)  # another minute, another entry
     before = [world.ask(INSTANT + back | 0xFF00).check() for back in range(3)]
     assert len(set(before)) == 3
     world.cut_power_at_write(write_)

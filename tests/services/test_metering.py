@@ -28,7 +28,9 @@ from wattwheel.model.core_records import (
     CORE_REPORT_DI,
     HALF_CYCLES_DI,
     WAVEFORM_DI,
+    CoreFault,
     CoreReport,
+    CoreStatus,
     HalfCycleEvent,
     Waveform,
 )
@@ -36,7 +38,15 @@ from wattwheel.model.event_ring import count_octets
 from wattwheel.model.harmonics import contents
 from wattwheel.model.records import REGISTER_COUNT, Quality, Readings
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
-from wattwheel.protocols.corelink_bodies import Result, Totals, decode_address, decode_calendar, encode_totals
+from wattwheel.protocols.corelink_bodies import (
+    WITH_STATUS,
+    Result,
+    Totals,
+    decode_address,
+    decode_calendar,
+    encode_status,
+    encode_totals,
+)
 from wattwheel.services.metering import CORE_LINK, ERR_NO_DATA, ERR_OTHER, READINGS_PORT, start
 from wattwheel.services.metering_link import (
     ASKS_MAX,
@@ -216,6 +226,22 @@ def test_a_register_that_stands_still_does_not_hold_the_others_back() -> None:
         near.write(pack(Side.CORE, Message(Kind.TOTALS, number, encode_totals(totals))))
         clock.advance(0.1)
     assert [r.totals.microjoule[:2] for r in service.readings] == [(1000, 50), (1000, 50), (1010, 50)]
+
+
+def test_a_core_that_says_it_has_lost_its_registers_is_believed() -> None:
+    clock = WorldClock()
+    near, far = line(clock)
+    service = Service(clock, far)
+    pushes = ((1000, 0), (990, CoreFault.MEMORY_DAMAGED), (5, CoreFault.REGISTERS_LOST), (7, CoreFault.REGISTERS_LOST))
+    for number, (register, faults) in enumerate(pushes, 1):
+        totals = Totals(WITH_STATUS, number, (0, 0), (register,) + (0,) * (REGISTER_COUNT - 1))
+        status = CoreStatus(faults=int(faults))
+        near.write(pack(Side.CORE, Message(Kind.TOTALS, number, encode_totals(totals))))
+        near.write(pack(Side.CORE, Message(Kind.STATUS, number, encode_status(status))))
+        clock.advance(0.1)
+    assert [r.totals.microjoule[0] for r in service.readings] == [1000, 1000, 5, 7]
+    assert service.link.report().behind_microjoule == 0
+    assert service.count("registers_lost") == 1
 
 
 def test_a_push_without_its_momentary_values_still_books_energy() -> None:

@@ -133,6 +133,7 @@ class Energy:
     def take(self, readings: Readings) -> None:
         """Book a push and tell the functions; while a command is on its way to the medium, the newest push waits."""
         if self._is_saving:
+            self._meter.counters.add("pushes_passed_over", int(self._passed_over is not None))
             self._passed_over = readings
             return
         ledger = self.ledger
@@ -199,6 +200,7 @@ class Energy:
         meter.show(partial(self._items, readings), readings.quality)
         meter.counters.set("pushes_booked", readings.totals.sequence)
         meter.counters.set("totals_fell", ledger.fell)
+        meter.counters.set("registers_lost_microjoule", max(books.origin, default=0))
 
     def _items(self, readings: Readings) -> dict[int, Shown]:
         """Registers and momentary values after the push `readings`, which is the last one that was taken."""

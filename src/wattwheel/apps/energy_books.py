@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from operator import sub
+from operator import add, lt, sub
 
 import msgspec
 
 from wattwheel.apps.energy_history import History
+from wattwheel.model.core_records import CoreFault
 from wattwheel.model.energy_items import (
     FOUR_DECIMALS,
     PERIODS_BLOCK,
@@ -55,6 +56,8 @@ class Books(msgspec.Struct, array_like=True):
         cleared: `highest` when the meter was cleared last; what is shown of a phase counts from there.
         clears: how often the meter was cleared, and the records of it.
         clock_changes: how often the clock had been set at the last booking; None: by an earlier version.
+        origin: of all registers of all elements, what the core has counted before it lost its registers, all told; what
+            it tells counts from there. Empty: it never has.
     """
 
     seen: list[int]
@@ -67,6 +70,7 @@ class Books(msgspec.Struct, array_like=True):
     cleared: list[int] = []
     clears: EventRing = EventRing()
     clock_changes: int | None = None
+    origin: list[int] = []
 
     @property
     def shares(self) -> list[list[int]]:
@@ -100,7 +104,7 @@ def books_of(saved: bytes | None) -> Books | None:
         and len(books.shares) <= TARIFFS_MAX
         and 1 <= books.tariff <= TARIFFS_MAX
         and {books.sets.zones, books.sets.day_tables} <= {0, 1}
-        and {len(books.highest), len(books.cleared)} <= {0, len(NO_TOTALS)}
+        and {len(books.highest), len(books.cleared), len(books.origin)} <= {0, len(NO_TOTALS)}
         and (not books.cleared or bool(books.highest))
     )
     return books if is_ours else None
@@ -120,6 +124,7 @@ def cleared(books: Books, record: bytes | None) -> Books:
         list(books.highest),
         books.clears.unrecorded() if record is None else books.clears.added(record),
         books.clock_changes,
+        list(books.origin),
     )
 
 
@@ -193,7 +198,7 @@ class Ledger:
         self.image: RegisterImage | None = None
         self.speed = 1.0
 
-    def book(self, totals: EnergyTotals, tariff: int = 1) -> None:
+    def book(self, totals: EnergyTotals, tariff: int = 1, has_lost: bool = False) -> bool:
         """Book the difference to what was seen, all of it to the tariff that was in force at the last booking.
 
         What flows until a push flowed, but for an instant, before whatever the push finds changed; so a push at the
@@ -201,17 +206,26 @@ class Ledger:
         very first booking only.
 
         A total below what was seen is counted and books nothing until it has passed it: it comes late, for the second
-        time, or from a core that has lost something, and in no case may energy be booked twice.
+        time, or from a core that has lost something, and in no case may energy be booked twice. Where the core says
+        that it `has_lost` its registers they count from here on: what was booked stays, what comes is booked.
 
-        Each change of tariff is made durable at once, so no tariff's register falls over a restart.
+        Each change of tariff is made durable at once, so no tariff's register falls over a restart. True: so must this
+        be.
         """
         self.bookings += 1
-        newest = totals.microjoule[: len(REGISTERS)]
         if self.books is None:
-            self.books = Books([0] * len(newest), [0] * len(newest), tariff=tariff)
+            none = [0] * len(REGISTERS)
+            self.books = Books(none, list(none), tariff=tariff)
         books = self.books
         share = books.share(books.tariff)
-        highest = zip(books.highest or NO_TOTALS, totals.microjoule, strict=True)
+        told = totals.microjoule if not books.origin else tuple(map(add, books.origin, totals.microjoule))
+        is_anew = has_lost and any(map(lt, told, books.highest))
+        if is_anew:
+            short = [max(0, before - now) for before, now in zip(books.highest, told, strict=True)]
+            books.origin = list(map(add, books.origin or NO_TOTALS, short))
+            told = tuple(map(add, told, short))
+        newest = told[: len(REGISTERS)]
+        highest = zip(books.highest or NO_TOTALS, told, strict=True)
         books.highest = [then if then > now else now for then, now in highest]
         for number, (before, now) in enumerate(zip(books.seen, newest, strict=True)):
             if now < before:
@@ -219,6 +233,7 @@ class Ledger:
             else:
                 share[number] += now - before
                 books.seen[number] = now
+        return is_anew
 
     def take(self, readings: Readings) -> bool:
         """Book `readings`, settle what has fallen due, and make the image.
@@ -229,13 +244,13 @@ class Ledger:
         before = (self.books.tariff, self.books.sets) if self.books else (1, FIRST_SETS)
         self.running.hear(self.parameters())
         found = self.running.find(readings.calendar_s, *before)
-        self.book(readings.totals, found[0])
+        is_anew = self.book(readings.totals, found[0], bool(readings.core_faults & CoreFault.REGISTERS_LOST))
         books = self.books
         assert books is not None
         books.tariff, books.sets = found
         has_settled = self._settle(readings)
         self._picture(readings)
-        return is_first or found != before or has_settled
+        return is_first or found != before or has_settled or is_anew
 
     def _settle(self, readings: Readings) -> bool:
         books, history, minute = self.books, self.history, self.running.minute(readings.calendar_s)

@@ -3,7 +3,9 @@
 Theory of operation. Each push carries running totals; what is kept is the highest value ever taken of each register,
 so lost, late, doubled and garbled pushes neither lose nor double energy, and no register ever falls. A core that
 comes back with lower totals (a cut of the supply, a damaged memory) is flagged: its registers are held at the last
-good value until they pass it, one by one, and `behind_microjoule` says by how much they are short.
+good value until they pass it, one by one, and `behind_microjoule` says by how much they are short. A core that says
+itself that it has lost its registers is believed: what it tells is published as it is, and whoever books goes on from
+there.
 
 Supervision: a push is due each second, or as often as the settings say. After three missed ones the last readings are
 published once more as STALE. Requests are answered or given up in bounded time; either side may restart at any instant.
@@ -110,6 +112,7 @@ class MeteringLink:
         self._early: dict[int, Message] = {}
         self._starts = self._late_in_a_row = self._missed = self._behind = 0
         self._kept: tuple[int, ...] = ()
+        self._told: tuple[int, ...] = ()
         self._pulses = (0, 0)
         self._momentary: Momentary | None = None
         self._momentary_ns = self._due_from_ns = clock.now_ns()
@@ -185,6 +188,7 @@ class MeteringLink:
 
     def _book(self, totals: Totals) -> None:
         """Keep the highest value of each register: none ever falls."""
+        self._told = totals.microjoule
         if not self._kept:
             self._kept, self._pulses = totals.microjoule, totals.pulses
             return
@@ -231,6 +235,9 @@ class MeteringLink:
         assert push is not None
         push.is_published = True
         self._quality = quality
+        if self._behind and self._status is not None and self._status.faults & CoreFault.REGISTERS_LOST:
+            self._kept, self._behind = self._told, 0
+            self._counts["registers_lost"] += 1
         clock = self._clock_state()
         is_patient = not clock.is_known and self._clock.now_ns() < self._held_until_ns
         self._held = quality if is_patient else None

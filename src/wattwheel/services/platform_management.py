@@ -22,7 +22,7 @@ from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import EventRing, time_octets
-from wattwheel.model.private_items import STEP_DI, TERMINAL_DI
+from wattwheel.model.private_items import STEP_DI
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services import clock_keeping as keeping
 from wattwheel.services.clock_keeping import BUILD_DATE, SEEN_EVERY, SEEN_KEY, Kept
@@ -38,9 +38,10 @@ from wattwheel.services.clock_rules import (
     settlement_instants,
     written_time,
 )
-from wattwheel.services.signal_output import SIGNAL_DI, STATUS_WORD_3, Signal, SignalOutput, Terminal
+from wattwheel.services.signal_output import SIGNAL_DI
+from wattwheel.services.terminal_signals import TerminalSignals
 
-STORE_BIT, CLEARS_BIT, SECOND_BIT = 6, 7, 8
+STORE_BIT, CLEARS_BIT = 6, 7
 SYNC_KEY, SETS_KEY, FOLLOWED_KEY = "clock_synchronised_on", "clock_sets", "clears_followed"
 PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
@@ -94,7 +95,7 @@ class Platform:
         self._synchronised_times = 0
         self._sets = EventRing()
         self._followed = Followed()
-        self._signal = SignalOutput()
+        self._signals = TerminalSignals(context, self.local, self._parameters)
         self._waiting: deque[Callable[[], object]] = deque()
         self._is_saving = False
         self._store = StoreClient.of(context, STORE_BIT) if context.has_port(REQUEST_PORT) else None
@@ -111,41 +112,7 @@ class Platform:
             self._bus.on_request(self._answer)
             self._bus.on_notice(self._hear)
             if settings.gives_signals:
-                self._start_terminal()
-
-    def _start_terminal(self) -> None:
-        terminal = Terminal(
-            self._signal,
-            self._clock,
-            self.local,
-            lambda: self._parameters.read()[0] if self._parameters is not None else None,
-            self._give_signal,
-            self._ask_word,
-        )
-        post = self._context.wheel.poster(SECOND_BIT)
-
-        changes = self._clock.changes
-
-        def look() -> None:
-            nonlocal changes
-            if changes == self._clock.changes:  # else the clock was set meanwhile: this is none of its seconds
-                terminal.look()
-            changes = self._clock.changes
-            terminal.arm(post)
-
-        self._context.wheel.task(SECOND_BIT, look)
-        terminal.arm(post)
-
-    def _give_signal(self, signal: Signal) -> None:
-        self._counters.add("signals_given")
-        self._bus.tell(Control.OUTPUT, TERMINAL_DI, bytes((signal,)))
-
-    def _ask_word(self, on_word: Callable[[bytes], None]) -> None:
-        def replied(message: Message | None) -> None:
-            if message is not None and not message.error:
-                on_word(message.data)
-
-        self._bus.ask(Control.READ, STATUS_WORD_3, b"", replied)
+                self._signals.start(self._bus)
 
     def _loaded(self, loading: Loading) -> None:
         records = loading.records
@@ -270,10 +237,9 @@ class Platform:
         if message.control == Control.BROADCAST_TIME:
             self._in_turn(lambda: self.synchronise(message.data))
         elif message.control == Control.OUTPUT:
-            self._select(message.data)
+            self._signals.select(message.data)
         elif message.control == Control.PRESS and message.di == STEP_DI:
-            self._signal.step()
-            self._counters.add("signals_selected")
+            self._signals.step()
 
     def synchronise(self, data: bytes, request: Message | None = None) -> Verdict:
         """Obey or ignore a broadcast time; what was decided is counted, and told to whoever asked."""
@@ -369,7 +335,7 @@ class Platform:
         elif request.control == Control.BROADCAST_TIME:
             self._take(request, lambda: self.synchronise(request.data, request))
         elif request.control == Control.OUTPUT:
-            is_selected = self._select(request.data)
+            is_selected = self._signals.select(request.data)
             self._bus.reply(request, request.data if is_selected else b"", error=0 if is_selected else ERROR_OTHER)
         elif request.control == Control.LIST:
             self._bus.reply(request, b"".join(di.to_bytes(4, "little") for di in self._listed(request.di >> 24)))
@@ -385,18 +351,13 @@ class Platform:
         else:
             self._in_turn(action)
 
-    def _select(self, data: bytes) -> bool:
-        is_selected = self._signal.select(data)
-        self._counters.add("signals_selected" if is_selected else "signals_refused")
-        return is_selected
-
     def _listed(self, group: int) -> list[int]:
         return [di for di in (*_CLOCK_ITEMS, *self._sets.items(CLOCK_SETS_DI)) if di >> 24 == group]
 
     def octets(self, di: int) -> bytes | None:
         """Item octets of what this service owns, None for anything else."""
         if di == SIGNAL_DI:
-            return bytes((self._signal.selected,))
+            return bytes((self._signals.selected,))
         if di not in _CLOCK_ITEMS:
             return self._sets.items(CLOCK_SETS_DI).get(di)
         local = self.local()
