@@ -127,6 +127,12 @@ WRITTEN = {
 }
 
 
+def test_prices_of_a_meter_of_a_single_tariff():
+    values = default_items() | {0x04000204: b"\0"}
+    (record,) = after(wrote(0x04050101, values=values)).records[PRICES]
+    assert len(record) == 10 + 2 * 4
+
+
 @pytest.mark.parametrize("kind", RECORD_OCTETS, ids=lambda kind: f"{kind:08X}")
 def test_a_kind_of_its_own_has_its_length_and_is_not_in_the_general_record(kind):
     for di in WRITTEN[kind]:

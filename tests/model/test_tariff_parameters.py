@@ -77,6 +77,11 @@ def test_nothing_written_is_tariff_1():
     assert tariffs_of({}) == 1
 
 
+def test_no_tariffs_are_a_single_one():
+    assert tariffs_of(WRITTEN | wire(d04000204="00")) == 1
+    assert resolve(plan_of(WRITTEN | wire(d04000204="00")), NOON).tariff == 1
+
+
 def test_each_pair_switches_once_at_its_minute():
     parameters = wire(d04000106="2606011200", d04000107="2606011201")
     sets = switched(RunningSets(), parameters, NOON - timedelta(microseconds=1))
