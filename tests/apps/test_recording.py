@@ -309,6 +309,7 @@ SCENARIOS = st.lists(
             vars=st.tuples(*[st.sampled_from((-700, 0, 901))] * 3),
             is_reversed=st.booleans(),
             factor=st.sampled_from((1.0, 0.2)),
+            neutral=st.none(),
             lag_degrees=st.just((0, 120, 240)),
         ),
         st.integers(1, 4),
