@@ -11,6 +11,7 @@ from wattwheel.apps.energy_books import Books, books_of
 from wattwheel.apps.programming_records import Head, Ring
 from wattwheel.model.event_ring import COUNT_MAX, RECORDS_MAX, EventRing
 from wattwheel.model.prices import PriceSets
+from wattwheel.model.records import REGISTER_COUNT
 from wattwheel.model.settled_books import MINUTES_MAX, Entry, Settled
 
 BAD_RINGS = [[-1, []], [1, [], -1], [COUNT_MAX + 1, []], [1, [b""] * (RECORDS_MAX + 1)]]
@@ -32,6 +33,8 @@ def test_no_ring_has_another_count_or_more_records(of, ring):
         {"settled": Settled(1, entries=(Entry(MINUTES_MAX + 1, 1, 1),))},
         {"settled": Settled(1, entries=(Entry(1, 1, 1),) * 13)},
         {"clears": EventRing(COUNT_MAX + 1)},
+        {"origin": [1]},
+        {"origin": [-1] * REGISTER_COUNT},
     ],
 )
 def test_books_that_cannot_be_are_none(changed):

@@ -105,6 +105,7 @@ def books_of(saved: bytes | None) -> Books | None:
         and 1 <= books.tariff <= TARIFFS_MAX
         and {books.sets.zones, books.sets.day_tables} <= {0, 1}
         and {len(books.highest), len(books.cleared), len(books.origin)} <= {0, len(NO_TOTALS)}
+        and min(books.origin, default=0) >= 0
         and (not books.cleared or bool(books.highest))
     )
     return books if is_ours else None
