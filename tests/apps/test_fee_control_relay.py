@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from tests.apps.test_fee_control_world import CLOSE, LEVEL_2, LEVEL_4, TRIP, order, relay, write
+from tests.apps.test_fee_control_world import CLOSE, LEVEL_2, LEVEL_4, PERMIT, TRIP, order, relay, write
 
 from wattwheel.apex.messages import Control
 from wattwheel.model.private_items import RELAY_DI
@@ -125,6 +125,25 @@ def test_a_latched_relay_stays_open_over_a_cut_of_the_supply(make_world):
     assert world.power_cuts == 1
     assert world.meter.core.relay.is_open is True
     assert world.true_microjoule() == flowed
+
+
+def test_after_a_cut_a_permit_to_close_waits_for_the_user(make_world):
+    world = make_world()
+    order(world, PERMIT)
+    world.advance(5)
+    assert world.meter.core.relay.is_open is False
+    world.kill("energy")
+    world.advance(10)
+    assert world.meter.core.relay.is_open is False  # only the supply's return opens it
+    world.cut_power_at_write(0)
+    world.advance(30)
+    world.await_ready()
+    world.advance(5)
+    assert world.power_cuts == 1
+    assert world.meter.core.relay.is_open is True
+    assert world.press("up", 3.0)
+    world.advance(5)
+    assert world.meter.core.relay.is_open is False
 
 
 def test_a_large_current_postpones_the_trip_of_a_real_load(make_world):

@@ -117,3 +117,13 @@ def test_pending_is_a_trip_that_waits():
     assert driven(held, 660, Guards(is_current_large=True, guard_s=600)).is_open
     assert driven(held, 61, Guards(is_current_large=True, guard_s=600, is_external_switch=True)).is_open
     assert not driven(relay, 60, Guards(is_voltage_low=True)).is_open
+
+
+def test_at_power_up_what_the_user_may_close_is_opened_first():
+    relay = ordered(Relay(), Code.CLOSE_ALLOWED, 0, 0, 0, WHO)
+    assert not driven(relay, 1, FREE).is_open
+    assert driven(relay, 1, FREE, is_power_up=True).is_open
+    assert not driven(relay, 1, Guards(is_external_switch=True), is_power_up=True).is_open
+    assert not driven(relay, 1, Guards(is_voltage_low=True), is_power_up=True).is_open
+    assert not driven(Relay(), 1, FREE, is_power_up=True).is_open
+    assert not driven(driven(relay, 1, FREE, is_power_up=True), 2, FREE, has_key=True).is_open

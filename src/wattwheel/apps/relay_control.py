@@ -115,7 +115,7 @@ class RelayControl:
         for signal in signals:
             self.replace(RelayBooks(told(self.books.relay, signal, image.second), self.books.records))
         if self._due is not None and image.second >= self._due:
-            self._take(self.evaluated(self.books, turn, self.has_key))
+            self._take(self.evaluated(self.books, turn, self.has_key, turn.is_power_up))
             self.has_key = False
             self._due = self._next(turn)
         if self.measured is not None or self.is_misoperating:
@@ -141,9 +141,9 @@ class RelayControl:
         if books != self.books:
             self.books, self.is_changed = books, True
 
-    def evaluated(self, books: RelayBooks, turn: Turn, has_key: bool = False) -> RelayBooks:
+    def evaluated(self, books: RelayBooks, turn: Turn, has_key: bool = False, is_power_up: bool = False) -> RelayBooks:
         """`books` after the relay has been driven as far as the guards allow, with a record of what it did."""
-        relay = driven(books.relay, turn.image.second, self._guards(turn), has_key)
+        relay = driven(books.relay, turn.image.second, self._guards(turn), has_key, is_power_up)
         records = books.records
         if relay.is_open != books.relay.is_open:
             record = relay_record(turn, self._operator(relay, turn))

@@ -161,11 +161,15 @@ def wanted(relay: Relay, now: int, is_external_switch: bool = False) -> Output:
     return output(Orders(relay.local, remote, is_local_newer, relay.is_preserved, is_external_switch))
 
 
-def driven(relay: Relay, now: int, guards: Guards, has_key: bool = False) -> Relay:
-    """The state after the relay has been driven at `now` as far as the guards allow; `has_key`: held long enough."""
+def driven(relay: Relay, now: int, guards: Guards, has_key: bool = False, is_power_up: bool = False) -> Relay:
+    """The state after the relay has been driven at `now` as far as the guards allow; `has_key`: held long enough.
+
+    At power-up a built-in relay that may only close by a key is opened first, so that the user closes it.
+    """
     relay = aged(relay, now)
     wish = wanted(relay, now, guards.is_external_switch)
-    opens = wish is Output.TRIP and not relay.is_open
+    is_left_to_user = is_power_up and wish is Output.CONDITIONAL and not guards.is_external_switch
+    opens = (wish is Output.TRIP or is_left_to_user) and not relay.is_open
     closes = relay.is_open and (wish is Output.CLOSE or (wish is Output.CONDITIONAL and has_key))
     since = relay.guarded_since
     if opens and guards.is_current_large and not guards.is_external_switch:
