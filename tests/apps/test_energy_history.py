@@ -130,7 +130,7 @@ def test_a_meter_clear_does_not_forget_how_often_the_clock_was_set():
 def test_books_of_a_version_that_did_not_count_clock_settings_make_up():
     own = ledger({})
     own.take(pushed(-100, 1, times_set=3))
-    *before, _times_set = msgspec.msgpack.decode(saved(own)[0])
+    *before, _times_set, _origin = msgspec.msgpack.decode(saved(own)[0])
     again = ledger({}, books_of(msgspec.msgpack.encode(before)))
     again.take(pushed(100, 2, times_set=4))
     assert len(again.books.settled.entries) == 1
