@@ -25,6 +25,7 @@ from tests.apps.fee_turns import (
     wire,
 )
 
+from wattwheel.model.records import Momentary
 from wattwheel.sdk import Function
 
 # -- orders of the head-end
@@ -193,6 +194,18 @@ def test_before_the_parameters_are_heard_no_order_is_taken():
 
 def test_without_voltage_the_relay_is_not_driven():
     meter = remote()
+    meter.momentary = momentary(millivolt=131_999)
+    assert meter.order(TRIP) == 0
+    meter.push(60)
+    assert not meter.is_open
+    total, _, b, _ = momentary().elements
+    dead = momentary(millivolt=0).elements[1]
+    meter.momentary = Momentary((total, dead, b, dead))  # one phase is enough to drive it
+    meter.push()
+    assert meter.is_open
+    assert meter.order(CLOSE) == 0
+    meter.push()
+    assert not meter.is_open
     meter.momentary = momentary(millivolt=131_999)
     assert meter.order(TRIP) == 0
     meter.push(60)

@@ -123,6 +123,7 @@ REFUSED = {
     "no kind of input": ("[input]\nrate_hz = 1", "line 1, [input]", "nothing", 'kind = "'),
     "unknown kind": ('[input]\n\nkind = "adc"', "line 3, [input] kind", "adc", '"recording"'),
     "key of another kind": ('[input]\nkind = "house"\npath = ""', "line 3, [input] path", "path", "load"),
+    "a house with one phase": ('[input]\nkind = "house"', "line 1, [input] phases", 1, 'wiring = "3p4w"'),
     "input as a value": ('input = "house"', "line 1, [input]", "house", "section"),
     "channel": (
         '[input]\nkind = "recording"\n[input.channels]\nvx = "U1"',

@@ -20,7 +20,7 @@ from wattwheel.boot.settings_check import Source, build
 from wattwheel.boot.settings_functions import BoardSettings, ClockSettings, FeeControlSettings, PulseOutputSettings
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
-from wattwheel.model.inputs import InputSettings, RecordingInput, checked_input
+from wattwheel.model.inputs import HouseInput, InputSettings, RecordingInput, checked_input
 from wattwheel.model.tariff import TARIFFS
 
 FILE_OCTETS_MAX = 1 << 20
@@ -369,6 +369,9 @@ def _check_together(settings: Settings, source: Source) -> None:
         checked_input(settings.input)
     except ConfigError as error:
         raise source.refusal(("input", error.where.removeprefix("[input] ")), error.found, error.allowed) from None
+    if isinstance(settings.input, HouseInput) and settings.input.phases == 1 and meter.wiring == "3p4w":
+        allowed = f'3 with [meter] wiring = "{meter.wiring}", or wiring = "1p2w"'
+        raise source.refusal(("input", "phases"), settings.input.phases, allowed)
     if link.kind == "serial" and not link.device.startswith("/"):
         raise source.refusal(("core_link", "device"), link.device, 'a device such as "/dev/ttyS1" (kind is "serial")')
     if link.kind == "serial" and link.device == settings.serial.device:
