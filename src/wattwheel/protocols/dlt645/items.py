@@ -172,8 +172,9 @@ def element_widths(di: bytes, octets: bytes) -> list[int]:
         parts = decode(item, octets).parts
     except (UnknownItem, ItemValueError):
         return []
-    separator = 1 if item.parts else 0
-    return [len(part.raw) + separator for part in parts or ()]
+    return [
+        len(part.raw) + bool(item.parts) for part in parts or ()
+    ]  # behind each part of a record stands its separator
 
 
 def decimals(item: Item) -> int:
