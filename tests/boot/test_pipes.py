@@ -31,7 +31,7 @@ def test_each_service_has_one_pair_of_pipes_to_the_bus():
         assert ours == sorted((f"{name}>{BUS}", f"{BUS}>{name}"))
 
 
-@pytest.mark.parametrize("killed", (BUS, *SERVICES))
+@pytest.mark.parametrize("killed", [BUS, *SERVICES])
 def test_after_a_kill_its_pipes_carry_again(killed):
     world = World(2)
     world.set_power(3000)
