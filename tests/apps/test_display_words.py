@@ -16,9 +16,10 @@ from wattwheel.model.catalogue import item_2007
 from wattwheel.model.display import Lcd
 from wattwheel.model.display_lists import AUTO_LIST, Entry
 from wattwheel.model.display_walk import STUCK_WAKE_UPS_MAX
+from wattwheel.model.private_items import STEP_DI
 from wattwheel.model.records import REGISTER_COUNT, EnergyTotals, Quality, Readings
 from wattwheel.protocols.dlt645.items import decode
-from wattwheel.sdk.buttons import NEVER_LET_GO_S
+from wattwheel.sdk.buttons import HELD_DI, NEVER_LET_GO_S
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -221,10 +222,10 @@ def test_what_fee_control_tells_of_the_relay(desk):
     assert "00900200" in {shown.di for shown in desk.advance(30)}
 
 
-def test_a_key_held_for_three_seconds_is_passed_on_to_the_relay(desk):
+def test_a_key_that_is_held_is_passed_on_to_the_relay_or_to_the_terminal(desk):
     for held_s in (0.0, 3.0, 5.0):
         display.press(desk, "down", held_s)
-    assert desk.passed == [(0x0E200100, "down", 3.0)]
+    assert desk.passed == [(HELD_DI, "down", 3.0), (STEP_DI, "down", 5.0)]
 
 
 def test_the_version_behind_the_test(desk):

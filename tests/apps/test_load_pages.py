@@ -76,7 +76,8 @@ def test_an_answer_never_exceeds_its_bound_and_wastes_no_place(octets_max, wante
     expected = octets_max // size
     for octets in (pages.earliest(wanted, 99, octets_max), pages.from_time(wanted, 99, octets_max, 0)):
         assert minutes(octets) == list(range(min(60, expected)))
-    assert minutes(pages.latest(wanted, 99, octets_max)) == list(range(60 - min(60, expected), 60))
+    assert minutes(pages.latest(wanted, 99, octets_max)) == list(range(min(60, expected)))
+    assert minutes(pages.latest(wanted, 3, octets_max)) == list(range(57, 57 + min(3, expected)))
 
 
 def test_pages_of_a_gap_in_their_numbers_and_what_is_no_page():

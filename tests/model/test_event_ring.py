@@ -9,7 +9,7 @@ from wattwheel.apps.energy_books import Books, Ledger, cleared
 from wattwheel.apps.recording import Recording
 from wattwheel.model.event_clears import ALL_EVENTS, Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import COUNT_MAX, EventRing
-from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.records import REGISTER_COUNT, REGISTERS, EnergyTotals, Quality, Readings
 
 FULL = EventRing(COUNT_MAX - 1, (b"\xff" * 4,) * 10)
 
@@ -33,7 +33,7 @@ def test_a_ring_of_two_fields_is_taken_up():
 
 @pytest.mark.parametrize("clears", range(1, 4))
 def test_each_meter_clear_is_followed_however_many_there_were(clears):
-    books, known = Books([0] * 6, [0] * 6, clears=FULL), Followed()
+    books, known = Books([0] * len(REGISTERS), [0] * len(REGISTERS), clears=FULL), Followed()
     for _ in range(clears):
         books = cleared(books, b"record")
         told = Clears(books.clears.generation)
@@ -43,8 +43,8 @@ def test_each_meter_clear_is_followed_however_many_there_were(clears):
 
 
 def test_the_image_tells_the_generation_by_which_functions_see_a_clear():
-    ledger = Ledger(Books([0] * 6, [0] * 6, clears=EventRing(COUNT_MAX, (), 3)))
-    ledger.take(Readings(0, 0.0, Quality.VALID, EnergyTotals(1, (0,) * 24)))
+    ledger = Ledger(Books([0] * len(REGISTERS), [0] * len(REGISTERS), clears=EventRing(COUNT_MAX, (), 3)))
+    ledger.take(Readings(0, 0.0, Quality.VALID, EnergyTotals(1, (0,) * REGISTER_COUNT)))
     assert ledger.image.meter_clears == COUNT_MAX + 3
 
 

@@ -37,7 +37,7 @@ def world():
     world.advance(3)
     for di, digits in ((0x04050101, "00010000"), (0x04000103, "15"), (0x04000A02, "0001")):
         assert world.write(di, bytes.fromhex(digits)[::-1], 4, LEVEL_4) == (0x94, b"")
-    assert pay(world, "recharge 1000 1") == 0
+    assert pay(world, "open-wallet 1000") == 0
     return world
 
 

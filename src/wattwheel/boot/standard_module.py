@@ -222,7 +222,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     clocks = ("metering", "security", "parameters", "energy", "display", "communication", *web)
     yield cell(CLOCK_PORT, "platform", clocks, SMALL_OCTETS_MAX, ("metering",))
     following = ("metering", "platform", "communication", "display")
-    heard_at_once = ("communication", "metering")
+    heard_at_once = ("metering", "communication")
     yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, heard_at_once)
     yield cell("panel", "security", ("display", "parameters", "energy"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
