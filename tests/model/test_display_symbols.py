@@ -138,7 +138,7 @@ def words(**bits: tuple[int, ...]) -> list[int]:
         ({}, {"time_set_1", "price_set_1"}),
         ({"w1": (2, 3)}, {"time_set_1", "price_set_1", "clock_battery", "reading_battery"}),
         ({"w3": (0, 10)}, {"time_set_2", "price_set_2"}),
-        ({"w3": (3, 4, 6, 7)}, {"time_set_1", "price_set_1", "program", "relay_open", "alarm"}),
+        ({"w3": (3, 4, 6, 7)}, {"time_set_1", "price_set_1", "relay_open", "alarm"}),  # programming: from the panel
         ({"w7": (0,)}, {"time_set_1", "price_set_1", "phase_sequence"}),
     ],
 )
