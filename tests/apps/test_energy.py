@@ -351,5 +351,5 @@ def test_a_meter_whose_core_has_lost_its_registers_goes_on_counting_and_says_so(
     assert 1 in world.ask(0xB0490000).check()  # a metering chip fault has been counted
     assert any(world.ask(0xB0490001).check())
     told = world.counters()
-    assert told["energy"]["registers_lost_microjoule"] > 0
+    assert told["energy"]["registers_lost_import_active_microjoule"] > 0
     assert told["metering"]["behind_microjoule"] == 0

@@ -37,11 +37,12 @@ from wattwheel.apps.reporting import Reporting
 from wattwheel.apps.silence import Silence
 from wattwheel.apps.status_words import STATUS_DIS
 from wattwheel.apps.unsaved import Unsaved
+from wattwheel.model.core_records import lost_counter
 from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.momentary_items import momentary_items
 from wattwheel.model.ratings import Ratings
-from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.records import REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import App, Command, Function, Meter, SaveResult, Shown
 from wattwheel.sdk.buttons import HELD_S
@@ -200,7 +201,8 @@ class Energy:
         meter.show(partial(self._items, readings), readings.quality)
         meter.counters.set("pushes_booked", readings.totals.sequence)
         meter.counters.set("totals_fell", ledger.fell)
-        meter.counters.set("registers_lost_microjoule", max(books.origin, default=0))
+        for name, microjoule in zip(REGISTERS, books.origin, strict=False):
+            meter.counters.set(lost_counter(name), microjoule)
 
     def _items(self, readings: Readings) -> dict[int, Shown]:
         """Registers and momentary values after the push `readings`, which is the last one that was taken."""

@@ -41,6 +41,7 @@ from wattwheel.hil.process import BodySpec
 from wattwheel.kernel.config import KERNEL, ModuleConfig
 from wattwheel.kernel.module import Module
 from wattwheel.model.communication_parameters import ADDRESS, address_of
+from wattwheel.model.core_records import lost_counter
 from wattwheel.model.records import REGISTERS, Quality, Readings
 
 STATUS_NS = 1_000_000_000
@@ -140,6 +141,7 @@ class Operator:
         self._virtual_ports = context.sampling_destination(VIRTUAL_PORTS_PORT) if has_table else None
         self._condition = context.sampling_source("condition") if context.has_port("condition") else None
         self._told = b""
+        self._shown: dict[str, int] = {}
         self._parameters = context.sampling_destination("parameters") if context.has_port("parameters") else None
         self._display = context.sampling_destination("display") if context.has_port("display") else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
@@ -218,11 +220,15 @@ class Operator:
     def document(self) -> dict[str, Any]:
         """The status document of the contract."""
         readings = self.readings()
-        energy: dict[str, int | None] = dict.fromkeys(REGISTERS)
-        if readings is not None:
-            energy.update(zip(REGISTERS, readings.totals.microjoule, strict=False))
         meter = self._settings.meter
         counters = self._module.counters()
+        energy: dict[str, int | None] = dict.fromkeys(REGISTERS)
+        if readings is not None:
+            lost = counters.get("energy", {})
+            for name, told in zip(REGISTERS, readings.totals.microjoule, strict=False):
+                # A core that has lost its registers counts from zero; over the meter's life nothing falls.
+                self._shown[name] = max(self._shown.get(name, 0), told + lost.get(lost_counter(name), 0))
+            energy.update(self._shown)
         return {
             "ready": self.is_ready,
             "version": __version__,

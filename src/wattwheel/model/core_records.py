@@ -50,6 +50,11 @@ MEMORY_FAULTS = int(CoreFault.MEMORY_WRITE | CoreFault.REGISTERS_LOST)
 """Faults of the register memory itself."""
 
 
+def lost_counter(register: str) -> str:
+    """Name of the counter of the partition `energy` that tells how much of `register` the core has lost, all told."""
+    return f"registers_lost_{register}_microjoule"
+
+
 class Disturbance(IntEnum):
     """What a half-cycle event was."""
 
