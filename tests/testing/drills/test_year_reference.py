@@ -166,6 +166,17 @@ def test_a_day_of_energy_goes_to_the_tariff_of_the_clock():
     assert [share.imported for share in reference.account.shares] == [0, 0, 24 * hour, 0]
 
 
+@pytest.mark.parametrize(("microseconds", "tariff"), [(499, 3), (500, 3), (501, 2)])
+def test_a_push_just_before_a_turn_tells_the_turn(microseconds, tariff):
+    zero_us = -80 * 1440 * 60_000_000 - 60 * 60_000_000 + microseconds  # in spring, an hour and that short of 01:00
+    tables = TABLES._replace(days=(((Slot(60, 3), Slot(120, 2)), OTHER), (OTHER, OTHER)), day_switches=())
+    reference = YearReference(
+        Load([1000], 0), 0, zero_us, plan()._replace(tables=tables), Diary(15, (29, 7, 30), (1, 0))
+    )
+    reference.until(0)
+    assert reference.account.tariff == tariff
+
+
 def test_a_return_that_cannot_be_is_told():
     reference = YearReference(Load([1000], 0), 0, 0, plan(), Diary(15, (29, 7, 30), (1, 0)))
     reference.cut(50_500)

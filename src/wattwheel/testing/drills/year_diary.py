@@ -132,20 +132,21 @@ class Diary:
         self.load.pass_turn(minute)
 
     def look(self, minute: int, was_set: bool, registers: Callable[[], Registers], at_ms: int) -> bool:
-        """A push that may settle. True: it does."""
-        if was_set or self._looked is None:
-            self.passed_over += sum(1 for _ in self._settlements(self._looked, minute)) if was_set else 0
-            self._looked = minute
+        """A push that may settle. True: it does. The first one does not, nor the first after the clock `was_set`."""
+        before, self._looked = self._looked, minute
+        if before is None:
             return False
-        due = [at for at in self._settlements(self._looked, minute) if at not in self.settled.entries]
-        self._looked = minute
+        if was_set:
+            self.passed_over += sum(1 for _ in self._settlements(before, minute))
+            return False
+        due = [at for at in self._settlements(before, minute) if at not in self.settled.entries]
         for at in due[-SETTLED_MAX:]:
             self.settled.add(at, registers(), at_ms)
         return bool(due)
 
-    def _settlements(self, after: int | None, until: int) -> Iterable[int]:
+    def _settlements(self, after: int, until: int) -> Iterable[int]:
         day, hour = self._settles
-        first = until if after is None else after + 1
+        first = after + 1
         for at in range(-(-first // HOUR_MINUTES) * HOUR_MINUTES, until + 1, HOUR_MINUTES):
             time = EPOCH + at * ONE_MINUTE
             if (time.day, time.hour) == (day, hour):
