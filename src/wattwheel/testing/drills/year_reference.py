@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wattwheel.testing.drills.year_account import Account, Registers, Tables, booked, looked, passed, quanta
-from wattwheel.testing.drills.year_demand import Demand
+from wattwheel.testing.drills.year_demand import PUNCTUAL_S, Demand
 from wattwheel.testing.drills.year_diary import UNSAVED_MS, Diary
 from wattwheel.testing.drills.year_load import SECOND_MS, CoreReference, Energy, Load, between
 from wattwheel.testing.drills.year_money import Prices, Wallet, paid_in
 
 ROUNDING_US = 500
 """A push tells the calendar in whole milliseconds, and the even one of two that are equally near."""
-MINUTE_US, SECOND_US = 60_000_000, 1_000_000
+MINUTE_US, SECOND_US, SECONDS_A_MINUTE = 60_000_000, 1_000_000, 60
 JUMP_S = 5
 """A clock that is set further than that ends no step period on its way. Settled is nothing, however far it is set."""
 ZONES, DAYS, PRICES, STEPS = 0x02, 0x03, 0x05, 0x07
@@ -176,11 +176,13 @@ class YearReference:
             demand.restart(second)
         elif since is not None:
             demand.turn(minute, between(since.totals, account.booked), at_ms)
+        if is_new:
+            diary.load.clock_set(minute)
         known = set(diary.settled.entries)
         if diary.look(minute, is_new, registers, at_ms):
             demand.settle(sorted(set(diary.settled.entries) - known), second)
         if is_turn and diary.is_due(minute):
-            diary.turn(minute, registers, at_ms)
+            diary.turn(minute, registers, at_ms, since is not None or second % SECONDS_A_MINUTE <= PUNCTUAL_S)
         elif is_turn:
             diary.pass_turn(minute)
         self._keep_agreed(before, account, at_ms)
