@@ -12,6 +12,8 @@ from wattwheel.apps.charging_books import ChargingBooks
 from wattwheel.apps.energy_books import Ledger, RunningTariff
 from wattwheel.apps.energy_history import History
 from wattwheel.apps.freezing import Freezing
+from wattwheel.apps.functions import Turn
+from wattwheel.apps.load_pages import LoadPages
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.relay_control import RelayControl
 from wattwheel.boot.minute_core import MinuteCore
@@ -25,7 +27,10 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SWITCHES = (datetime(2028, 2, 29, 13, 0, tzinfo=UTC), datetime(2028, 3, 2, 20, 0, tzinfo=UTC))
 QUIET = Course(datetime(2028, 2, 29, tzinfo=UTC), 2, SWITCHES, 0, 0, 1)
 ROUGH = QUIET._replace(cuts=4)
-SET = Course(datetime(2028, 7, 31, tzinfo=UTC), 2, SWITCHES, 0, 0, 0, STEPS[4:5])
+OFTEN_OFF = QUIET._replace(cuts=8, purchases=0)
+IN_AUGUST = (datetime(2028, 8, 14, 13, tzinfo=UTC), datetime(2028, 8, 17, tzinfo=UTC))
+BACK = Course(datetime(2028, 8, 14, tzinfo=UTC), 2, IN_AUGUST, 0, 0, 0, STEPS[5:6])
+SET = Course(datetime(2028, 7, 31, tzinfo=UTC), 2, IN_AUGUST, 0, 0, 0, STEPS[4:5])
 EVENING = (datetime(2028, 2, 29, 21, 0, tzinfo=UTC) - EPOCH).days * 1440 + 21 * 60
 MIDNIGHT, NOON = EVENING + 180, EVENING - 540
 
@@ -150,6 +155,14 @@ def nothing_settled(take):
     return lambda self, *arguments: arguments[0]
 
 
+def nothing_void(void_after):
+    return lambda self, minute: {}
+
+
+def a_minute_without_supply_seen(missed):
+    return property(lambda self: self.image.minute - 1)
+
+
 def settled_though_set(set_clock):
     return lambda self, settled, minute: settled
 
@@ -190,6 +203,10 @@ WRONG = {
     "too much demand": Wrong(DemandWindows, "pass_minute", too_much_demand, {"maximum demand"}),
     "no settlement": Wrong(History, "take", nothing_settled, {"settlement"}),
     "a clock that is set settles": Wrong(History, "set_clock", settled_though_set, {"settlement"}, SET),
+    "what is later than the clock stays": Wrong(LoadPages, "void_after", nothing_void, {"load records"}, BACK),
+    "a minute without supply is recorded": Wrong(
+        Turn, "minute_missed", a_minute_without_supply_seen, {"load records", "hourly freezes"}, OFTEN_OFF
+    ),
     "the relay opens": Wrong(RelayControl, "push", opened_at_noon, {"relay"}),
     "the core keeps too much": Wrong(MinuteCore, "cut", more_kept_than_was_synced, {"return of the supply"}, ROUGH),
 }
@@ -205,7 +222,7 @@ def test_books_that_do_not_balance_are_found(monkeypatch, name):
     assert found & wrong.finds, found
 
 
-@pytest.mark.parametrize("course", [QUIET, ROUGH])
+@pytest.mark.parametrize("course", [QUIET, ROUGH, OFTEN_OFF, BACK, SET])
 def test_right_books_are_right(course):
     document = lived(course, 4).document("year", 0, 4)
     assert document["ok"], document["details"]
