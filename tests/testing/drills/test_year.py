@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from wattwheel.testing.drills import year_reference
 from wattwheel.testing.drills.year import lived
 from wattwheel.testing.drills.year_plan import STEPS, Course, leap_year
@@ -19,7 +21,10 @@ def at(month, day, hour=0, minute=0):
 QUIET = Course(at(2, 29), 4, (at(2, 29, 13), at(3, 2, 20)), 0, 0, 1)
 ROUGH = Course(at(2, 27), 7, (at(2, 29, 13), at(3, 3, 0, 30)), 12, 2, 3, STEPS[:2])
 REFERENCE = ("year_load", "year_money", "year_account", "year_diary", "year_demand", "year_reference")
-PASSED_OVER = Course(at(6, 30), 2, (at(6, 30, 13), at(7, 3)), 0, 0, 0, STEPS[3:4])
+PASSED_OVER = {
+    "by minutes": Course(at(6, 30), 2, (at(6, 30, 13), at(7, 3)), 0, 0, 0, STEPS[3:4]),
+    "by seconds": Course(at(7, 31), 2, (at(7, 31, 13), at(8, 3)), 0, 0, 0, STEPS[4:5]),
+}
 
 
 def told(document):
@@ -53,8 +58,11 @@ def test_without_cuts_all_of_it_lies_in_intervals():
     assert kwh == rows["imported"]["microjoule"] // 36_000_000_000 / 100 > 300
 
 
-def test_a_settlement_is_passed_over_by_a_clock_that_is_set():
-    rows = told(lived(PASSED_OVER, 3).document("year", 0, 3))
+@pytest.mark.parametrize("course", PASSED_OVER)
+def test_a_settlement_is_passed_over_by_a_clock_that_is_set(course):
+    document = lived(PASSED_OVER[course], 3).document("year", 0, 3)
+    assert document["ok"], document["details"]
+    rows = told(document)
     assert (rows["settlement periods"]["found"], rows["lived"]["settlements_passed_over"]) == (0, 1)
 
 

@@ -12,19 +12,27 @@ from wattwheel.apps.charging_books import ChargingBooks
 from wattwheel.apps.energy_books import Ledger, RunningTariff
 from wattwheel.apps.energy_history import History
 from wattwheel.apps.freezing import Freezing
+from wattwheel.apps.functions import Turn
+from wattwheel.apps.load_pages import LoadPages
 from wattwheel.apps.load_record import LoadRecord
+from wattwheel.apps.relay_control import RelayControl
 from wattwheel.boot.minute_core import MinuteCore
 from wattwheel.model.demand_windows import DemandWindows
 from wattwheel.model.freeze_content import FreezeKind
+from wattwheel.model.records import REGISTERS
 from wattwheel.testing.drills.year import lived
-from wattwheel.testing.drills.year_plan import Course
+from wattwheel.testing.drills.year_plan import STEPS, Course
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 SWITCHES = (datetime(2028, 2, 29, 13, 0, tzinfo=UTC), datetime(2028, 3, 2, 20, 0, tzinfo=UTC))
 QUIET = Course(datetime(2028, 2, 29, tzinfo=UTC), 2, SWITCHES, 0, 0, 1)
 ROUGH = QUIET._replace(cuts=4)
+OFTEN_OFF = QUIET._replace(cuts=8, purchases=0)
+IN_AUGUST = (datetime(2028, 8, 14, 13, tzinfo=UTC), datetime(2028, 8, 17, tzinfo=UTC))
+BACK = Course(datetime(2028, 8, 14, tzinfo=UTC), 2, IN_AUGUST, 0, 0, 0, STEPS[5:6])
+SET = Course(datetime(2028, 7, 31, tzinfo=UTC), 2, IN_AUGUST, 0, 0, 0, STEPS[4:5])
 EVENING = (datetime(2028, 2, 29, 21, 0, tzinfo=UTC) - EPOCH).days * 1440 + 21 * 60
-MIDNIGHT = EVENING + 180
+MIDNIGHT, NOON = EVENING + 180, EVENING - 540
 
 
 class Wrong(NamedTuple):
@@ -38,19 +46,20 @@ class Wrong(NamedTuple):
 
 
 def a_push_lost(book):
-    def changed(self, totals, tariff=1):
+    def changed(self, totals, *rest):
         if self.bookings == 999:
-            self.books.seen = list(totals.microjoule[:6])
-        book(self, totals, tariff)
+            self.books.seen = list(totals.microjoule[: len(REGISTERS)])
+        return book(self, totals, *rest)
 
     return changed
 
 
 def a_microjoule_more(book):
-    def changed(self, totals, tariff=1):
-        book(self, totals, tariff)
+    def changed(self, *arguments):
+        is_anew = book(self, *arguments)
         if self.bookings == 999:
             self.books.tariff_1[0] += 1
+        return is_anew
 
     return changed
 
@@ -117,17 +126,17 @@ def a_freeze_late(freeze):
 
 
 def no_record(record):
-    def changed(self, turn, now):
+    def changed(self, turn, now, since):
         if now != EVENING:
-            record(self, turn, now)
+            record(self, turn, now, since)
 
     return changed
 
 
 def a_record_of_nothing(record):
-    def changed(self, turn, now):
+    def changed(self, turn, now, since):
         image = msgspec.structs.replace(turn.image, shares=(turn.image.shares[0],)) if now == EVENING else turn.image
-        record(self, turn._replace(image=image), now)
+        record(self, turn._replace(image=image), now, since)
 
     return changed
 
@@ -144,6 +153,28 @@ def too_much_demand(pass_minute):
 
 def nothing_settled(take):
     return lambda self, *arguments: arguments[0]
+
+
+def nothing_void(void_after):
+    return lambda self, minute: {}
+
+
+def a_minute_without_supply_seen(missed):
+    return property(lambda self: self.image.minute - 1)
+
+
+def settled_though_set(set_clock):
+    return lambda self, settled, minute: settled
+
+
+def opened_at_noon(push):
+    def changed(self, turn, signals):
+        push(self, turn, signals)
+        if turn.image.minute >= NOON:
+            relay = msgspec.structs.replace(self.books.relay, is_open=True)
+            self.books = self.books._replace(relay=relay)
+
+    return changed
 
 
 def more_kept_than_was_synced(cut):
@@ -171,6 +202,12 @@ WRONG = {
     "a load record of one tariff": Wrong(LoadRecord, "_record", a_record_of_nothing, {"load records"}),
     "too much demand": Wrong(DemandWindows, "pass_minute", too_much_demand, {"maximum demand"}),
     "no settlement": Wrong(History, "take", nothing_settled, {"settlement"}),
+    "a clock that is set settles": Wrong(History, "set_clock", settled_though_set, {"settlement"}, SET),
+    "what is later than the clock stays": Wrong(LoadPages, "void_after", nothing_void, {"load records"}, BACK),
+    "a minute without supply is recorded": Wrong(
+        Turn, "minute_missed", a_minute_without_supply_seen, {"load records", "hourly freezes"}, OFTEN_OFF
+    ),
+    "the relay opens": Wrong(RelayControl, "push", opened_at_noon, {"relay"}),
     "the core keeps too much": Wrong(MinuteCore, "cut", more_kept_than_was_synced, {"return of the supply"}, ROUGH),
 }
 
@@ -185,7 +222,7 @@ def test_books_that_do_not_balance_are_found(monkeypatch, name):
     assert found & wrong.finds, found
 
 
-@pytest.mark.parametrize("course", [QUIET, ROUGH])
+@pytest.mark.parametrize("course", [QUIET, ROUGH, OFTEN_OFF, BACK, SET])
 def test_right_books_are_right(course):
     document = lived(course, 4).document("year", 0, 4)
     assert document["ok"], document["details"]

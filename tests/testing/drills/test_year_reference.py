@@ -101,6 +101,27 @@ def test_records_later_than_the_clock_are_void_and_a_minute_is_recorded_once():
     assert records.voided == 2
 
 
+@pytest.mark.parametrize(("set_to", "kept"), [(44, [15, 30, 45]), (43, [15, 30]), (29, [15]), (14, [])])
+def test_a_clock_that_is_set_back_voids_later_records_at_once(set_to, kept):
+    records = LoadRecords(15)
+    for minute in (15, 30, 45):
+        records.turn(minute, lambda: "registers", 0)
+    records.clock_set(set_to)
+    assert list(records.entries) == kept
+    assert records.voided == 3 - len(kept)
+
+
+def test_a_minute_without_supply_leaves_nothing_but_what_is_made_up_for():
+    diaries = [Diary(15, (2, 1, 0), (1, 0)) for _ in range(2)]
+    for diary, is_seen in zip(diaries, (True, False), strict=True):
+        diary.turn(1439, lambda: "before", 0)
+        diary.cut(60_000)
+        diary.turn(1440 + 60, lambda: "after", 80_000, is_seen)
+    seen, unseen = ((diary.load, diary.hourly, diary.timed, diary.daily) for diary in diaries)
+    assert [list(ring.entries) for ring in seen] == [[1500], [1500], [1500], [1440]]
+    assert [list(ring.entries) for ring in unseen] == [[], [], [], [1440]]
+
+
 def test_what_was_made_shortly_before_a_cut_may_be_missing_or_made_anew():
     ring = Ring(5000)
     ring.add(1, "old", 1000)
@@ -164,6 +185,17 @@ def test_a_day_of_energy_goes_to_the_tariff_of_the_clock():
     reference.until(24 * 3_600_000)
     hour = 3_600_000 * 1000
     assert [share.imported for share in reference.account.shares] == [0, 0, 24 * hour, 0]
+
+
+@pytest.mark.parametrize(("microseconds", "tariff"), [(499, 3), (500, 3), (501, 2)])
+def test_a_push_just_before_a_turn_tells_the_turn(microseconds, tariff):
+    zero_us = -80 * 1440 * 60_000_000 - 60 * 60_000_000 + microseconds  # in spring, an hour and that short of 01:00
+    tables = TABLES._replace(days=(((Slot(60, 3), Slot(120, 2)), OTHER), (OTHER, OTHER)), day_switches=())
+    reference = YearReference(
+        Load([1000], 0), 0, zero_us, plan()._replace(tables=tables), Diary(15, (29, 7, 30), (1, 0))
+    )
+    reference.until(0)
+    assert reference.account.tariff == tariff
 
 
 def test_a_return_that_cannot_be_is_told():

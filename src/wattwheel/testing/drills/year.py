@@ -47,7 +47,7 @@ from wattwheel.testing.drills.year_reference import YearReference
 from wattwheel.testing.readable import readable, requested, written
 from wattwheel.testing.world import simulated_settings
 
-PASSWORD = "440044"
+PASSWORD, ORDER_PASSWORD = "440044", "220022"
 START_MS = START_NS // 1_000_000
 OFFSET_MINUTES = 60
 """The meter's standard time is an hour ahead of UTC."""
@@ -67,7 +67,9 @@ EARLY_S = 6 * 3600
 READ_EVERY_DAYS, READ_ALL_EVERY_DAYS = 9, 61
 REPLY_S_MAX, READY_S_MAX = 5.0, 30.0
 PURCHASE_UNITS_MAX = 2000
-READ, FREEZE = 0x11, 0x16
+READ, FREEZE, ORDER = 0x11, 0x16, 0x1C
+PRESERVE = bytes.fromhex("3a00 000000301299")
+"""The order that preserves the supply, until far away: a relay stays closed whatever the wallet holds or owes."""
 DEPTHS = {"hourly freezes": (HOURLY, 254), "daily freezes": (DAILY, 62), "timed freezes": (0x00, 60)}
 AGREED = {"zone": 0x02, "day table": 0x03, "price": 0x05, "step": 0x07}
 """Freezes at switch-overs, and DI2 of each."""
@@ -149,9 +151,18 @@ class _Year:
         data = bytes.fromhex(f"99{day:02d}{hour:02d}{minute:02d}")[::-1]
         self._score.check(requested(self._machine, FREEZE, data) is not None, "set-up", "16H was not answered")
         self._pay("open-wallet {}", plan_of(self._course).opened)
+        self._preserve()
         self._machine.advance(5)
         is_still = self._machine.now_ms < START_MS + STILL_MINUTES * 60_000
         self._score.check(is_still, "set-up", "something has flowed before it was done")
+
+    def _preserve(self) -> None:
+        """Keep the relay closed from now on."""
+        machine, score = self._machine, self._score
+        authority = bytes((2,)) + bytes.fromhex(ORDER_PASSWORD)[::-1] + bytes(4)
+        reply = requested(machine, ORDER, authority + PRESERVE)
+        is_done = reply is not None and reply.control == ORDER | 0x80
+        score.check(is_done, "set-up", "1CH was not obeyed")
 
     def _write(self, di: int, digits: str) -> None:
         self._score.check(written(self._machine, di, digits, PASSWORD), "write", f"{di:08X} was refused")
@@ -264,6 +275,7 @@ class _Year:
         score.check(purchases == (wallet.purchases, wallet.purchased), "purchases", f"{when}: {purchases}; {wallet}")
         if (totals, shares, amount) != (own.booked, own.shares, wallet.amount):
             reference.adopt(totals, shares, amount)
+        score.check(not machine.core.is_open, "relay", f"{when}: it is open, though the supply is preserved")
         score.check(not machine.crashes, "crashes", f"{when}: {machine.crashes[:2]}")
 
     def _compare(self) -> None:
@@ -322,7 +334,7 @@ def _settings() -> Settings:
     return msgspec.structs.replace(
         settings,
         meter=msgspec.structs.replace(settings.meter, current_ratio=RATIO),
-        dlt645=msgspec.structs.replace(settings.dlt645, password_level_4=PASSWORD),
-        fee_control=msgspec.structs.replace(settings.fee_control, mode="local"),
+        dlt645=msgspec.structs.replace(settings.dlt645, password_level_2=ORDER_PASSWORD, password_level_4=PASSWORD),
+        fee_control=msgspec.structs.replace(settings.fee_control, mode="local", switch="external"),
         clock=msgspec.structs.replace(settings.clock, utc_offset_minutes=OFFSET_MINUTES),
     )

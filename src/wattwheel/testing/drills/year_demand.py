@@ -14,6 +14,7 @@ from wattwheel.testing.drills.year_load import Energy
 WINDOW_MINUTES = 15
 UNSAVED_MS = 90_000
 PUNCTUAL_S = 1
+"""A minute counts as seen when the first push after the supply came has come by that second of it."""
 
 
 class Maximum(NamedTuple):

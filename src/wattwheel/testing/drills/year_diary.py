@@ -15,7 +15,7 @@ HOUR_MINUTES = 60
 UNSAVED_MS = 90_000
 """What is not made durable at once is on the medium after so long: a minute, and the push that ends it."""
 AT_ONCE_MS = 5000
-LATE_MINUTES = 5
+LATE_MINUTES, STEP_BACK_MINUTES = 5, 1
 MISSED_DAYS_MAX = 7
 SETTLED_MAX = 12
 ONE_MINUTE = timedelta(minutes=1)
@@ -77,15 +77,24 @@ class LoadRecords(Ring):
         """A turn of a minute at which nothing is due."""
         self._minute = minute
 
-    def turn(self, minute: int, registers: Callable[[], Registers], at_ms: int) -> None:
-        """A turn of a minute."""
+    def turn(self, minute: int, registers: Callable[[], Registers], at_ms: int, is_seen: bool = True) -> None:
+        """A turn of a minute; not `is_seen`: there was no supply yet when it came, and nothing is recorded of it."""
         if self._minute is None or minute < self._minute:
-            while self.entries and next(reversed(self.entries)) > minute:
-                self.entries.popitem()
-                self.voided += 1
+            self._void_after(minute)
         self._minute = minute
-        if not minute % self.interval:
+        if is_seen and not minute % self.interval:
             self.add(minute, registers(), at_ms)
+
+    def clock_set(self, minute: int) -> None:
+        """The first push after the clock was set: one that goes back further than a minute voids what is later."""
+        if self._minute is not None and minute < self._minute - STEP_BACK_MINUTES:
+            self._void_after(minute)
+            self._minute = minute
+
+    def _void_after(self, minute: int) -> None:
+        while self.entries and next(reversed(self.entries)) > minute:
+            self.entries.popitem()
+            self.voided += 1
 
     def cut(self, at_ms: int) -> None:
         """The supply was cut."""
@@ -132,20 +141,21 @@ class Diary:
         self.load.pass_turn(minute)
 
     def look(self, minute: int, was_set: bool, registers: Callable[[], Registers], at_ms: int) -> bool:
-        """A push that may settle. True: it does."""
-        if was_set or self._looked is None:
-            self.passed_over += sum(1 for _ in self._settlements(self._looked, minute)) if was_set else 0
-            self._looked = minute
+        """A push that may settle. True: it does. The first one does not, nor the first after the clock `was_set`."""
+        before, self._looked = self._looked, minute
+        if before is None:
             return False
-        due = [at for at in self._settlements(self._looked, minute) if at not in self.settled.entries]
-        self._looked = minute
+        if was_set:
+            self.passed_over += sum(1 for _ in self._settlements(before, minute))
+            return False
+        due = [at for at in self._settlements(before, minute) if at not in self.settled.entries]
         for at in due[-SETTLED_MAX:]:
             self.settled.add(at, registers(), at_ms)
         return bool(due)
 
-    def _settlements(self, after: int | None, until: int) -> Iterable[int]:
+    def _settlements(self, after: int, until: int) -> Iterable[int]:
         day, hour = self._settles
-        first = until if after is None else after + 1
+        first = after + 1
         for at in range(-(-first // HOUR_MINUTES) * HOUR_MINUTES, until + 1, HOUR_MINUTES):
             time = EPOCH + at * ONE_MINUTE
             if (time.day, time.hour) == (day, hour):
@@ -157,15 +167,19 @@ class Diary:
         time = EPOCH + minute * ONE_MINUTE
         return (time.day, time.hour, time.minute) == self._timed
 
-    def turn(self, minute: int, registers: Callable[[], Registers], at_ms: int) -> None:
-        """A turn of a minute; the first one after the supply came makes up for what was missed."""
+    def turn(self, minute: int, registers: Callable[[], Registers], at_ms: int, is_seen: bool = True) -> None:
+        """A turn of a minute; the first one after the supply came makes up for what was missed.
+
+        Not `is_seen`: there was no supply yet when the minute came. What is made each few minutes, each hour, or at a
+        time of the month, is not made up for.
+        """
         before, self._minute = self._minute, minute
-        self.load.turn(minute, registers, at_ms)
+        self.load.turn(minute, registers, at_ms, is_seen)
         if before is None:
             for ring in (self.daily, self.settled, *self.agreed.values()):
                 ring.made_anew(registers(), at_ms)
         is_running = before is not None and 0 < minute - before <= LATE_MINUTES
-        since = before if before is not None and is_running else minute - 1
+        since = before if before is not None and is_running else minute - is_seen
         for at in range(since + 1, minute + 1):
             if not at % HOUR_MINUTES:
                 self.hourly.add(at, registers(), at_ms)

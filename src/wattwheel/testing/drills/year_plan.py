@@ -42,10 +42,10 @@ STEP_ENDS_IN_SET_2 = ((3, 5, 13), (10, 1, 0))
 
 STEPS = (
     (datetime(2028, 2, 28, 23, 57, tzinfo=UTC), 600),  # over a midnight, into 29 February
-    (datetime(2028, 3, 1, 0, 2, tzinfo=UTC), -240),  # back over a settlement, as a correction
-    (datetime(2028, 5, 1, 0, 7, tzinfo=UTC), -720),  # the same, set
-    (datetime(2028, 6, 30, 23, 55, tzinfo=UTC), 660),  # set over a settlement: it is passed over
-    (datetime(2028, 7, 31, 23, 59, 10, tzinfo=UTC), 130),  # corrected over one: it is made
+    (datetime(2028, 3, 1, 0, 2, tzinfo=UTC), -240),  # back over a settlement, a little
+    (datetime(2028, 5, 1, 0, 7, tzinfo=UTC), -720),  # the same, and more
+    (datetime(2028, 6, 30, 23, 55, tzinfo=UTC), 660),  # over a settlement: it is passed over
+    (datetime(2028, 7, 31, 23, 59, 10, tzinfo=UTC), 130),  # the same, a little
     (datetime(2028, 8, 15, 0, 30, tzinfo=UTC), -3600),  # back over a midnight
 )
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wattwheel.testing.drills.year_account import Account, Registers, Tables, booked, looked, passed, quanta
-from wattwheel.testing.drills.year_demand import Demand
+from wattwheel.testing.drills.year_demand import PUNCTUAL_S, Demand
 from wattwheel.testing.drills.year_diary import UNSAVED_MS, Diary
 from wattwheel.testing.drills.year_load import SECOND_MS, CoreReference, Energy, Load, between
 from wattwheel.testing.drills.year_money import Prices, Wallet, paid_in
 
-ROUNDING_US = 499
-MINUTE_US, SECOND_US = 60_000_000, 1_000_000
-JUMP_S, SET_S = 5, 300
-"""Further than the one a clock that moves ends no step period, further than the other nothing is settled on its way."""
+ROUNDING_US = 500
+"""A push tells the calendar in whole milliseconds, and the even one of two that are equally near."""
+MINUTE_US, SECOND_US, SECONDS_A_MINUTE = 60_000_000, 1_000_000, 60
+JUMP_S = 5
+"""A clock that is set further than that ends no step period on its way. Settled is nothing, however far it is set."""
 ZONES, DAYS, PRICES, STEPS = 0x02, 0x03, 0x05, 0x07
 """DI2 of the freezes that are agreed."""
 
@@ -62,7 +63,6 @@ class YearReference:
         self._segments = [(start_ms, self.account)]
         self._last_minute: int | None = None
         self._turned: Turned | None = None
-        self._clock_step_s: float = 0
         self._is_new = True
         self.cuts_at_boundaries = 0
         slots = {slot.minute for days in tables.days for table in days for slot in table}
@@ -82,7 +82,6 @@ class YearReference:
     def clock_was(self, at_ms: int, zero_us: int) -> None:
         """From the first push after `at_ms` on the calendar was zero at `zero_us` of the machine's clock."""
         self.until(at_ms)
-        self._clock_step_s = (self._zero_us - zero_us) / SECOND_US
         self._zero_us, self._is_new = zero_us, True
         self._next_ms = self._grid(at_ms + 1)
 
@@ -177,13 +176,13 @@ class YearReference:
             demand.restart(second)
         elif since is not None:
             demand.turn(minute, between(since.totals, account.booked), at_ms)
-        was_set = is_new and abs(self._clock_step_s) > SET_S
-        self._clock_step_s = 0
+        if is_new:
+            diary.load.clock_set(minute)
         known = set(diary.settled.entries)
-        if diary.look(minute, was_set, registers, at_ms):
+        if diary.look(minute, is_new, registers, at_ms):
             demand.settle(sorted(set(diary.settled.entries) - known), second)
         if is_turn and diary.is_due(minute):
-            diary.turn(minute, registers, at_ms)
+            diary.turn(minute, registers, at_ms, since is not None or second % SECONDS_A_MINUTE <= PUNCTUAL_S)
         elif is_turn:
             diary.pass_turn(minute)
         self._keep_agreed(before, account, at_ms)
