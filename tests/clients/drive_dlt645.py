@@ -21,7 +21,14 @@ def client_of(kind, door):
 
 
 def plain(result):
+    """Numbers and texts as they are; a maximum demand as its value, a record as the list of what is in it."""
+    if isinstance(result, (list, tuple)):
+        return [plain(each) for each in result]
     value = getattr(result, "value", result)
+    if value is not result and hasattr(value, "value"):
+        value = value.value
+    if hasattr(value, "event"):
+        return plain(value.event)
     return value if isinstance(value, (bool, int, float, str, type(None))) else repr(value)
 
 

@@ -53,11 +53,14 @@ def value_in(frame: str, di: int) -> Any:
     return decode_item(item_2007(di), reply.data[4:]).value
 
 
-def read_between(api: PageApi, di: int, read: Callable[[], Any]) -> tuple[Any, Any, Any]:
-    """What the API says, what `read` gets, and what the API says then, close together in time."""
+def read_between(
+    api: PageApi, di: int, read: Callable[[], Any], say: Callable[[], Any] | None = None
+) -> tuple[Any, Any, Any]:
+    """What the API (`say`) says, what `read` gets, and what the API says then, close together in time."""
+    say = say or (lambda: api.value(di))
     for _ in range(TRIES_MAX):
         begin = time.perf_counter()
-        before, got, after = api.value(di), read(), api.value(di)
+        before, got, after = say(), read(), say()
         if time.perf_counter() - begin < UNDISTURBED_S:
             break
     return before, got, after

@@ -18,7 +18,7 @@ from tests.simulation.scenario import Read, tell
 from wattwheel.apex.codes import OperatingMode
 from wattwheel.drivers.sim.octets import SimChannel
 from wattwheel.model.errors import NotAnswered, Refused, UnknownItem
-from wattwheel.testing.world import KERNEL, LINE, METERING_CORE, ROUGH, TCP, World
+from wattwheel.testing.world import KERNEL, LINE, METERING_CORE, ROUGH, TCP, World, simulated_settings
 
 CENTI = 36_000_000_000
 ENERGY = 0x00010000
@@ -160,6 +160,21 @@ def test_names_and_identifiers_that_do_not_exist():
         world.read("import_active_energy_tariff_5")
     with pytest.raises(KeyError, match="nobody; there are bus"):
         world.kill("nobody")
+
+
+def test_what_a_head_end_asks_leaves_no_connection_behind():
+    settings = simulated_settings()
+    own = msgspec.structs.replace(settings.dlt645, connections_max=2)
+    world = World(5, settings=msgspec.structs.replace(settings, dlt645=own))
+    world.await_ready()
+    for _ in range(4):
+        assert world.request(0x11, ENERGY.to_bytes(4, "little"))[0] == 0x91
+        assert world.broadcast(0x08, bytes(6)) == b""
+        assert world.request(0x11, ENERGY.to_bytes(4, "little"), LINE)[0] == 0x91
+        assert world.ask(ENERGY, LINE).error is None
+    counters = world.counters()["communication"]
+    assert counters["connections"] == 8
+    assert "connections_refused" not in counters
 
 
 def test_both_cores_stop_in_order():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import NamedTuple
 
@@ -218,24 +219,24 @@ class World:
 
     def request(self, control: int, data: bytes, door: str = TCP) -> tuple[int, bytes] | None:
         """Control octet and data field of the meter's reply to one frame to its own address; None: it kept silent."""
-        channel = self.channel(door)
         reader = FrameReader()
-        channel.write(encode(Frame(self.meter.settings.meter.address, control, data)))
-        end = self.clock.now_ns() + REPLY_TIMEOUT_NS
-        while self.clock.now_ns() < end:
-            self._await_octets(channel)
-            for frame in reader.feed(channel.read()):
-                return frame.control, frame.data
-            if channel.is_closed:
-                return None
+        with closing(self.channel(door)) as channel:  # the meter takes only so many connections at once
+            channel.write(encode(Frame(self.meter.settings.meter.address, control, data)))
+            end = self.clock.now_ns() + REPLY_TIMEOUT_NS
+            while self.clock.now_ns() < end:
+                self._await_octets(channel)
+                for frame in reader.feed(channel.read()):
+                    return frame.control, frame.data
+                if channel.is_closed:
+                    return None
         return None
 
     def broadcast(self, control: int, data: bytes, door: str = TCP) -> bytes:
         """Send one frame to everybody. Octets that came back within a second, which is an error."""
-        channel = self.channel(door)
-        channel.write(encode(Frame(ADDRESS_BROADCAST, control, data)))
-        self.advance(1)
-        return channel.read()
+        with closing(self.channel(door)) as channel:
+            channel.write(encode(Frame(ADDRESS_BROADCAST, control, data)))
+            self.advance(1)
+            return channel.read()
 
     def write(self, di: int, octets: bytes, level: int, password: str, operator: int = 0) -> tuple[int, bytes] | None:
         """The meter's reply to 14H; `password`: six digits."""
