@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import msgspec
 import pytest
 from tests.apps.fee_turns import (
     CLOSE,
@@ -19,6 +20,9 @@ from tests.apps.fee_turns import (
 )
 
 from wattwheel.apps.charging_books import Money
+from wattwheel.apps.fee_control import RELAY, FeeControl
+from wattwheel.model.relay import LocalOrder
+from wattwheel.model.relay_state import Relay
 from wattwheel.sdk import Function
 
 # -- limits
@@ -242,3 +246,10 @@ def test_a_meter_at_rest_saves_nothing():
     for _ in range(100):
         meter.push(60, keep=False)
         assert meter.function.changes() == {}
+
+
+@pytest.mark.parametrize(("mode", "order"), [("remote", LocalOrder.CLOSE_ALLOWED), ("local", LocalOrder.TRIP)])
+def test_a_meter_that_has_become_a_remote_one_obeys_its_own_trip_no_more(mode, order):
+    fees = FeeControl({"mode": mode})
+    fees.begin({RELAY: msgspec.msgpack.encode(Relay(local=LocalOrder.TRIP, is_open=True))})
+    assert (fees.control.books.relay.local, fees.control.books.relay.is_open) == (order, True)

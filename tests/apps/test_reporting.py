@@ -182,3 +182,14 @@ def test_what_was_programmed_while_nobody_wanted_to_know_is_not_reported_after_a
     world.kill("energy")
     world.advance(10)
     assert seen(world) == set()
+
+
+@pytest.mark.parametrize(("saved", "is_news"), [({}, True), ({"demand maxima": b""}, False)])
+def test_what_was_programmed_before_the_function_came_is_no_news(saved, is_news):
+    """A state folder of a version without it is taken up."""
+    reporting = Reporting()
+    reporting.begin(saved)
+    reporting._hear({0x03300000: b"\x05\x00\x00", 0x04001104: EVERYTHING})
+    assert bool(reporting._raised) is is_news
+    reporting._hear({0x03300000: b"\x06\x00\x00", 0x04001104: EVERYTHING})
+    assert reporting._raised[-1].bit == Report.PROGRAMMING

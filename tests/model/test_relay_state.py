@@ -13,6 +13,7 @@ from wattwheel.model.relay_state import (
     aged,
     driven,
     is_pending,
+    left_to_remote,
     moved,
     next_due,
     ordered,
@@ -127,3 +128,14 @@ def test_at_power_up_what_the_user_may_close_is_opened_first():
     assert not driven(relay, 1, Guards(is_voltage_low=True), is_power_up=True).is_open
     assert not driven(Relay(), 1, FREE, is_power_up=True).is_open
     assert not driven(driven(relay, 1, FREE, is_power_up=True), 2, FREE, has_key=True).is_open
+
+
+def test_a_trip_of_its_own_does_not_outlive_a_meters_own_money():
+    for signal in (Signal.TRIP, Signal.REMIND):
+        relay = driven(told(told(Relay(), Signal.ALARM_ON, 0), signal, 0), 0, FREE)
+        left = left_to_remote(relay)
+        assert (left.is_open, left.is_alarming, wanted(left, 0)) == (True, False, Output.CONDITIONAL)
+        assert left_to_remote(left) == left
+        assert not driven(left, 1, FREE, has_key=True).is_open
+        assert not driven(ordered(left, Code.CLOSE, 1, 0, 0, WHO), 1, FREE).is_open
+    assert left_to_remote(Relay()) == Relay()

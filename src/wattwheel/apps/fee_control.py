@@ -22,7 +22,7 @@ from wattwheel.model import purchases
 from wattwheel.model.charging import AMOUNT_DIGITS
 from wattwheel.model.fee_orders import AMOUNT, CONTACTS, RELAY_CONTACT
 from wattwheel.model.purchases import Account, Refusal
-from wattwheel.model.relay_state import told
+from wattwheel.model.relay_state import left_to_remote, told
 from wattwheel.model.reporting import Report
 from wattwheel.model.wallet_limits import (
     Signal,
@@ -118,6 +118,8 @@ class FeeControl(MeterFunction):
         self.charging.take_up(saved.get(MONEY))
         if self.mode != "none":
             self.control.take_up(saved.get(RELAY), saved.get(RECORDS))
+        if self.mode == "remote":  # it may have been a local one before
+            self.control.replace(self.control.books._replace(relay=left_to_remote(self.control.books.relay)))
         self._reported = self.control.books.records
         self._is_overdrawn = self.charging.money.account.wallet.overdraft > 0
 

@@ -62,9 +62,11 @@ class Reporting(MeterFunction):
         self._raised: list[_Raised] = []
         self._parameters: Mapping[int, bytes] | None = None
         self._mode = 0
+        self._has_followed = False
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """See `MeterFunction`."""
+        self._has_followed = KEY in saved or not saved  # a meter that is new has nothing of before
         try:
             kept = msgspec.msgpack.decode(saved.get(KEY, b""), type=Kept)
         except (ValueError, RecursionError):
@@ -101,9 +103,10 @@ class Reporting(MeterFunction):
         self._parameters = parameters
         self._mode = int.from_bytes(parameters.get(MODE_DI, b""), "little")
         counts = {di: parameters[di] for di in COUNTED if di in parameters}
-        if counts == self._counts:
+        has_followed, self._has_followed = self._has_followed, True
+        if has_followed and counts == self._counts:
             return
-        for di, count in counts.items():
+        for di, count in counts.items() if has_followed else ():  # what was before this function came is no news
             if count[::-1] > self._counts.get(di, bytes(len(count)))[::-1]:
                 self.tell(COUNTED[di], False)
         self._counts, self.needs_saving_now = counts, True

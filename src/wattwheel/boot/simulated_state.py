@@ -83,7 +83,11 @@ class StateFolder:
     def _core(self, phases: int) -> CoreMemory:
         if self._ring.state is None:
             return CoreMemory()
-        is_open = self._relay().is_open
+        relay = self._relay()
+        if relay.is_held:
+            remedy = "set it free with the meter running: wattwheel contact relay free"
+            raise BadInput(f"{self._folder}: its relay is stuck; {remedy}")
+        is_open = relay.is_open
         try:
             saved = SavedState.from_octets(self._ring.state)
             registers = Registers.from_state(saved.ledger).snapshot()

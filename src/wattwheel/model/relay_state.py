@@ -134,6 +134,13 @@ def told(relay: Relay, signal: Signal, now: int) -> Relay:
     return _own(relay, LocalOrder.CLOSE if signal is Signal.CLOSE else LocalOrder.CLOSE_ALLOWED)
 
 
+def left_to_remote(relay: Relay) -> Relay:
+    """The state in a meter that takes remote orders alone: a trip of its own, which nobody would withdraw, permits
+    closing, to the user or by the next order; its alarm is off."""
+    relay = msgspec.structs.replace(relay, local_alarm=False)
+    return _own(relay, LocalOrder.CLOSE_ALLOWED) if relay.local in (LocalOrder.TRIP, LocalOrder.PRE_TRIP) else relay
+
+
 def _own(relay: Relay, order: LocalOrder) -> Relay:
     number = relay.newest + 1
     return msgspec.structs.replace(relay, local=order, newest=number, local_number=number)

@@ -1,15 +1,18 @@
 """Pulses as lines of a file or a named pipe: one JSON object a pulse.
 
 A file is bounded: what would make it longer than it may be goes into a new one, and the one before is kept beside it as
-`NAME.1`. It is asked at the start what it has, so that no pulse is written twice. A pipe that nobody reads, or that is
-full, loses pulses: the core never waits for a reader.
+`NAME.1`. It is asked at the start what it has, so that no pulse is written twice. A pipe that nobody reads loses
+pulses, and so does one whose reader stays behind by more than `WAITING_LINES_MAX`: the core never waits for a reader.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -20,6 +23,12 @@ from wattwheel.model.errors import DoorUnavailable
 NANOSECONDS_A_MILLISECOND = 1_000_000
 TAIL_OCTETS = 65_536
 """So much of the end of a file is looked at for the last pulse of each kind."""
+PIPE_OCTETS = 1 << 20
+"""Asked of the kernel for a pipe: what an unprivileged process may have."""
+CHUNK_LINES = 16
+"""Written at once: they are shorter than `select.PIPE_BUF`, so they go whole or not at all."""
+WAITING_LINES_MAX = 10_000
+"""Lines that wait for a reader who is there and behind."""
 
 
 class PulseLine(msgspec.Struct, frozen=True):
@@ -49,15 +58,17 @@ class PulseFile:
                 raise
             self._is_pipe = False
         self._last = {} if self._is_pipe else self._found()
+        self._pipe: int | None = None
+        self._waiting: deque[bytes] = deque()
 
     def _looks_like_a_pipe(self) -> bool:
         """Whether there is one, and not a file that can be written. Raises DoorUnavailable."""
         path = self._path
+        if path.exists() and not (path.is_file() or path.is_fifo()):
+            raise DoorUnavailable(str(path), "neither a file nor a named pipe")
         try:
             if path.is_fifo():
                 return True
-            if path.exists() and not path.is_file():
-                raise DoorUnavailable(str(path), "neither a file nor a named pipe")
             os.close(self._open())
         except OSError as fault:
             raise DoorUnavailable(str(path), f"{fault.strerror}; give a file or a named pipe") from None
@@ -89,19 +100,45 @@ class PulseFile:
         return self._path.with_name(self._path.name + ".1")
 
     def give(self, pulses: Sequence[Pulse]) -> int:
-        """Write the lines of `pulses`; how many could not be."""
-        lines = b"".join(_line(pulse) for pulse in pulses)
+        """Write the lines of `pulses`; how many, of these or of those that waited, are lost."""
+        lines = [_line(pulse) for pulse in pulses]
+        if self._is_pipe:
+            return self._to_pipe(lines)
         try:
-            return 0 if (self._to_pipe(lines) if self._is_pipe else self._to_file(lines)) else len(pulses)
+            return 0 if self._to_file(b"".join(lines)) else len(pulses)
         except OSError:
             return len(pulses)
 
-    def _to_pipe(self, lines: bytes) -> bool:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    def _to_pipe(self, lines: list[bytes]) -> int:
+        """Whole lines alone, as far as there is room; the pipe stays open, so that its reader sees no end."""
+        waiting = self._waiting
+        waiting.extend(lines)
         try:
-            return os.write(descriptor, lines) == len(lines)
-        finally:
-            os.close(descriptor)
+            if self._pipe is None:
+                self._pipe = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+                with contextlib.suppress(OSError):
+                    fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
+            while waiting:
+                chunk = b"".join(islice(waiting, CHUNK_LINES))
+                os.write(self._pipe, chunk)
+                for _ in range(min(CHUNK_LINES, len(waiting))):
+                    waiting.popleft()
+        except BlockingIOError:  # it is full
+            pass
+        except OSError:  # nobody reads
+            self._shut_pipe()
+            lost = len(waiting)
+            waiting.clear()
+            return lost
+        lost = max(0, len(waiting) - WAITING_LINES_MAX)
+        for _ in range(lost):
+            waiting.popleft()
+        return lost
+
+    def _shut_pipe(self) -> None:
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
 
     def _to_file(self, lines: bytes) -> bool:
         descriptor = self._open()
