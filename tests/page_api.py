@@ -19,11 +19,18 @@ class PageApi:
 
     def get(self, path: str) -> Any:
         """The JSON document at `path`."""
-        self._connection.request("GET", path)
-        response = self._connection.getresponse()
+        try:
+            response = self._answer(path)
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+            self._connection.close()  # it had been idle for longer than the page keeps one
+            response = self._answer(path)
         octets = response.read()
         assert response.status == 200, f"{path}: {response.status} {octets!r}"
         return json.loads(octets)
+
+    def _answer(self, path: str) -> http.client.HTTPResponse:
+        self._connection.request("GET", path)
+        return self._connection.getresponse()
 
     def value(self, di: int) -> Any:
         """The value of one item."""
