@@ -25,6 +25,7 @@ from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
 from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.errors import BadInput, DoorUnavailable
 from wattwheel.model.records import REGISTER_COUNT, REGISTERS, REGISTERS_RECORDED
+from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.testing.living import LivingMeter
 
 UCI = Path(__file__).parents[1] / "data" / "uci-household" / "2007-02-01_02.csv"
@@ -272,3 +273,56 @@ def test_a_relay_that_is_open_stays_so_for_whoever_goes_on(tmp_path):
     assert second["flowed_microjoule"]["import_active"] == 0
     assert second["energy_microjoule"] == first["energy_microjoule"]
     assert second["ok"]
+
+
+def read_frame(di: int) -> str:
+    return encode(Frame("202611200001", 0x11, di.to_bytes(4, "little"))).hex()
+
+
+def step(at: str, **action: str) -> str:
+    return "\n".join(["[[step]]", f'at = "{at}"', *(f'{key} = "{value}"' for key, value in action.items()), ""])
+
+
+def test_a_cover_that_is_opened_without_supply_is_recorded_with_its_times(tmp_path):
+    """And with those of the meter's own clock, which was set before; what its battery does not watch counts from the
+    power-up on."""
+    steps = [
+        step("2026-02-28T11:00:00", clock="2026-02-28T11:30:00"),
+        step("2026-02-28T12:00:00", supply="off"),
+        step("2026-02-28T12:10:00", contact="meter-cover open"),
+        step("2026-02-28T12:11:00", contact="auxiliary-supply lost"),
+        step("2026-02-28T12:20:00", contact="meter-cover closed"),
+        *(
+            step(f"2026-02-28T13:00:{second:02d}", contact=f"terminal-cover {('open', 'closed')[second % 2]}")
+            for second in range(40)
+        ),
+        step("2026-02-28T13:30:00", contact="terminal-cover open"),
+        step("2026-02-28T14:00:00", supply="on"),
+        step("2026-02-28T14:05:00", send=read_frame(0x03300D01)),
+        step("2026-02-28T14:05:00", send=read_frame(0x03300E00)),
+        step("2026-02-28T14:05:00", send=read_frame(0x03300E01)),
+        step("2026-02-28T14:05:00", send=read_frame(0x03060001)),
+        step("2026-02-28T14:06:00", contact="terminal-cover closed"),
+        step("2026-02-28T14:07:00", send=read_frame(0x03300E01)),
+    ]
+    document, _ = played(tmp_path, "".join(steps))
+    assert document["ok"], document["steps"]
+    got = [bytes.fromhex(row["got"]) for row in document["steps"] if row["action"] == "send"]
+    data = [FrameReader().feed(octets)[0].data[4:] for octets in got]
+
+    def times(record: bytes) -> list[str]:
+        return [record[at : at + 6][::-1].hex() for at in (0, 6)]
+
+    opened, closed = times(data[0])  # the clock was set on its way through the meter, less than a second before
+    assert opened in ("260228124001", "260228124002")
+    assert closed in ("260228125001", "260228125002")
+    assert data[1] == bytes((1, 0, 0))  # forty times for a second: nothing; then once for long
+    assert times(data[2])[0] in ("260228140001", "260228140002")
+    assert times(data[2])[1] == "000000000000"
+    assert "260228143100" <= times(data[3])[0] <= "260228143120"
+    assert "260228143601" <= times(data[4])[1] <= "260228143604"
+
+
+def test_a_contact_that_there_is_not_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="meter-cover open or closed"):
+        played(tmp_path, step("2026-02-28T12:00:00", contact="meter-cover ajar"))

@@ -15,6 +15,9 @@ from wattwheel.model.reporting import Report
 
 TIME_OCTETS, ENERGY_OCTETS = 6, 4
 SECONDS_MAX = 60 * COUNT_MAX
+CHANGES_WAITING_MAX = 16
+"""Changes of one contact that are kept until the next look; of more, the newest go in pairs."""
+
 WHOLE_CLASS, WHOLE_FAMILY = 0xFF, 0xFFFF
 ALL_EVENTS = 0xFFFFFFFF
 COVER_ENERGIES, MAGNETIC_ENERGIES = 6, 2
@@ -68,6 +71,8 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
         ring: the records.
         seconds: how long all events lasted that have ended.
         since: local second since 2000 at which the one that lasts began.
+        changes: what was told since the last look, in order: the local second of it, and the state from then on.
+        changed_at: the local second of the newest change; 0: none was ever told.
     """
 
     is_on: bool = False
@@ -75,6 +80,34 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     ring: EventRing = EventRing()
     seconds: int = 0
     since: int = 0
+    changes: tuple[tuple[int, bool], ...] = ()
+    changed_at: int = 0
+
+    def changed(self, is_on: bool, second: int) -> Told:
+        """As it is once it was told to be in a state from the local second `second` on.
+
+        Changes come in order of time: one that is told with an earlier second than the one before counts from that on.
+        """
+        if is_on is self.is_on:
+            return self
+        second = max(second, self.changes[-1][0]) if self.changes else second
+        is_full = len(self.changes) == CHANGES_WAITING_MAX  # then it is as it was before the newest of them
+        changes = self.changes[:-1] if is_full else (*self.changes, (second, is_on))
+        return msgspec.structs.replace(self, is_on=is_on, changes=changes, changed_at=second)
+
+    def runs(self, second: int, seconds: int, is_watched: bool) -> list[tuple[bool, int, int]]:
+        """The looks up to the local second `second` that find what was told: state, how many looks, how many after.
+
+        `seconds`: how many looks are due; `is_watched`, without supply too: it is looked at from its first change on.
+        """
+        changes = self.changes or ((self.changed_at, self.is_on),)
+        ages = [max(1, second - at) for at, _ in changes]
+        span = max(seconds, ages[0]) if is_watched else seconds
+        ends = [min(age, span) for age in (*ages, 0)]
+        states = [not changes[0][1], *(state for _, state in changes)]
+        begins = [span, *ends[:-1]]
+        each = zip(states, begins, ends, strict=True)
+        return [(state, begin - end, end) for state, begin, end in each if begin > end]
 
     def flipped(self, watched: Watched, second: int, turn: Turn) -> Told:
         """As it is once an event has begun, or ended, with `second`."""

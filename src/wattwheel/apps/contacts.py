@@ -2,7 +2,9 @@
 (0335), internal supply (0337), metering chip (B049), and the plug of the management module (B052).
 
 What a contact says is on the medium before it is answered; a state that lasts for as long as the event's delay begins a
-record, and the end of that state, for as long, completes it. The metering chip also counts as faulty while the core
+record, and the end of that state, for as long, completes it. Each change counts from the second it was told with, so
+covers and magnetic field, which are watched without mains too, have their times when the core begins to push again:
+what they were told to be held for the whole time between. The metering chip also counts as faulty while the core
 reports a fault of its own or is silent.
 """
 
@@ -15,7 +17,7 @@ import msgspec
 from wattwheel.apps.contact_records import ALL_EVENTS, WATCHED, WHOLE_CLASS, WHOLE_FAMILY, Told
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.module_plug import PLUG_DI, Plug
-from wattwheel.model.contacts import STATES, Contact, is_state, serial_of
+from wattwheel.model.contacts import STATES, WATCHED_WITHOUT_MAINS, Contact, serial_of, told_changes
 from wattwheel.model.core_records import CHIP_FAULTS
 from wattwheel.model.event_delay import EventDelay, looked
 from wattwheel.model.event_ring import EventRing
@@ -69,7 +71,7 @@ class Contacts(MeterFunction):
         faults = turn.readings.core_faults
         self.needs_saving_now = faults != self._faults  # a core that has lost something can no longer be asked for it
         self._faults = faults
-        now_ns, self._second = turn.image.at_ns, turn.image.second
+        now_ns, self._second, is_first = turn.image.at_ns, turn.image.second, self._last_ns is None
         last_ns = now_ns - SECOND_NS if self._last_ns is None else self._last_ns
         seconds = (now_ns - last_ns + SECOND_NS // 2) // SECOND_NS  # to the nearest: a push may come a little early
         if seconds < 1:
@@ -80,6 +82,10 @@ class Contacts(MeterFunction):
             return
         is_quiet = is_good
         for name, told in self._told.items():
+            if told.changes or (is_first and self._was_watched(name, told)):
+                self._catch_up(name, turn, seconds)
+                is_quiet = False
+                continue
             holds = self._holds(name, told, turn)
             before = self._held.get(name, holds)
             self._held[name] = holds
@@ -95,6 +101,21 @@ class Contacts(MeterFunction):
         """The core has been silent up to now: the metering chip has been faulty for all of it."""
         self._held[Contact.METERING_CHIP], self._is_quiet = True, False
         self.push(turn)
+
+    def _was_watched(self, name: str, told: Told) -> bool:
+        """Whether a change was told before the start whose delay is not over as far as is known."""
+        is_begun = told.is_on is not told.delay[0] and told.changed_at > 0
+        return is_begun and name in WATCHED_WITHOUT_MAINS
+
+    def _catch_up(self, name: str, turn: Turn, seconds: int) -> None:
+        """Take the looks since the last one as the contact was told to be then, without supply too."""
+        told = self._told[name]
+        delay = told.delay if told.changes else (told.delay[0], 0)  # those looks are taken once more
+        self._told[name] = msgspec.structs.replace(told, changes=(), delay=delay)
+        self._is_changed = True
+        for is_on, looks, later_s in told.runs(turn.image.second, seconds, name in WATCHED_WITHOUT_MAINS):
+            holds = self._held[name] = self._holds(name, msgspec.structs.replace(told, is_on=is_on), turn)
+            self._look(name, holds, turn, looks, later_s)
 
     def _holds(self, name: str, told: Told, turn: Turn) -> bool:
         """Whether the condition of the event holds now."""
@@ -158,14 +179,20 @@ class Contacts(MeterFunction):
     # -- commands
 
     def prepare(self, function: Function, data: bytes, operator: bytes, turn: Turn) -> Prepared | int:
-        """A contact has changed: `data` is its name, a space, and its state, one of `model.contacts.STATES`."""
-        name, _, state = data.decode("ascii", "replace").partition(" ")
-        if not is_state(name, state):
+        """A contact has changed: `data` is its name and its state, one of `model.contacts.STATES`, a space between.
+
+        What was watched without supply is told once that is back: each state is followed by its time (`TIME_FORMAT`).
+        """
+        told = told_changes(data, turn.image.second)
+        if told is None:
             return ERROR_OTHER
+        name, changes = told
         if name in self._told:
-            is_on = state == STATES[name][0]
-            return self._prepared({**self._told, name: msgspec.structs.replace(self._told[name], is_on=is_on)})
-        second = turn.image.second
+            known = self._told[name]
+            for state, second in changes:
+                known = known.changed(state == STATES[name][0], second)
+            return self._prepared({**self._told, name: known})
+        state, second = changes[-1]
         if (serial := serial_of(state)) is not None:
             return self._plugged(self._plug.told(serial, second))
         is_removed = state == STATES[name][0]

@@ -34,7 +34,7 @@ from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.apps.reporting import Reporting
-from wattwheel.apps.silence import Silence
+from wattwheel.apps.silence import Silence, turn_now
 from wattwheel.apps.status_words import STATUS_DIS
 from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.core_records import lost_counter
@@ -288,6 +288,8 @@ class Energy:
             parts = [self._clear_registers(books, turn, operator)]
             parts += [part for each in self.functions if (part := each.clear(turn, operator)) is not None]
         else:
+            if function is Function.CONTACT:  # it counts from now on, however long ago the last push is
+                turn = turn_now(self._meter, self.ledger, turn)
             own = next((each for each in self.functions if function in each.obeys), None)
             prepared = ERROR_OTHER if own is None else own.prepare(function, command.data, command.operator, turn)
             if isinstance(prepared, int):

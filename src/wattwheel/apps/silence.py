@@ -15,6 +15,13 @@ from wattwheel.sdk import Meter
 SILENCE_NS = SILENCE_S * 1_000_000_000
 
 
+def turn_now(meter: Meter, ledger: Ledger, turn: Turn) -> Turn:
+    """`turn` with the time it is: no push may have come for long."""
+    second = ledger.running.second((meter.now() - EPOCH).total_seconds())
+    at_ns = ledger.own_ns(meter.clock.now_ns())
+    return turn._replace(image=msgspec.structs.replace(turn.image, at_ns=at_ns, second=second))
+
+
 class Silence:
     """Waits, from stale readings on, until the silence is long enough.
 
@@ -42,10 +49,8 @@ class Silence:
         turn = self._turn()
         if turn is None or turn.readings.at_ns != readings.at_ns:
             return
-        own = self._ledger
-        second = own.running.second((self._meter.now() - EPOCH).total_seconds())
-        image = msgspec.structs.replace(turn.image, at_ns=own.own_ns(self._meter.clock.now_ns()), second=second)
+        now = turn_now(self._meter, self._ledger, turn)
         for function in self._functions:
-            function.silence(turn._replace(image=image))
+            function.silence(now)
         if any(function.needs_saving_now for function in self._functions):
             self._keep(True)

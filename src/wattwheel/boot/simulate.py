@@ -33,6 +33,7 @@ from wattwheel.drivers.sim.clock import START_NS
 from wattwheel.drivers.sim.load_file import LoadRow, load_rows
 from wattwheel.drivers.sim.storage import SimDisk
 from wattwheel.hil.clock import Clock
+from wattwheel.model.contacts import TIME_FORMAT, WATCHED_WITHOUT_MAINS
 from wattwheel.model.errors import BadInput
 from wattwheel.model.records import REGISTERS
 from wattwheel.sdk.buttons import HELD_S
@@ -44,6 +45,8 @@ DAY_NS = 86_400 * SECOND_NS
 PROGRESS_DAYS = 10
 MINUTES_A_DAY = 1440
 DONE_S_MAX = 5.0
+SEEN_WORDS_MAX, LOOK_S = 32, 2.0
+"""States and times of a contact that are told at once, and what the meter then takes to look at them."""
 
 HOUSE_METER: dict[str, str | float] = {
     "wiring": "1p2w",
@@ -130,6 +133,7 @@ class Simulation:
         utc = begin.replace(tzinfo=UTC) - timedelta(minutes=settings.clock.utc_offset_minutes)
         self.machine = TimeMachine(settings, core, self._folder or SimStore(SimDisk()), utc)
         self._is_on = True
+        self._seen: dict[str, list[str]] = {}  # without supply: contacts' states and their times, to be told later
 
     def run(self) -> dict[str, Any]:
         """Play it to its end. Raises NotAnswered when the meter itself fails."""
@@ -218,6 +222,34 @@ class Simulation:
             self.machine.advance_until(lambda: bool(taken), DONE_S_MAX)
         return {"ok": taken == [True], "sensor": step.value}
 
+    def _contact(self, step: Step) -> dict[str, Any]:
+        name, _, state = step.value.partition(" ")
+        row = {"contact": step.value}
+        if self._is_on:
+            return {"ok": self._tell(step.value)} | row
+        if name in WATCHED_WITHOUT_MAINS:
+            self._seen.setdefault(name, []).extend((state, f"{self.machine.local:{TIME_FORMAT}}"))
+        else:
+            self._seen[name] = [state]
+        return {"ok": True} | row
+
+    def _tell(self, words: str) -> bool:
+        """Let the meter know what a contact says; whether it took it."""
+        taken: list[bool] = []
+        self.machine.ask(Control.CONTACT, 0, words.encode(), lambda reply: taken.append(is_done(reply)))
+        self.machine.advance_until(lambda: bool(taken), DONE_S_MAX)
+        return taken == [True]
+
+    def _tell_seen(self) -> bool:
+        """Let the meter know what its battery has let somebody see of the contacts."""
+        seen, self._seen = self._seen, {}
+        is_told = True
+        for name, states in seen.items():
+            for at in range(0, len(states), SEEN_WORDS_MAX):
+                is_told = self._tell(" ".join((name, *states[at : at + SEEN_WORDS_MAX]))) and is_told
+                self.machine.advance(LOOK_S)
+        return is_told
+
     def _fee(self, step: Step) -> dict[str, Any]:
         replies: list[Message | None] = []
         if self._is_on:
@@ -235,7 +267,7 @@ class Simulation:
         elif not wants_on and self._is_on:
             self.machine.switch_off()
         self._is_on = wants_on
-        return {"ok": True, "supply": step.value}
+        return {"ok": not wants_on or self._tell_seen(), "supply": step.value}
 
     # -- the end
 

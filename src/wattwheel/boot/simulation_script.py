@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wattwheel.model.board_sensors import SENSORS, value_of
+from wattwheel.model.contacts import Contact, is_state
+from wattwheel.model.contacts import allowed as states_of
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.model.fee_orders import allowed_instead
 from wattwheel.protocols.dlt645.frame import WAKE_UP
 
 SCRIPT_OCTETS_MAX = 1 << 20
 STEPS_MAX = 10_000
-ACTIONS = ("send", "press", "supply", "clock", "sensor", "fee")
+ACTIONS = ("send", "press", "supply", "clock", "sensor", "contact", "fee")
 BUTTONS = ("program", "up", "down", "both")
 WILD = ".."
 CALENDAR_BEGIN, CALENDAR_END = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
@@ -29,8 +31,8 @@ class Step(NamedTuple):
     Attributes:
         at: time of the simulation, which goes on whatever the meter's clock is set to; no time zone.
         action: one of `ACTIONS`.
-        value: octets to send, name of a button, "on" or "off", the time to set, what a sensor shows, or an order to fee
-            control in words.
+        value: octets to send, name of a button, "on" or "off", the time to set, what a sensor shows, what a contact
+            says, or an order to fee control in words.
         expect: octets of the reply in pairs of hex digits, `WILD` for any; empty: silence; None: whatever comes.
         is_long: the button is held.
     """
@@ -91,6 +93,12 @@ def _step(path: str, line: int, table: Any) -> Step:
         if name not in SENSORS or value_of(SENSORS[name], number) is None:
             names = f"{', '.join(SENSORS)}, a space, and volts or degrees that it can show"
             raise ConfigError(f"{where} sensor", value, names, path)
+        return Step(line, at, action, value)
+    if action == "contact":
+        name, _, state = str(value).partition(" ")
+        if not is_state(name, state):
+            names = "; ".join(f"{each} {states_of(each)}" for each in Contact)
+            raise ConfigError(f"{where} contact", value, names, path)
         return Step(line, at, action, value)
     words = BUTTONS if action == "press" else ("on", "off")
     if value not in words:

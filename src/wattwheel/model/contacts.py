@@ -7,6 +7,7 @@ them in these words: name, a space, state. The security element has no states: i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -37,6 +38,12 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """The state that is an event, and the one that is not."""
 
+WATCHED_WITHOUT_MAINS = (Contact.METER_COVER, Contact.TERMINAL_COVER, Contact.MAGNETIC_FIELD)
+"""What a meter looks at when its battery is all it has."""
+
+TIME_FORMAT = "%Y%m%d%H%M%S"
+"""Of a change that is told later, local standard time."""
+
 SERIAL_OCTETS = 8
 """Of a security element's serial number, two hex digits each."""
 
@@ -61,4 +68,30 @@ def serial_of(digits: str) -> bytes | None:
     return bytes.fromhex(digits) if is_hex else None
 
 
+def told_changes(data: bytes, now: int) -> tuple[str, list[tuple[str, int]]] | None:
+    """A contact's name and its changes, state and local second since 2000; None for what says none.
+
+    `data` is the name and a state, which it has `now`, or the name and states each of which is followed by its local
+    standard time in the form of `TIME_FORMAT`; a time that is yet to come is `now`.
+    """
+    name, *words = data.decode("ascii", "replace").split() or ("",)
+    if len(words) == 1:
+        return (name, [(words[0], now)]) if is_state(name, words[0]) else None
+    seconds = [_second_of(time) for time in words[1::2]]
+    is_told = len(words) == 2 * len(seconds) and all(is_state(name, state) for state in words[::2])
+    if not words or not is_told:
+        return None
+    known = [(state, min(second, now)) for state, second in zip(words[::2], seconds, strict=True) if second is not None]
+    return (name, known) if len(known) == len(seconds) else None
+
+
+def _second_of(time: str) -> int | None:
+    try:
+        second = int((datetime.strptime(f"{time}+0000", f"{TIME_FORMAT}%z") - _EPOCH).total_seconds())
+    except ValueError:
+        return None
+    return second if second >= 0 else None
+
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _HEX = "0123456789abcdefABCDEF"
