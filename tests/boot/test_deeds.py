@@ -17,7 +17,18 @@ JSON = st.recursive(
 OF_HANDS = (Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE, Control.COMMISSION)
 NAMES = st.sampled_from(
     (
-        *("press", "contact", "sensor", "value", "stuck", "fee", "position", "relay_sticks", "commission"),
+        *(
+            "press",
+            "contact",
+            "sensor",
+            "value",
+            "stuck",
+            "fee",
+            "position",
+            "relay_sticks",
+            "commission",
+            "clock_stops",
+        ),
         *("long", "seconds", "ask"),
     )
 )
@@ -48,6 +59,8 @@ def test_any_request_is_a_deed_or_none(request_):
         ({"sensor": "temperature", "value": "warm"}, Control.SENSOR, b"temperature nothing"),
         ({"fee": "refund 5"}, Control.FEE, b"refund 5"),
         ({"relay_sticks": True}, Control.CONTACT, b"\1"),
+        ({"clock_stops": True}, Control.CONTACT, b"\1"),
+        ({"clock_stops": False}, Control.CONTACT, b"\0"),
         ({"relay_sticks": False}, Control.CONTACT, b"\0"),
         ({"commission": True}, Control.COMMISSION, b""),
     ],
@@ -71,6 +84,7 @@ def test_deeds(asked, control, data):
         {"press": []},
         {"sensor": "nose"},
         {"relay_sticks": 1},
+        {"clock_stops": "yes"},
         {"commission": 1},
         {},
     ],

@@ -326,3 +326,17 @@ def test_a_cover_that_is_opened_without_supply_is_recorded_with_its_times(tmp_pa
 def test_a_contact_that_there_is_not_is_refused(tmp_path):
     with pytest.raises(BadInput, match="meter-cover open or closed"):
         played(tmp_path, step("2026-02-28T12:00:00", contact="meter-cover ajar"))
+
+
+def test_a_clock_that_stands_still_is_a_fault_of_the_simulated_meter(tmp_path):
+    steps = [
+        step("2026-02-28T12:00:00", contact="clock stopped"),
+        step("2026-02-28T12:00:20", send=read_frame(0x04000501)),
+        step("2026-02-28T12:00:30", contact="clock running"),
+        step("2026-02-28T12:00:50", send=read_frame(0x04000501)),
+    ]
+    document, _ = played(tmp_path, "".join(steps))
+    assert document["ok"], document["steps"]
+    words = [bytes.fromhex(row["got"]) for row in document["steps"] if row["action"] == "send"]
+    assert [FrameReader().feed(octets)[0].data[5] >> 7 for octets in words] == [1, 0]
+    assert document["clock"] == "2026-03-02T00:00:00"

@@ -99,6 +99,7 @@ BAD_INPUT = {
     "no such sensor": ["sensor", "nose", "2"],
     "volts in words": ["sensor", "clock-battery", "low"],
     "a relay that is opened by hand": ["contact", "relay", "open"],
+    "a clock that is late": ["contact", "clock", "late"],
     "a cover that sticks": ["contact", "meter-cover", "stuck"],
     "no order": ["fee", "give", "50"],
     "no amount": ["fee", "refund"],

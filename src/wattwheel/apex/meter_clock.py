@@ -41,6 +41,7 @@ class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
         drift_ppb: how much faster the meter's clock runs, in parts of `clock_drift.PARTS`.
         since_s: from where on it drifts: the host's calendar, UTC, seconds since 2000.
         held: the clock is lost: neither offset nor host count until it is set.
+        stopped_s: somebody lets the host's calendar stand still at that time, UTC, seconds since 2000; None: it runs.
     """
 
     offset_s: float = 0.0
@@ -48,6 +49,7 @@ class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
     drift_ppb: int = 0
     since_s: float = 0.0
     held: HeldClock | None = None
+    stopped_s: float | None = None
 
 
 def drifted(since: timedelta, ppb: int) -> timedelta:
@@ -90,10 +92,12 @@ class MeterClock:
         self._setting, self._held = setting, setting.held
         self._offset, self._drift_ppb = timedelta(seconds=setting.offset_s), setting.drift_ppb
         self._since = time_of(setting.since_s)
+        self._stopped = None if setting.stopped_s is None else time_of(setting.stopped_s)
 
     def host_calendar(self) -> datetime:
         """The host's calendar time in UTC, without the meter's offset."""
-        return self._clock.calendar()
+        self._look()
+        return self._stopped or self._clock.calendar()
 
     def calendar(self) -> datetime:
         """The meter's calendar time in UTC."""
@@ -101,7 +105,7 @@ class MeterClock:
         if self._held is not None:
             elapsed_us = round((self.now_ns() - self._held.at_ns) * self._held.speed) // 1000
             return time_of(self._held.calendar_s) + timedelta(microseconds=elapsed_us)
-        host = self._clock.calendar()
+        host = self._stopped or self._clock.calendar()
         if self._drift_ppb:
             return host + self._offset + drifted(host - self._since, self._drift_ppb)
         return host + self._offset

@@ -58,6 +58,11 @@ def hold_relay(state: str | None, is_held: bool) -> None:
     ask(state_folder(state), {"relay_sticks": is_held})
 
 
+def hold_clock(state: str | None, is_held: bool) -> None:
+    """Let the clock that the time of the meter on `state` comes from stand still, or run. NotAnswered, Refused."""
+    ask(state_folder(state), {"clock_stops": is_held})
+
+
 def set_sensor(state: str | None, sensor: str, value: float) -> None:
     """Let `sensor` of the meter on `state` show `value`, in volts or degrees Celsius. Raises NotAnswered or Refused."""
     ask(state_folder(state), {"sensor": sensor, "value": value})

@@ -13,7 +13,7 @@ from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.model.board_sensors import SENSORS
 from wattwheel.model.contacts import is_state
-from wattwheel.model.private_items import RELAY_DI
+from wattwheel.model.private_items import CLOCK_DI, RELAY_DI
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
 
@@ -45,7 +45,7 @@ class Deed(NamedTuple):
 def deed_of(request: dict[str, Any]) -> Deed | None:
     """The deed that `request` wants; None when it wants none."""
     button, contact, sensor, words = (request.get(name) for name in ("press", "contact", "sensor", "fee"))
-    sticks = request.get("relay_sticks")
+    sticks, stops = request.get("relay_sticks"), request.get("clock_stops")
     if isinstance(button, str) and button in PRESS_DI:
         seconds = request.get("seconds")
         held_s = float(seconds) if isinstance(seconds, int | float) else HELD_S[bool(request.get("long"))]
@@ -58,6 +58,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
         return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(sticks, bool):
         return Deed(Control.CONTACT, RELAY_DI, bytes((sticks,)), {"relay_sticks": sticks}, _no_relay)
+    if isinstance(stops, bool):
+        return Deed(Control.CONTACT, CLOCK_DI, bytes((stops,)), {"clock_stops": stops}, partial(_nobody, "clock"))
     if isinstance(sensor, str) and sensor in SENSORS:
         value = request.get("value")
         data = f"{sensor} {value if isinstance(value, int | float) else 'nothing'}".encode()

@@ -20,6 +20,7 @@ from wattwheel.boot.simulation_script import (
     CALENDAR_BEGIN,
     CALENDAR_END,
     CALENDAR_WORDS,
+    CLOCK_WORDS,
     TIME_WORDS,
     Step,
     is_expected,
@@ -35,6 +36,7 @@ from wattwheel.drivers.sim.storage import SimDisk
 from wattwheel.hil.clock import Clock
 from wattwheel.model.contacts import TIME_FORMAT, WATCHED_WITHOUT_MAINS
 from wattwheel.model.errors import BadInput
+from wattwheel.model.private_items import CLOCK_DI
 from wattwheel.model.records import REGISTERS
 from wattwheel.sdk.buttons import HELD_S
 
@@ -225,18 +227,21 @@ class Simulation:
     def _contact(self, step: Step) -> dict[str, Any]:
         name, _, state = step.value.partition(" ")
         row = {"contact": step.value}
+        if step.value in CLOCK_WORDS:
+            is_stopped = bytes((step.value == CLOCK_WORDS[0],))
+            return {"ok": self._is_on and self._tell(is_stopped, CLOCK_DI)} | row
         if self._is_on:
-            return {"ok": self._tell(step.value)} | row
+            return {"ok": self._tell(step.value.encode())} | row
         if name in WATCHED_WITHOUT_MAINS:
             self._seen.setdefault(name, []).extend((state, f"{self.machine.local:{TIME_FORMAT}}"))
         else:
             self._seen[name] = [state]
         return {"ok": True} | row
 
-    def _tell(self, words: str) -> bool:
+    def _tell(self, data: bytes, di: int = 0) -> bool:
         """Let the meter know what a contact says; whether it took it."""
         taken: list[bool] = []
-        self.machine.ask(Control.CONTACT, 0, words.encode(), lambda reply: taken.append(is_done(reply)))
+        self.machine.ask(Control.CONTACT, di, data, lambda reply: taken.append(is_done(reply)))
         self.machine.advance_until(lambda: bool(taken), DONE_S_MAX)
         return taken == [True]
 
@@ -246,7 +251,8 @@ class Simulation:
         is_told = True
         for name, states in seen.items():
             for at in range(0, len(states), SEEN_WORDS_MAX):
-                is_told = self._tell(" ".join((name, *states[at : at + SEEN_WORDS_MAX]))) and is_told
+                words = " ".join((name, *states[at : at + SEEN_WORDS_MAX]))
+                is_told = self._tell(words.encode()) and is_told
                 self.machine.advance(LOOK_S)
         return is_told
 

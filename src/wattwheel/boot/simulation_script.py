@@ -18,6 +18,7 @@ SCRIPT_OCTETS_MAX = 1 << 20
 STEPS_MAX = 10_000
 ACTIONS = ("send", "press", "supply", "clock", "sensor", "contact", "fee")
 BUTTONS = ("program", "up", "down", "both")
+CLOCK_WORDS = ("clock stopped", "clock running")
 WILD = ".."
 CALENDAR_BEGIN, CALENDAR_END = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")
 """YY says no other year; the second instant is the first that is none."""
@@ -96,8 +97,8 @@ def _step(path: str, line: int, table: Any) -> Step:
         return Step(line, at, action, value)
     if action == "contact":
         name, _, state = str(value).partition(" ")
-        if not is_state(name, state):
-            names = "; ".join(f"{each} {states_of(each)}" for each in Contact)
+        if not is_state(name, state) and value not in CLOCK_WORDS:
+            names = "; ".join((*(f"{each} {states_of(each)}" for each in Contact), " or ".join(CLOCK_WORDS)))
             raise ConfigError(f"{where} contact", value, names, path)
         return Step(line, at, action, value)
     words = BUTTONS if action == "press" else ("on", "off")

@@ -64,6 +64,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     *((Control.WRITE, di, "platform") for di in PLATFORM_ITEMS),
     (Control.READ, "0E0000", "metering"),
     (Control.CONTACT, "0E4000", "metering"),
+    (Control.CONTACT, "0E4100", "platform"),
     (Control.READ, "0E300000", "platform"),
     (Control.READ, "020A", "metering"),
     (Control.READ, "020B", "metering"),

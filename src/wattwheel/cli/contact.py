@@ -7,10 +7,11 @@ import click
 from wattwheel.model.contacts import Contact, allowed, is_state
 
 RELAY, RELAY_STATES = "relay", ("stuck", "free")
+CLOCK, CLOCK_STATES = "clock", ("stopped", "running")
 
 
 @click.command(short_help="Tell a running meter what a contact or input says.")
-@click.argument("name", metavar="NAME", type=click.Choice([*(str(name) for name in Contact), RELAY]))
+@click.argument("name", metavar="NAME", type=click.Choice([*(str(name) for name in Contact), RELAY, CLOCK]))
 @click.argument("position", metavar="STATE")
 @click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
 def contact(name: str, position: str, state: str | None) -> int:
@@ -26,16 +27,16 @@ def contact(name: str, position: str, state: str | None) -> int:
     module-plug       removed | inserted       B0520001
     security-element  serial number, 16 hex digits; another one than before is recorded in B0520001
     relay             stuck | free       5 s   03360001; where it does not follow an order
+    clock             stopped | running  5 s   bit 15 of 04000501: the clock that the meter's time comes from
     """
-    from wattwheel.boot.control import hold_relay, set_contact
+    from wattwheel.boot.control import hold_clock, hold_relay, set_contact
 
-    if name == RELAY:
-        if position not in RELAY_STATES:
-            raise click.BadParameter(
-                f"{position!r} of {name}; allowed: {' or '.join(RELAY_STATES)}", param_hint="STATE"
-            )
-        hold_relay(state, position == "stuck")
-        return 0
+    for other, states, hold in ((RELAY, RELAY_STATES, hold_relay), (CLOCK, CLOCK_STATES, hold_clock)):
+        if name == other:
+            if position not in states:
+                raise click.BadParameter(f"{position!r} of {name}; allowed: {' or '.join(states)}", param_hint="STATE")
+            hold(state, position == states[0])
+            return 0
     if not is_state(name, position):
         raise click.BadParameter(f"{position!r} of {name}; allowed: {allowed(name)}", param_hint="STATE")
     set_contact(state, name, position)

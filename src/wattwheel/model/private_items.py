@@ -10,3 +10,6 @@ TERMINAL_DI = 0x0E310000
 
 RELAY_DI = 0x0E400000
 """The operator lets a simulated relay stick where it stands (01), or sets it free (00)."""
+
+CLOCK_DI = 0x0E410000
+"""The operator lets the clock that the meter's time comes from stand still (01), or run (00)."""

@@ -36,6 +36,26 @@ SEEN_KEY, LOST_KEY = "clock_seen", "clock_lost"
 _NO_TIME = timedelta(0)
 
 
+class PlatformSettings(msgspec.Struct, frozen=True):
+    """Settings of the partition.
+
+    Attributes:
+        utc_offset_minutes: meter standard time minus UTC.
+        time_sync_per_day: broadcasts of the time that are obeyed a day.
+        drift_ppb: how much faster than the host's the meter's clock runs, in parts of `clock_drift.PARTS`.
+        earliest: no clock is right before it, where nothing else is known.
+        speed: how many seconds of the host's calendar pass in one.
+        gives_signals: there is an output for the multi-function terminal's pulses.
+    """
+
+    utc_offset_minutes: int = 0
+    time_sync_per_day: int = 1
+    drift_ppb: int = 0
+    earliest: datetime = BUILD_DATE
+    speed: float = 1.0
+    gives_signals: bool = False
+
+
 class Trusted(NamedTuple):
     """What was believed before the clock was lost: offset, and since when it drifted (None: begins anew)."""
 
@@ -140,6 +160,16 @@ def started(kept: Kept, host: datetime, drift_ppb: int = 0, earliest: datetime =
     return _lost(kept, host, begin, trusted) if shown < limit else kept
 
 
+def failed(kept: Kept, host: datetime, counted: datetime) -> Kept:
+    """The clock once the host's, which shows `host`, is found at fault: it goes on from `counted`, by counting."""
+    return kept if kept.trusted else _lost(kept, host, counted, Trusted(kept.offset, kept.since))
+
+
+def rebased(kept: Kept, host: datetime, shown: datetime) -> Kept:
+    """`kept`; a lost clock that shows `shown` goes on from there, wherever the host's calendar has gone meanwhile."""
+    return kept._replace(offset=kept.offset + (shown - calendar(kept, host))) if kept.trusted is not None else kept
+
+
 def _drift_until_seen(trusted: Trusted, kept: Kept) -> timedelta:
     """What the clock had drifted when it was seen last, by what was believed then: the host's time says nothing now."""
     if trusted.since is None or kept.seen is None:
@@ -153,17 +183,23 @@ def _lost(kept: Kept, host: datetime, begin: datetime, trusted: Trusted) -> Kept
     return kept._replace(offset=offset, changes=kept.changes + 1, seen=begin, trusted=trusted)
 
 
-def recovered(kept: Kept, host: datetime, shown: datetime, earliest: datetime = BUILD_DATE) -> Kept | None:
+def recovered(
+    kept: Kept,
+    host: datetime,
+    shown: datetime,
+    earliest: datetime = BUILD_DATE,
+    behind_max: timedelta = STEP_BACK_MAX,
+) -> Kept | None:
     """The clock that was believed before it was lost, where the host has a time again that can be right.
 
-    `shown`: what the lost clock shows. None: the host has not.
+    `shown`: what the lost clock shows; `behind_max`: how far the other may be behind it. None: the host has not.
     """
     if kept.trusted is None:
         return None
     offset, since = kept.trusted
     back = kept._replace(offset=offset, since=since or (host if kept.drift_ppb else None), trusted=None)
     time = calendar(back, host)
-    if time < max(shown - STEP_BACK_MAX, earliest):
+    if time < max(shown - behind_max, earliest):
         return None
     return back._replace(changes=kept.changes + 1, seen=time)
 
@@ -176,10 +212,13 @@ def was_set(kept: Kept, host: datetime, time: datetime) -> Kept | None:
     return kept._replace(offset=offset, changes=kept.changes + 1, seen=time, trusted=None)
 
 
-def setting_of(kept: Kept, host: datetime, now_ns: int, speed: float) -> ClockSetting:
-    """What is published of `kept`; a lost clock counts on from `now_ns`, its calendar running `speed` times as fast."""
+def setting_of(kept: Kept, host: datetime, now_ns: int, speed: float, stopped_s: float | None = None) -> ClockSetting:
+    """What is published of `kept`; a lost clock counts on from `now_ns`, its calendar running `speed` times as fast.
+
+    `stopped_s`: see `ClockSetting.stopped_s`.
+    """
     since_s = 0.0 if kept.since is None else seconds_since_2000(kept.since)
     held = None
     if kept.trusted is not None:
         held = HeldClock(now_ns, seconds_since_2000(calendar(kept, host)), speed)
-    return ClockSetting(kept.offset.total_seconds(), kept.changes, kept.drift_ppb, since_s, held)
+    return ClockSetting(kept.offset.total_seconds(), kept.changes, kept.drift_ppb, since_s, held, stopped_s)

@@ -103,3 +103,9 @@ def _hours_near(*times: datetime) -> Iterable[tuple[int, int]]:
         later = time + GUARD
         if later.minute <= 2 * guard_minutes:
             yield later.day, later.hour
+
+
+def clock_digits(di: int, local: datetime) -> str:
+    """The digits of date, time, or both (`di`) at `local`, the highest first. KeyError for another item."""
+    date, time = f"{local:%y%m%d}{(local.weekday() + 1) % 7:02d}", f"{local:%H%M%S}"
+    return {DATE_DI: date, TIME_DI: time, DATE_TIME_DI: date + time}[di]

@@ -16,16 +16,17 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.meter_clock import seconds_since_2000
 from wattwheel.apex.partition import CLOCK_PORT, StartContext
 from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import EventRing, time_octets
-from wattwheel.model.private_items import STEP_DI
+from wattwheel.model.private_items import CLOCK_DI, STEP_DI
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services import clock_keeping as keeping
-from wattwheel.services.clock_keeping import BUILD_DATE, SEEN_EVERY, SEEN_KEY, Kept
+from wattwheel.services.clock_keeping import SEEN_EVERY, SEEN_KEY, Kept, PlatformSettings
 from wattwheel.services.clock_rules import (
     DATE_DI,
     DATE_TIME_DI,
@@ -34,10 +35,12 @@ from wattwheel.services.clock_rules import (
     Verdict,
     broadcast_time,
     broadcast_verdict,
+    clock_digits,
     is_repeated,
     settlement_instants,
     written_time,
 )
+from wattwheel.services.clock_watch import FROZEN_BEHIND_MAX, LOOK_NS, ClockWatch, Fault
 from wattwheel.services.signal_output import SIGNAL_DI
 from wattwheel.services.terminal_signals import TerminalSignals
 
@@ -45,6 +48,7 @@ STORE_BIT, CLEARS_BIT = 6, 7
 SYNC_KEY, SETS_KEY, FOLLOWED_KEY = "clock_synchronised_on", "clock_sets", "clears_followed"
 PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
+ERRORS = {result: 0 if result is SaveResult.SAVED else ERROR_OTHER for result in SaveResult}
 
 CLOCK_SETS_DI = 0x03300400
 WAITING_MAX = 64
@@ -57,26 +61,6 @@ LOST_LOOK_NS = 10_000_000_000
 """How often a lost clock looks whether the host's can be believed again."""
 
 SEEN_LOOK_NS = round(SEEN_EVERY.total_seconds() * 1e9)
-
-
-class PlatformSettings(msgspec.Struct, frozen=True):
-    """Settings of the partition.
-
-    Attributes:
-        utc_offset_minutes: meter standard time minus UTC.
-        time_sync_per_day: broadcasts of the time that are obeyed a day.
-        drift_ppb: how much faster than the host's the meter's clock runs, in parts of `clock_drift.PARTS`.
-        earliest: no clock is right before it, where nothing else is known.
-        speed: how many seconds of the host's calendar pass in one.
-        gives_signals: there is an output for the multi-function terminal's pulses.
-    """
-
-    utc_offset_minutes: int = 0
-    time_sync_per_day: int = 1
-    drift_ppb: int = 0
-    earliest: datetime = BUILD_DATE
-    speed: float = 1.0
-    gives_signals: bool = False
 
 
 class Platform:
@@ -95,6 +79,7 @@ class Platform:
         self._synchronised_times = 0
         self._sets = EventRing()
         self._followed = Followed()
+        self._watch, self._frozen = ClockWatch(), False
         self._signals = TerminalSignals(context, self.local, self._parameters)
         self._waiting: deque[Callable[[], object]] = deque()
         self._is_saving = False
@@ -147,6 +132,7 @@ class Platform:
         if found != kept:
             self._in_turn(self._keep)
         self._clock.call_at(self._clock.now_ns(), self._see)
+        self._clock.call_at(self._clock.now_ns(), self._watch_clock)
         self._context.on_stop(self._keep_seen)
 
     @property
@@ -161,8 +147,10 @@ class Platform:
     def _set(self, kept: Kept) -> None:
         """Let the clock be `kept` from now on, here and everywhere."""
         self._kept = kept
+        self._watch.begin()
         now_ns, speed = self._clock.now_ns(), self._settings.speed
-        setting = keeping.setting_of(kept, self._clock.host_calendar(), now_ns, speed)
+        stopped_s = self._clock.setting.stopped_s
+        setting = keeping.setting_of(kept, self._clock.host_calendar(), now_ns, speed, stopped_s)
         self._clock.take(setting)
         if setting.held is not None or self._counters["clock_lost"]:
             self._counters.set("clock_lost", int(setting.held is not None))
@@ -172,6 +160,26 @@ class Platform:
             self._clock.call_at(now_ns + LOST_LOOK_NS, self._look_for_time)
 
     # -- what a loss of the time is found by
+
+    def _watch_clock(self) -> None:
+        """Find a clock at fault that stands still, or shows what cannot be."""
+        now_ns, host = self._clock.now_ns(), self._clock.host_calendar()
+        fault = None if self._clock.is_lost else self._watch.look(host, self.calendar, now_ns)
+        if fault is not None:
+            found = keeping.failed(self._kept, host, self._watch.counted(now_ns, self._settings.speed))
+            self._frozen = fault is Fault.FROZEN
+            self._set(found)
+            self._context.report("clock", f"the host's {fault}, {host:%F %T}; goes on from {self.calendar:%F %T}")
+            self._in_turn(self._keep)
+        self._clock.call_at(now_ns + LOOK_NS, self._watch_clock)
+
+    def _stop_clock(self, request: Message) -> None:
+        """Let the host's calendar stand still, or run, as the operator wants."""
+        shown, host = self.calendar, self._clock.host_calendar()
+        stopped_s = seconds_since_2000(host) if request.data == b"\x01" else None
+        self._clock.take(msgspec.structs.replace(self._clock.setting, stopped_s=stopped_s))
+        self._set(keeping.rebased(self._kept, self._clock.host_calendar(), shown))
+        self._bus.reply(request)
 
     def _see(self) -> None:
         """Save the time as seen, when it is long enough since it was; look again."""
@@ -183,14 +191,10 @@ class Platform:
     def _keep_seen(self) -> None:
         if self._store is None:
             return
-        shown = self.calendar
-        kept = self._kept = self._kept._replace(seen=shown)
-        records = {SEEN_KEY: keeping.records_of(kept)[SEEN_KEY]}
-        if kept.trusted is not None:  # the host's calendar may have gone anywhere meanwhile
-            offset = kept.offset + (shown - keeping.calendar(kept, self._clock.host_calendar()))
-            kept = self._kept = kept._replace(offset=offset)
-            records = keeping.records_of(kept)
-        self._store.save(records)
+        shown, host = self.calendar, self._clock.host_calendar()
+        self._kept = keeping.rebased(self._kept._replace(seen=shown), host, shown)
+        records = keeping.records_of(self._kept)
+        self._store.save(records if self._kept.trusted is not None else {SEEN_KEY: records[SEEN_KEY]})
 
     def _keep(self) -> None:
         if self._store is not None:
@@ -199,7 +203,8 @@ class Platform:
     def _look_for_time(self) -> None:
         """A lost clock follows the host's again once that can be right."""
         host, earliest = self._clock.host_calendar(), self._settings.earliest
-        found = keeping.recovered(self._kept, host, self.calendar, earliest)
+        behind_max = FROZEN_BEHIND_MAX if self._frozen else keeping.STEP_BACK_MAX
+        found = keeping.recovered(self._kept, host, self.calendar, earliest, behind_max)
         if found is not None:
             self._context.report("clock", f"found: follows the host's again, {host:%F %T}")
             self._set(found)
@@ -259,12 +264,16 @@ class Platform:
         if self._store is None:
             self._reply(request, 0)
         else:
-            self._save(self._records(kept), lambda result: self._reply(request, _error(result)))
+            self._save(self._records(kept), lambda result: self._reply(request, ERRORS[result]))
         return verdict
 
     def _settlements(self) -> frozenset[tuple[int, int]]:
         octets = self._parameters.read()[0] if self._parameters is not None else None
-        return frozenset() if octets is None else settlement_instants(msgspec.msgpack.decode(octets, type=_VALUES))
+        return (
+            frozenset()
+            if octets is None
+            else settlement_instants(msgspec.msgpack.decode(octets, type=dict[int, bytes]))
+        )
 
     def _reply(self, request: Message | None, error: int) -> None:
         if request is not None:
@@ -305,7 +314,7 @@ class Platform:
                 self._set(kept)
             else:
                 self._synchronised_on, self._synchronised_times = obeyed
-            self._bus.reply(request, error=_error(result))
+            self._bus.reply(request, error=ERRORS[result])
 
         self._save({**self._records(kept), SETS_KEY: msgspec.msgpack.encode(sets)}, saved)
 
@@ -315,8 +324,7 @@ class Platform:
         if octets is None or self._store is None:
             return
         clears = msgspec.msgpack.decode(octets, type=Clears)
-        now = followed(clears)
-        if now == self._followed:
+        if (now := followed(clears)) == self._followed:
             return
         if emptied(clears, self._followed, (CLOCK_SETS_DI,)):
             self._sets = EventRing()
@@ -337,6 +345,8 @@ class Platform:
         elif request.control == Control.OUTPUT:
             is_selected = self._signals.select(request.data)
             self._bus.reply(request, request.data if is_selected else b"", error=0 if is_selected else ERROR_OTHER)
+        elif request.control == Control.CONTACT and request.di == CLOCK_DI:
+            self._stop_clock(request)
         elif request.control == Control.LIST:
             self._bus.reply(request, b"".join(di.to_bytes(4, "little") for di in self._listed(request.di >> 24)))
         else:
@@ -360,23 +370,14 @@ class Platform:
             return bytes((self._signals.selected,))
         if di not in _CLOCK_ITEMS:
             return self._sets.items(CLOCK_SETS_DI).get(di)
-        local = self.local()
-        weekday = f"{(local.weekday() + 1) % 7:02d}"
-        date, time = f"{local:%y%m%d}{weekday}", f"{local:%H%M%S}"
-        text = {DATE_DI: date, TIME_DI: time, DATE_TIME_DI: date + time}[di]
-        return items.encode(item_2007(di), text)
+        return items.encode(item_2007(di), clock_digits(di, self.local()))
 
 
 _CLOCK_ITEMS = (DATE_DI, TIME_DI, DATE_TIME_DI)
-_VALUES = dict[int, bytes]
 
 
 def _destination(context: StartContext, port: str) -> SamplingDestinationPort | None:
     return context.sampling_destination(port) if context.has_port(port) else None
-
-
-def _error(result: SaveResult) -> int:
-    return 0 if result is SaveResult.SAVED else ERROR_OTHER
 
 
 def start(context: StartContext) -> None:
