@@ -30,11 +30,12 @@ LEVEL_4 = "440044"
 UP_S = 11  # full-screen test, version, and the second in which the first screen comes up
 
 
-def meter() -> World:
+def meter(has_auxiliary_supply: bool = False) -> World:
     own = simulated_settings()
+    board = msgspec.structs.replace(own.board, auxiliary_supply=has_auxiliary_supply)
     dlt645 = msgspec.structs.replace(own.dlt645, password_level_4=LEVEL_4, programming_key=False)
     name_plate = msgspec.structs.replace(own.meter, nominal_voltage_v=220.0)
-    world = World(4, settings=msgspec.structs.replace(own, dlt645=dlt645, meter=name_plate))
+    world = World(4, settings=msgspec.structs.replace(own, dlt645=dlt645, meter=name_plate, board=board))
     world.set_power(3e3)
     world.await_ready()
     return world

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.apps.test_cells import show
+from tests.apps.test_contacts import tell
 from tests.apps.test_display import UP_S, glass, meter, pressed, walked
 
 from wattwheel.model.display import BLANK, EVERY_SEGMENT
@@ -53,6 +54,25 @@ def test_ds_07_without_voltages_it_is_dark_a_key_wakes_it_without_light_and_the_
     assert supply(world) == 0
     assert glass(world).digits == EVERY_SEGMENT.digits
     assert world.meter.crashes == []
+
+
+def test_an_auxiliary_supply_feeds_the_display_until_it_is_lost_too():
+    world = meter(has_auxiliary_supply=True)
+    world.advance(UP_S)
+    assert supply(world) == 0
+    lose_voltages(world)
+    assert supply(world) == 1
+    shown = glass(world)
+    assert (shown.dark, shown.lit) == (False, False)
+    assert tell(world, "auxiliary-supply", "lost") == 0
+    world.advance(SOON_S)
+    assert supply(world) == 2
+    assert glass(world).dark
+    world.set_power(3e3)
+    world.advance(SOON_S)
+    assert supply(world) == 0
+    assert tell(world, "auxiliary-supply", "present") == 0
+    assert supply(world) == 0
 
 
 def test_frames_wake_nothing_and_are_answered(world):

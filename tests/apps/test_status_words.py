@@ -9,7 +9,7 @@ from tests.apps.turns import Clockwork
 from tests.services.test_security import LEVEL_4, meter
 
 from wattwheel.apps.cells import Cells
-from wattwheel.apps.status_words import programming_bit
+from wattwheel.apps.status_words import fed, programming_bit
 from wattwheel.model.core_records import CoreFault
 
 PERIOD, SLIP = 0x04000103, 0x04000104
@@ -62,3 +62,10 @@ def test_before_the_security_service_has_told_nothing_is_allowed():
     assert programming_bit(3, None) == 0
     assert programming_bit(3, b'{"programming_key":true,"more":1}') == PROGRAMMING
     assert programming_bit(1, b'{"programming_key":true}') == 0
+
+
+@pytest.mark.parametrize("others", [0, 0xFFF9])
+@pytest.mark.parametrize(("told", "feeds"), [(0, 0), (1, 0), (2, 2), (3, 1)])
+def test_an_auxiliary_supply_feeds_without_mains_and_a_battery_without_both(told, feeds, others):
+    assert fed(3, others | told << 1) == others | feeds << 1
+    assert [fed(number, others | told << 1) for number in (1, 2, 4, 5, 6, 7)] == [others | told << 1] * 6

@@ -17,6 +17,7 @@ import msgspec
 from wattwheel.apps.contact_records import ALL_EVENTS, WATCHED, WHOLE_CLASS, WHOLE_FAMILY, Told
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.module_plug import PLUG_DI, Plug
+from wattwheel.apps.status_words import SUPPLY_AUXILIARY, SUPPLY_SHIFT, SUPPLY_WORD
 from wattwheel.model.contacts import STATES, WATCHED_WITHOUT_MAINS, Contact, serial_of, told_changes
 from wattwheel.model.core_records import CHIP_FAULTS
 from wattwheel.model.event_delay import EventDelay, looked
@@ -38,9 +39,12 @@ _NONE: All = {str(name): Told() for name in WATCHED}
 class Contacts(MeterFunction):
     """See the module."""
 
+    name = "contacts"
     obeys = frozenset({Function.CONTACT})
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, bool] | None = None) -> None:
+        """`settings`: `has_auxiliary_supply`, without which nothing but a battery feeds the meter without mains."""
+        self._has_auxiliary = bool(settings and settings.get("has_auxiliary_supply"))
         self._told, self._plug = dict(_NONE), Plug()
         self._held: dict[str, bool] = {}
         self._last_ns: int | None = None
@@ -149,7 +153,10 @@ class Contacts(MeterFunction):
         return self._told[Contact.METER_COVER].is_on
 
     def status_bits(self, number: int) -> int:
-        """A lost auxiliary supply, in word 7."""
+        """A lost auxiliary supply, in word 7; one that is there, in word 3."""
+        if number == SUPPLY_WORD:
+            is_there = self._has_auxiliary and not self._told[Contact.AUXILIARY_SUPPLY].is_on
+            return SUPPLY_AUXILIARY << SUPPLY_SHIFT if is_there else 0
         is_lost = number == STATUS_WORD_7 and self._told[Contact.AUXILIARY_SUPPLY].delay[0]
         return AUXILIARY_BIT if is_lost else 0
 

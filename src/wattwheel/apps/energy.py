@@ -228,7 +228,8 @@ class Energy:
 
     def _status_word(self, number: int) -> int:
         told = status_words.programming_bit(number, self._panel())
-        return reduce(or_, (function.status_bits(number) for function in self.functions), told)
+        word = reduce(or_, (function.status_bits(number) for function in self.functions), told)
+        return status_words.fed(number, word)
 
     def listed(self) -> list[int]:
         """What the functions answer."""

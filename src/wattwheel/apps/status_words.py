@@ -36,8 +36,10 @@ STATUS_DIS = (*range(STATUS_WORD_1, STATUS_WORD_1 + STATUS_WORDS), STATUS_BLOCK)
 PROGRAMMING_BIT = 3
 """Of word 3."""
 
-SUPPLY_BATTERY = 2
-"""1, an auxiliary supply, has no input."""
+SUPPLY_WORD, SUPPLY_SHIFT, SUPPLY_BITS = 3, 1, 3
+SUPPLY_AUXILIARY, SUPPLY_BATTERY = 1, 2
+"""In word 3 what feeds the meter; 0 is the mains. While the functions' bits are put together: that an auxiliary supply
+is there, and that the mains are gone."""
 
 _OF_A_PHASE = (LOSS, UNDER, OVER, CURRENT_LOSS, OVER_CURRENT, OVERLOAD, REVERSAL, FAILURE, INTERRUPTION)
 """Slots of phase a, in the order of the bits of word 4."""
@@ -52,7 +54,7 @@ _OF_THE_METER = {
     POWER_FACTOR: 7,
     SEVERE: 8,
 }
-"""Slot to bit of word 7. Bit 4, a lost auxiliary supply, has no input."""
+"""Slot to bit of word 7. Bit 4, a lost auxiliary supply, is that of a contact."""
 
 
 def direction_words(momentary: Momentary | None) -> tuple[int, int]:
@@ -84,8 +86,17 @@ def sets_word(sets: RunningSets) -> int:
 
 
 def supply_word(active: int) -> int:
-    """The bits of word 3 that tell what feeds the meter: 0 the mains, 2 a battery."""
-    return (SUPPLY_BATTERY if active >> POWER_DOWN & 1 else 0) << 1
+    """The bits of word 3 that tell that the mains are gone."""
+    return (SUPPLY_BATTERY if active >> POWER_DOWN & 1 else 0) << SUPPLY_SHIFT
+
+
+def fed(number: int, word: int) -> int:
+    """Word `number`; in word 3, with what feeds the meter: an auxiliary supply does only without mains."""
+    if number != SUPPLY_WORD:
+        return word
+    told = word >> SUPPLY_SHIFT & SUPPLY_BITS
+    feeds = 0 if told < SUPPLY_BATTERY else SUPPLY_AUXILIARY if told & SUPPLY_AUXILIARY else SUPPLY_BATTERY
+    return word & ~(SUPPLY_BITS << SUPPLY_SHIFT) | feeds << SUPPLY_SHIFT
 
 
 class Panel(msgspec.Struct, frozen=True):

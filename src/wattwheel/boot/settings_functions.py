@@ -54,16 +54,18 @@ class FeeControlSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
 
 
 class BoardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the board measures of itself, until `wattwheel sensor` lets it show something else.
+    """What the board has, and measures of itself until `wattwheel sensor` lets it show something else.
 
     Attributes:
         clock_battery_v: of the cell that keeps the clock going without supply; low below 2.61 V.
         reading_battery_v: of the battery that feeds the display without supply; low below 4.81 V. 0: there is none.
+        auxiliary_supply: whether the meter has one: it feeds it without mains, until `wattwheel contact` tells it lost.
         thermometer: whether the meter has one.
         ambient_c: what it shows, in degrees Celsius.
     """
 
     clock_battery_v: Annotated[float, Meta(ge=0, le=BATTERY_V_MAX)] = 3.6
     reading_battery_v: Annotated[float, Meta(ge=0, le=BATTERY_V_MAX)] = 6.0
+    auxiliary_supply: bool = False
     thermometer: bool = False
     ambient_c: Annotated[float, Meta(ge=AMBIENT_C_MIN, le=AMBIENT_C_MAX)] = 23.0

@@ -260,7 +260,11 @@ def _energy_settings(settings: Settings) -> dict[str, Any]:
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
         "speed": settings.clock.speed,
         "ratings": _ratings(settings),
-        "functions": {"fee_control": fee_control, "cells": _cells(settings)},
+        "functions": {
+            "fee_control": fee_control,
+            "cells": _cells(settings),
+            "contacts": {"has_auxiliary_supply": settings.board.auxiliary_supply},
+        },
     }
 
 
