@@ -131,3 +131,19 @@ def test_emptied_pages_count_on():
     assert (pages.last_minute, pages.keys, pages.classes, pages.octets) == (None, [], 0, 0)
     assert list(pages.add(3, [2], record(3, [2]))) == ["load_record page 1"]
     assert pages.classes == 2
+
+
+@settings(max_examples=60)
+@given(st.lists(CLASS_LISTS, min_size=1, max_size=40), st.data())
+def test_a_class_whose_last_record_is_void_is_no_longer_there(runs, data):
+    """So nothing is listed that a read does not give; neither before a restart nor after."""
+    voided_after = data.draw(st.integers(-1, len(runs) - 1))
+    saved: dict[str, bytes] = {}
+    pages = LoadPages()
+    for minute, classes in enumerate(runs):
+        apply(saved, pages.add(minute, classes, record(minute, classes)))
+    apply(saved, pages.void_after(voided_after))
+    left = {number for classes in runs[: voided_after + 1] for number in classes}
+    for found in (pages, LoadPages(saved)):
+        assert found.classes == sum(1 << number - 1 for number in left)
+        assert {number for number in CLASSES if found.earliest(number, MANY, MANY)} == left

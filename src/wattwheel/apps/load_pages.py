@@ -122,8 +122,13 @@ class LoadPages:
             changes[self._pages.pop().key] = None
         if self._pages:
             page = self._pages.pop()
-            ends = (place.at for place in self._places(page.octets, 0) if place.minute > minute)
-            page = page._replace(octets=page.octets[: next(ends, len(page.octets))])
+            octets, mask, end = page.octets, 0, len(page.octets)
+            for place in self._places(octets, 0):
+                if place.minute > minute:
+                    end = place.at
+                    break
+                mask |= octets[place.at]
+            page = page._replace(octets=bytes((mask,)) + octets[_HEAD_OCTETS:end])
             self._pages.append(page)
             changes[page.key] = page.octets
         self.last_minute = self._find_last()
