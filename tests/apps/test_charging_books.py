@@ -22,6 +22,7 @@ from tests.apps.fee_turns import (
     prepaid,
 )
 
+from wattwheel.apps.charging_books import clock_jump_s
 from wattwheel.apps.fee_control import MONEY, RECORDS, RELAY
 from wattwheel.model.charging import Wallet
 
@@ -197,6 +198,26 @@ def test_a_monthly_step_period_ends_once_whatever_the_clock_does():
     meter.set_clock(meter.at + timedelta(days=35))
     meter.push(1)
     assert meter.function.charging.money.periods == (3, 9)
+
+
+@pytest.mark.parametrize("jump_s", [-7, -6, -5, 0, 5, 6, 7])
+@pytest.mark.parametrize("elapsed_s", [1, 60, 3600])
+def test_a_clock_that_was_moved_by_more_than_five_seconds_has_jumped(jump_s, elapsed_s):
+    before, now_ns = (3, 1000, 5 * 10**9), (5 + elapsed_s) * 10**9
+    now = (4, 1000 + elapsed_s + jump_s, now_ns)
+    assert clock_jump_s(before, now) == (jump_s if abs(jump_s) > 5 else 0)
+    assert clock_jump_s(before, (3, *now[1:])) == 0  # nobody has set it
+    assert clock_jump_s(None, now) == 0
+
+
+@pytest.mark.parametrize(("jump_s", "is_ended"), [(5, True), (6, False)])
+def test_a_clock_that_is_set_over_an_instant_by_more_than_five_seconds_ends_no_step_period(jump_s, is_ended):
+    meter = prepaid(5000, **{"04060001": "00000005", "04060401": "991114"})
+    meter.at = datetime(2026, 6, 11, 13, 59, 57, tzinfo=UTC)
+    meter.push(quanta=8)
+    meter.set_clock(meter.at + timedelta(seconds=jump_s))
+    meter.push(1)
+    assert meter.function.charging.money.periods == ((8,) if is_ended else ())
 
 
 def test_what_was_used_in_each_step_period_is_read():

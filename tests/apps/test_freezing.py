@@ -351,6 +351,29 @@ def test_each_kind_has_its_content_word():
     }
 
 
+WORD_DEFAULTS = {0x04000902: "FF", 0x04000903: "FF", 0x04000904: "FF", 0x04000905: "03", 0x04000906: "FF"}
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_content_word_that_was_never_written_leaves_nothing_out(is_known):
+    """As the defaults say, and the same when no parameter service tells any."""
+    works = clockwork()
+    assert {di: works.parameters[di].hex().upper() for di in WORD_DEFAULTS} == WORD_DEFAULTS
+    if not is_known:
+        works.parameters = {di: octets for di, octets in works.parameters.items() if di not in WORD_DEFAULTS}
+    works.push("2026-02-28 23:59")
+    freeze(works, NOW)
+    freeze(works, "99990000")
+    works.push("2026-03-01 00:00")
+    held = {kind: [which for which in range(1, 17) if item(works, kind, 1, which) is not None] for kind in FreezeKind}
+    everything = [*range(1, 11), 16]
+    assert held == {
+        **dict.fromkeys((TIMED, INSTANT, DAILY), everything),
+        HOURLY: [1, 2],
+        **{kind: [] for kind in (ZONES, TABLES, PRICES, STEPS)},
+    }
+
+
 def test_an_hourly_entry_has_the_totals_of_both_directions():
     works = clockwork({0x04000905: "FF"})
     works.shares, works.tariffs = tuple(tuple(each * CENTI for each in share) for share in SHARES), 3

@@ -21,7 +21,6 @@ from wattwheel.model.freeze_content import (
     ALL_CONTENT,
     CONTENT_WORDS,
     DEMAND_OF_ITEM,
-    HOURLY_CONTENT,
     TIME,
     VARIABLES,
     FreezeKind,
@@ -243,7 +242,7 @@ class Freezing(MeterFunction):
 
     def _content_word(self, kind: FreezeKind, turn: Turn) -> int:
         word = turn.parameters.get(CONTENT_WORDS[kind])
-        return word[0] if word else HOURLY_CONTENT if kind is FreezeKind.HOURLY else ALL_CONTENT
+        return word[0] if word else ALL_CONTENT
 
     # -- reads and commands
 

@@ -49,8 +49,8 @@ CONTENT_WORDS = {
     FreezeKind.DAILY: 0x04000906,
     FreezeKind.STEP_SETS: 0x04000904,
 }
-ALL_CONTENT, HOURLY_CONTENT = 0xFF, 0x03
-"""Content words that were never written."""
+ALL_CONTENT = 0xFF
+"""A content word that nobody knows; of an hourly entry that is 03, for it has no other parts."""
 
 TIME, VARIABLES, BLOCK = 0x00, 0x10, 0xFF
 DEMAND_OF_ITEM = {0x09: 0x0101FF00, 0x0A: 0x0102FF00}
