@@ -10,6 +10,7 @@ from tests.services.test_security import LEVEL_4, meter
 
 from wattwheel.apps.cells import Cells
 from wattwheel.apps.status_words import fed, programming_bit
+from wattwheel.apps.told_bits import memory_bit
 from wattwheel.model.core_records import CoreFault
 
 PERIOD, SLIP = 0x04000103, 0x04000104
@@ -62,6 +63,27 @@ def test_before_the_security_service_has_told_nothing_is_allowed():
     assert programming_bit(3, None) == 0
     assert programming_bit(3, b'{"programming_key":true,"more":1}') == PROGRAMMING
     assert programming_bit(1, b'{"programming_key":true}') == 0
+
+
+@pytest.mark.parametrize("fault", ["store_write", "store_damaged"])
+def test_a_store_that_fails_is_a_memory_fault_as_long_as_the_kernel_says_so(fault):
+    world = meter()
+
+    def told(*faults: str) -> int:
+        condition = msgspec.json.encode({"faults": faults, "frames": 3})
+        world.meter.host.sampling_source("condition").write(condition)
+        return int.from_bytes(world.ask(STATUS_WORD_1).check(), "little")
+
+    assert int.from_bytes(world.ask(STATUS_WORD_1).check(), "little") == 0
+    assert told("samples_lost", fault) == MEMORY_FAULT
+    assert world.ask(STATUS_BLOCK).check() == bytes((0, MEMORY_FAULT >> 8)) + bytes(12)
+    assert told("samples_lost") == 0
+
+
+def test_other_words_tell_nothing_of_the_memory():
+    condition = msgspec.json.encode({"faults": ["store_write"]})
+    assert [memory_bit(number, condition) for number in range(1, 8)] == [MEMORY_FAULT] + [0] * 6
+    assert memory_bit(1, None) == 0
 
 
 @pytest.mark.parametrize("others", [0, 0xFFF9])

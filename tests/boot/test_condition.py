@@ -13,4 +13,5 @@ def test_faults_and_frames():
         "communication": {"reads_by_owner": 3, "changes_refused": 2, "connections": 99},
     }
     assert condition_of(counters) == {"faults": ["memory_write", "clock_lost", "store_write"], "frames": 5}
+    assert condition_of({"store": {"store_failing": 0, "store_unmended": 2}})["faults"] == ["store_damaged"]
     assert condition_of({}) == {"faults": [], "frames": 0}

@@ -14,7 +14,7 @@ from wattwheel.boot.condition import faults_in
 from wattwheel.model.errors import NotAnswered
 from wattwheel.testing.living import LivingMeter
 
-ENERGY, VOLTAGE = 0x00010000, 0x02010100
+ENERGY, VOLTAGE, STATUS_WORD_1 = 0x00010000, 0x02010100, 0x04000501
 PATIENCE_S, PAUSE_S = 20.0, 0.05
 
 
@@ -84,6 +84,23 @@ def test_a_deleted_state_folder_is_made_anew_by_a_store_that_starts_again(meter,
     status_where(meter, lambda status: status["restarts"]["store"] and (meter.state / "management/store.db").exists())
     assert head_end.read_when_back(ENERGY) > 0
     assert meter.stop() == 0
+
+
+def is_memory_fault(word: str) -> bool:
+    return bool(int(word, 16) >> 13 & 1)
+
+
+def test_a_store_that_finds_nothing_but_damage_is_a_memory_fault(meter, head_end):
+    energy = head_end.read_when_back(ENERGY, lambda value: value > 0.05)
+    assert not is_memory_fault(head_end.read_when_back(STATUS_WORD_1))
+    store = status_where(meter, lambda status: status["ready"])["pids"]["partitions"]["store"]
+    os.kill(store, signal.SIGSTOP)
+    for file in (meter.state / "management").glob("store*.db*"):
+        file.write_bytes(b"\xa5" * file.stat().st_size)
+    os.kill(store, signal.SIGKILL)
+    status_where(meter, lambda status: status["restarts"]["store"] and "store_damaged" in status["faults"])
+    assert is_memory_fault(head_end.read_when_back(STATUS_WORD_1, is_memory_fault))
+    assert head_end.read_when_back(ENERGY) >= energy
 
 
 def test_names_of_faults():

@@ -212,6 +212,27 @@ def test_a_failing_medium_refuses_the_promised_keeps_the_rest_and_tries_again():
     assert core.turn() == [("a", Saved(6))]
 
 
+@pytest.mark.parametrize("what", Recovered)
+@pytest.mark.parametrize("request_", [Load(1), Resume()])
+def test_a_name_space_that_could_not_be_mended_is_told_until_the_store_starts_anew(what, request_):
+    disk = SimDisk()
+    core, medium, _ = core_of(disk)
+    medium._recovered["a"] = what
+    core.handle("b", encode(Load(1)))
+    assert core.unmended == set()
+    core.handle("a", encode(request_))
+    is_lost = what in (Recovered.PARTIAL, Recovered.LOST)
+    assert core.unmended == ({"a"} if is_lost else set())
+    save(core, "a", 1, {"x": b"on"}, promised=True)
+    core.turn()
+    assert not medium.recovered.get("a")
+    assert core.unmended == ({"a"} if is_lost else set())
+    core.stop()
+    anew, _, _ = core_of(disk)
+    anew.handle("a", encode(Load(2)))
+    assert anew.unmended == set()
+
+
 class Unreadable:
     """A medium whose reading can be made to fail."""
 

@@ -64,7 +64,7 @@ WORDS_S, WORDS_REFUSED_S = 5.0, 60.0
 METERING_PATIENCE_S = 10.0
 """So long without valid readings is a fault of the metering."""
 
-MEMORY_FAULTS = frozenset({"memory_write", "registers_lost", "store_write"})
+MEMORY_FAULTS = frozenset({"memory_write", "registers_lost", "store_write", "store_damaged"})
 METERING_FAULTS = frozenset({"source_error"})
 """Names of standing faults, as the status document has them."""
 

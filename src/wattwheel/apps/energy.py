@@ -26,7 +26,7 @@ from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
 from wattwheel.apps.energy_history import History
-from wattwheel.apps.factory import PANEL_PORT, unrecorded_clears
+from wattwheel.apps.factory import unrecorded_clears
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import ERROR_OTHER, STEP_BACK_MINUTES, MeterFunction, Prepared, Turn
@@ -36,6 +36,7 @@ from wattwheel.apps.recording import Recording
 from wattwheel.apps.reporting import Reporting
 from wattwheel.apps.silence import Silence, turn_now
 from wattwheel.apps.status_words import STATUS_DIS
+from wattwheel.apps.told_bits import told_bits
 from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.core_records import lost_counter
 from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
@@ -115,7 +116,7 @@ class Energy:
         self._published: list[bytes] = [b""] * len(self._publishing)
         self._pressed: deque[tuple[str, bool]] = deque(maxlen=PRESSES_WAITING_MAX)
         self._meter = meter
-        self._panel = meter.sampled(PANEL_PORT) if meter.has_port(PANEL_PORT) else lambda: None
+        self._told_bits = told_bits(meter)
         self._minute_before: RegisterImage | None = None
         self._last_minute: int | None = None
         self._turn: Turn | None = None
@@ -227,8 +228,7 @@ class Energy:
         return next((value for value in found if value is not None), None)
 
     def _status_word(self, number: int) -> int:
-        told = status_words.programming_bit(number, self._panel())
-        word = reduce(or_, (function.status_bits(number) for function in self.functions), told)
+        word = reduce(or_, (function.status_bits(number) for function in self.functions), self._told_bits(number))
         return status_words.fed(number, word)
 
     def listed(self) -> list[int]:

@@ -19,7 +19,8 @@ def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
     faults = [str(fault.name).lower() for fault in CoreFault if fault & metering.get("core_faults", 0)]
     faults += ["registers_behind"] if metering.get("behind_microjoule") else []
     faults += ["clock_lost"] if counters.get("platform", {}).get("clock_lost") else []
-    return faults + (["store_write"] if store.get("store_failing") else [])
+    faults += ["store_write"] if store.get("store_failing") else []
+    return faults + (["store_damaged"] if store.get("store_unmended") else [])
 
 
 def condition_of(counters: dict[str, dict[str, int]]) -> dict[str, Any]:

@@ -229,7 +229,7 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
     yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
-    yield cell("condition", KERNEL, ("display",), SMALL_OCTETS_MAX)
+    yield cell("condition", KERNEL, ("display", "energy"), SMALL_OCTETS_MAX)
     if has_web:
         yield cell("status", KERNEL, web, STATUS_OCTETS_MAX)
         yield cell("observed", KERNEL, web, OBSERVED_OCTETS_MAX)

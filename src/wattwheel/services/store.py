@@ -121,6 +121,8 @@ class StorePartition:
         if core.is_failing and not counters["store_failing"]:
             self._context.report("storage_failure", "the medium cannot be written")
         counters.set("store_failing", int(core.is_failing))
+        if core.unmended:
+            counters.set("store_unmended", len(core.unmended))
         counters.set("store_ignored", core.ignored)
         counters.set("store_refused", core.refused)
         counters.set("store_faults", self._medium.faults)

@@ -120,6 +120,7 @@ class StoreCore:
         commits_promised: those of them that could not wait.
         failures: commits and refreshes that the medium refused.
         is_failing: the medium refused what it was asked last.
+        unmended: name spaces of which not all records could be given back, since this life of the store began.
         ignored: messages out of step, doubled or malformed.
         refused: transactions answered with `Refused`.
         wear: by client.
@@ -135,6 +136,7 @@ class StoreCore:
     ) -> None:
         self.commits = self.commits_promised = self.failures = self.ignored = self.refused = 0
         self.is_failing = False
+        self.unmended: set[str] = set()
         self.wear = {name: Wear() for name in quotas}
         self._medium, self._clock = medium, clock
         self._group_ns, self._refresh_ns = group_ns, refresh_ns
@@ -195,7 +197,7 @@ class StoreCore:
         client.arriving = client.waiting_load = None
         answers = self._commit() if client.pending else []
         try:
-            records = self._medium.load(client.name)
+            records = self._read(client)
         except StorageError:
             self._failed()
             client.waiting_load = request
@@ -205,7 +207,7 @@ class StoreCore:
             _apply(records, transaction.changes)
         records.pop(SEQUENCE_KEY, None)
         client.is_in_step, client.needs_hello = True, False
-        recovered = self._medium.recovered.get(client.name, Recovered.NOTHING)
+        recovered = self._recovered(client)
         groups = tuple(grouped(records.items(), MESSAGE_OCTETS_MAX))
         for part, group in enumerate(groups):
             more = part + 1 < len(groups)
@@ -228,11 +230,21 @@ class StoreCore:
         """Whether the client's state is known; reads it from the medium the first time."""
         if client.sizes is None:
             try:
-                self._learn(client, self._medium.load(client.name))
+                self._learn(client, self._read(client))
             except StorageError:
                 self._failed()
                 return False
         return True
+
+    def _read(self, client: _Client) -> dict[str, bytes]:
+        """What is on the medium of a name space. Raises StorageError."""
+        records = self._medium.load(client.name)
+        if self._recovered(client) >= Recovered.PARTIAL:
+            self.unmended.add(client.name)
+        return records
+
+    def _recovered(self, client: _Client) -> Recovered:
+        return self._medium.recovered.get(client.name, Recovered.NOTHING)
 
     def _learn(self, client: _Client, records: Mapping[str, bytes]) -> None:
         """Take sizes and sequence number from what is on the medium, and add what is pending."""

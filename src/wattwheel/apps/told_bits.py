@@ -1,0 +1,37 @@
+"""Bits of the status words that other partitions tell: programming is allowed, and the store's memory is faulty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from wattwheel.apps.cells import MEMORY_FAULT_BIT
+from wattwheel.apps.factory import PANEL_PORT
+from wattwheel.apps.status_words import programming_bit
+from wattwheel.sdk import Meter
+
+CONDITION_PORT = "condition"
+STORE_FAULTS = frozenset({"store_write", "store_damaged"})
+"""Names of the kernel's faults that are a memory fault of the management side."""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """What the kernel tells, as far as it is in a status word."""
+
+    faults: frozenset[str] = frozenset()
+
+
+def memory_bit(number: int, condition: bytes | None) -> int:
+    """The bit of word 1 that tells a memory fault; `condition`: the newest message of the kernel."""
+    if number != 1 or condition is None:
+        return 0
+    return bool(STORE_FAULTS & msgspec.json.decode(condition, type=Condition).faults) << MEMORY_FAULT_BIT
+
+
+def told_bits(meter: Meter) -> Callable[[int], int]:
+    """Tells, whenever it is called, the bits of a status word (1 to 7) that others have told by then."""
+    panel, condition = (
+        meter.sampled(port) if meter.has_port(port) else lambda: None for port in (PANEL_PORT, CONDITION_PORT)
+    )
+    return lambda number: programming_bit(number, panel()) | memory_bit(number, condition())
