@@ -1,7 +1,7 @@
 """The package `dlt645` 3.2.0 as head-end: over TCP, over the pseudo-terminal, eight at once, and its mistakes."""
 
 import pytest
-from tests.clients.conftest import FIRST_TABLE, LEVEL_2, LEVEL_4, PUSHES_MAX, WEEKEND_TABLE, Driver, authority
+from tests.clients.conftest import FIRST_TABLE, LEVEL_2, LEVEL_4, WEEKEND_TABLE, Driver, authority
 from tests.clients.readings import ENERGIES, check_energy, check_momentary, momentary, read_between, value_in
 from tests.head_end import ADDRESS, HeadEnd
 
@@ -284,9 +284,6 @@ def test_a_parameter_is_written_and_its_records_are_cleared(client, api):
     assert before["03300700"] > 0
     for told in client(call="clear_event", args=[CLEARING], named={"di": 0x033007FF}):
         assert reply_of(told) == (0x9B, b"")
-    for _ in api.pushes(PUSHES_MAX):  # the APP that keeps these records follows the one that has answered
-        if api.value(0x03300700) == 0:
-            break
     assert api.value(0x03300700) == 0
     assert api.value(0x03300200) == before["03300200"]
     for told in client(call="write_04", args=[WEEKEND_TABLE, "01", PASSWORD]):

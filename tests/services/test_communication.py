@@ -30,7 +30,8 @@ from tests.services.communication_world import (
     request,
 )
 
-from wattwheel.apex.messages import Control, Kind
+from wattwheel.apex.messages import Control, Kind, Message
+from wattwheel.model.private_items import FOLLOWERS
 from wattwheel.protocols.dlt645.frame import Frame, decode, encode
 from wattwheel.protocols.dlt645.legality import Why
 from wattwheel.services import changing, communication, communication_channel, writing
@@ -247,6 +248,58 @@ def test_8_what_is_not_there_or_not_allowed_is_refused_and_changes_nothing(world
     assert world.count("not_here" if control == 0x03 else "changes_refused") == 1
 
 
+def cleared(world: World, control: int) -> list[Message]:
+    """What is asked once `energy` has done a clear; nobody is answered yet."""
+    world.hear(request(control, b"\x02\x11\x22\x33ABCD" + FULL[control][8:]))
+    for _ in range(2):
+        (asked,) = world.asked()
+        world.reply(asked)
+    assert world.tcp.take() == b""
+    return world.asked()
+
+
+@pytest.mark.parametrize("control", [0x1A, 0x1B])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_clear_is_answered_when_all_that_keep_event_records_have_followed_it(world, control, order):
+    asked = cleared(world, control)
+    assert [(each.kind, each.control, each.di, each.data) for each in asked] == [
+        (Kind.REQUEST, Control.CLEAR_EVENTS, di, b"") for di in FOLLOWERS
+    ]
+    first, second = asked[::order]
+    world.reply(first)
+    assert world.tcp.take() == b""
+    world.reply(second)
+    assert answer(world.tcp.take()) == (control | 0x80, b"")
+    assert (world.count("changes_done"), world.count("clears_followed_later")) == (1, 0)
+
+
+@pytest.mark.parametrize("control", [0x1A, 0x1B])
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_a_clear_that_somebody_does_not_follow_in_time_is_done_all_the_same(world, control, is_refused):
+    """As when that partition is dead: it follows when it is back."""
+    first, second = cleared(world, control)
+    world.reply(first)
+    if is_refused:
+        world.reply(second, error=1)
+    else:
+        world.pass_ms(370)
+        assert world.tcp.take() == b""
+        world.pass_ms(50)
+    assert answer(world.tcp.take()) == (control | 0x80, b"")
+    assert (world.count("changes_done"), world.count("clears_followed_later")) == (1, 1)
+    world.reply(second)
+    assert world.tcp.take() == b""
+
+
+@pytest.mark.parametrize("control", [0x1A, 0x1B])
+def test_a_clear_that_is_refused_is_followed_by_nobody(world, control):
+    world.hear(request(control, b"\x02\x11\x22\x33ABCD" + FULL[control][8:]))
+    world.reply(world.asked()[0])
+    world.reply(world.asked()[0], error=4)
+    assert world.asked() == []
+    assert answer(world.tcp.take()) == (control | 0xC0, b"\x04")
+
+
 @pytest.mark.parametrize("control", [0x19, 0x1A, 0x1B, 0x1C])
 def test_8_a_command_goes_to_its_owner_once_it_is_allowed_with_operator_code_and_what_follows(world, control):
     after = FULL[control][8:]
@@ -257,6 +310,8 @@ def test_8_a_command_goes_to_its_owner_once_it_is_allowed_with_operator_code_and
     (asked,) = world.asked()
     assert (asked.kind, asked.control, asked.di, asked.data) == (Kind.REQUEST, control, 0, b"ABCD" + after)
     world.reply(asked)
+    for followed in world.asked():
+        world.reply(followed)
     assert answer(world.tcp.take()) == (control | 0x80, b"")
 
 

@@ -299,6 +299,8 @@ class Parameters:
             meter.on_sampled(PANEL_PORT, self._look_at_key)
         if meter.has_port(CLEARS_PORT):
             meter.on_sampled(CLEARS_PORT, self._follow_clears)
+            self._newest_clears = meter.sampled(CLEARS_PORT)
+            meter.accept(Function.CLEAR_EVENTS, self._follow_now)
         meter.accept(Function.WRITE_ADDRESS, self._write_address)
         meter.accept(Function.CHANGE_RATE, self._change_rate)
 
@@ -346,6 +348,12 @@ class Parameters:
     def _follow_clears(self, meter: Meter, clears: bytes) -> None:
         published = msgspec.msgpack.decode(clears, type=Clears)
         self._writes.between(lambda: self._change(*following(self._records, published)))
+
+    def _follow_now(self, meter: Meter, command: Command) -> None:
+        """A clear is about to be answered: by then these records have followed it."""
+        if (clears := self._newest_clears()) is not None:
+            self._follow_clears(meter, clears)
+        self._writes.between(command.done)
 
     def _change(self, changes: Mapping[str, bytes | None], records: State) -> None:
         if changes:

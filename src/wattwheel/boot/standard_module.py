@@ -72,6 +72,8 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     *((Control.READ, prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
     (Control.READ, CLOCK_RECORDS, "platform"),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
+    (Control.CLEAR_EVENTS, "0E5100", "parameters"),
+    (Control.CLEAR_EVENTS, "0E5200", "platform"),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.OUTPUT, "", "platform"),
     (Control.OUTPUT, "0E31", "metering"),

@@ -13,3 +13,7 @@ RELAY_DI = 0x0E400000
 
 CLOCK_DI = 0x0E410000
 """The operator lets the clock that the meter's time comes from stand still (01), or run (00)."""
+
+FOLLOWERS = (0x0E510000, 0x0E520000)
+"""Who keeps event records outside the partition `energy`: `parameters` and `platform`. Asked with the control code of
+an event clear, they answer once they have followed the clears that `energy` has published."""

@@ -332,6 +332,11 @@ class Platform:
         records = {SETS_KEY: msgspec.msgpack.encode(self._sets), FOLLOWED_KEY: msgspec.msgpack.encode(now)}
         self._save(records, lambda result: None)
 
+    def _follow_now(self, request: Message) -> None:
+        """A clear is about to be answered: by then these records have followed it."""
+        self._follow_clears()
+        self._bus.reply(request)
+
     # -- answers
 
     def _answer(self, request: Message) -> None:
@@ -340,6 +345,8 @@ class Platform:
             self._bus.reply(request, octets or b"", error=0 if octets is not None else ERROR_NO_DATA)
         elif request.control == Control.WRITE:
             self._take(request, lambda: self._write(request))
+        elif request.control == Control.CLEAR_EVENTS:
+            self._take(request, lambda: self._follow_now(request))
         elif request.control == Control.BROADCAST_TIME:
             self._take(request, lambda: self.synchronise(request.data, request))
         elif request.control == Control.OUTPUT:

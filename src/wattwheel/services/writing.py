@@ -5,16 +5,21 @@ go to the owner of the identifier or of the function, who answers when the chang
 programming key alone. 18H goes to the security service as it is; 16H, 17H and 1DH need no authority, nor 08H where it
 is answered. Whatever is not answered in time is refused with "other error"; it may have been done all the same, and
 can be repeated without harm: what is written is a value and no difference, and what is clear stays clear.
+
+Event records lie in several partitions. So a clear (1AH, 1BH) that is done is answered when those that follow it have
+followed, or when its time is over: it is durable either way, and who was dead follows it later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import WITH_OPERATOR, Control, Message
 from wattwheel.apex.partition import Counters
 from wattwheel.hil.clock import Clock
+from wattwheel.model.private_items import FOLLOWERS
 from wattwheel.protocols.dlt645.functions import ERR_NO_DATA, ERR_OTHER, RESPONSE, Function2007
 from wattwheel.protocols.dlt645.legality import abnormal_reply
 
@@ -24,6 +29,9 @@ line's longest wait."""
 
 DI_OCTETS, AUTHORITY_OCTETS, LEVEL_AND_PASSWORD_OCTETS = 4, 8, 4
 INTERNAL_DI3 = 0x0E  # identifiers of the meter's own partitions; no head-end sees them
+
+CLEARS = (Function2007.CLEAR_METER, Function2007.CLEAR_EVENTS)
+"""What empties event records, wherever they are kept."""
 
 OPEN_TO_ALL = (
     *(Function2007.FREEZE, Function2007.CHANGE_RATE, Function2007.OUTPUT),
@@ -80,8 +88,33 @@ class Writing:
         self, function: Function2007, control: Control, di: int, data: bytes, due_ns: int, answered: Answered
     ) -> None:
         left_ns = max(1, due_ns - self._clock.now_ns())
-        if not self._bus.ask(control, di, data, lambda reply: self._conclude(function, reply, answered), left_ns):
+
+        def done(reply: Message | None) -> None:
+            if function in CLEARS:
+                self._follow(function, reply, due_ns, answered)
+            else:
+                self._conclude(function, reply, answered)
+
+        if not self._bus.ask(control, di, data, done, left_ns):
             self._conclude(function, None, answered)
+
+    def _follow(self, function: Function2007, reply: Message | None, due_ns: int, answered: Answered) -> None:
+        """A clear is done, or refused: conclude once everybody else who keeps records of events has followed it."""
+        waiting = set(FOLLOWERS) if reply is not None and not reply.error else set()
+        if not waiting:
+            self._conclude(function, reply, answered)
+
+        def followed(di: int, told: Message | None) -> None:
+            waiting.discard(di)
+            if told is None or told.error:
+                self._counters.add("clears_followed_later")
+            if not waiting:
+                self._conclude(function, reply, answered)
+
+        for di in tuple(waiting):
+            left_ns = max(1, due_ns - self._clock.now_ns())
+            if not self._bus.ask(Control.CLEAR_EVENTS, di, b"", partial(followed, di), left_ns):
+                followed(di, None)
 
     def _conclude(self, function: Function2007, reply: Message | None, answered: Answered) -> None:
         if reply is None:
