@@ -75,6 +75,23 @@ def test_an_auxiliary_supply_feeds_the_display_until_it_is_lost_too():
     assert supply(world) == 0
 
 
+def test_infrared_wakes_a_display_without_mains_for_one_pass_and_lights_one_with_mains(world):
+    world.advance(70)
+    assert not glass(world).lit
+    assert pressed(world, "infrared").lit
+    lose_voltages(world)
+    assert glass(world) == BLANK
+    shown = pressed(world, "infrared")
+    assert (shown.dark, shown.lit, shown.di) == (False, False, "00000000")
+    world.advance(1)
+    assert not glass(world).dark
+    world.advance(20)
+    assert glass(world) == BLANK
+    show(world, "reading-battery 3.00")
+    world.advance(SOON_S)
+    assert pressed(world, "infrared") == BLANK
+
+
 def test_frames_wake_nothing_and_are_answered(world):
     lose_voltages(world)
     assert world.read("voltage_a") == 0

@@ -45,7 +45,7 @@ from wattwheel.model.records import Quality, Readings
 from wattwheel.model.tariff import TariffPlan, resolve
 from wattwheel.model.tariff_parameters import FIRST_SETS, RunningSets, plan_of, switched
 from wattwheel.sdk import App, Decoded, Meter
-from wattwheel.sdk.buttons import HELD_DI, NEVER_LET_GO_S
+from wattwheel.sdk.buttons import HELD_DI, INFRARED, NEVER_LET_GO_S
 
 app = App("display", version="0.2.0")
 start = app.start
@@ -180,6 +180,10 @@ class _Panel:
 
     def press(self, button: str, held_s: float) -> None:
         """Follow a button. One that is stuck was pressed, and is found down again and again without supply."""
+        if button == INFRARED:
+            self._walk.infrared(self._now())
+            self.draw()
+            return
         if held_s == NEVER_LET_GO_S:
             self._stuck.add(button)
             held_s = 0.0

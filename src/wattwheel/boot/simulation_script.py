@@ -17,7 +17,7 @@ from wattwheel.protocols.dlt645.frame import WAKE_UP
 SCRIPT_OCTETS_MAX = 1 << 20
 STEPS_MAX = 10_000
 ACTIONS = ("send", "press", "supply", "clock", "sensor", "contact", "fee")
-BUTTONS = ("program", "up", "down", "both")
+BUTTONS = ("program", "up", "down", "both", "infrared")
 CLOCK_WORDS = ("clock stopped", "clock running")
 WILD = ".."
 CALENDAR_BEGIN, CALENDAR_END = datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01")

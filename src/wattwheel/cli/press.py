@@ -7,7 +7,7 @@ import math
 import click
 
 LONG_S = 3.0
-BUTTONS = ("program", "up", "down", "both")
+BUTTONS = ("program", "up", "down", "both", "infrared")
 
 
 @click.command(short_help="Press a button of a running meter.")
@@ -17,7 +17,11 @@ BUTTONS = ("program", "up", "down", "both")
 @click.option("--stuck", is_flag=True, help="Hold it until it is pressed again.")
 @click.option("--state", metavar="DIR", help="State folder of the meter; without it the default one.")
 def press(button: str, is_long: bool, seconds: float | None, stuck: bool, state: str | None) -> int:
-    """Press a button of the meter on a state folder: the programming button, up, down, or both of these."""
+    """Press a button of the meter on a state folder: the programming button, up, down, or both of these.
+
+    infrared is no button: light falls on the optical head, as from a handheld that is pointed at it. It turns the
+    display's light on, and wakes a display without mains in the first seven days after the mains have gone.
+    """
     from wattwheel.boot.control import press_button
 
     if seconds is not None and math.isnan(seconds):

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-PRESS_DI = {"program": 0x0E200000, "up": 0x0E200001, "down": 0x0E200002, "both": 0x0E200003}
+INFRARED = "infrared"
+"""No button, but it comes the same way: infrared light has fallen on the meter's optical head."""
+
+PRESS_DI = {
+    "program": 0x0E200000,
+    "up": 0x0E200001,
+    "down": 0x0E200002,
+    "both": 0x0E200003,
+    INFRARED: 0x0E200004,
+}
 """Private identifiers under which a button's press travels on the bus."""
 
 HELD_DI = 0x0E200100
