@@ -10,7 +10,8 @@ from wattwheel.protocols.corelink import Kind, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import WITH_MOMENTARY, Totals, encode_momentary, encode_totals
 
 MICROJOULE_PER_UNIT = 36_000_000_000
-ENERGY = 0x00010000
+WAITS_MAX = 2000
+ENERGY, TARIFF_COUNT = 0x00010000, 0x04000204
 ITEMS = (
     ENERGY, 0x00000000, 0x00020000, 0x00030000, 0x00040000, 0x00050000, 0x00060000, 0x00070000, 0x00080000,
     0x0001FF00, 0x00150000, 0x00290000, 0x003D0000, 0x00010100, 0x00010200, 0x00010001, 0x0001FF01,
@@ -60,6 +61,7 @@ def tell(meter: MeterUnderTest) -> list[object]:
     """The whole story; what was read, in order."""
     assert quadrant_register(1, 1) == "reactive_q1"
     told: list[object] = []
+    await_parameters(meter)
     for number in (1, 2, 2, 1, 3):  # once, again, doubled, late, and on
         meter.push(octets_of_push(number))
     await_energy(meter, 3)
@@ -77,9 +79,18 @@ def tell(meter: MeterUnderTest) -> list[object]:
     return told
 
 
+def await_parameters(meter: MeterUnderTest) -> None:
+    """Until the APP that owns them is there: before, nobody knows how many tariffs a register has."""
+    for _ in range(WAITS_MAX):
+        if meter.read(TARIFF_COUNT)[0] is None:
+            return
+        meter.wait()
+    raise AssertionError("the parameters are not there")
+
+
 def await_energy(meter: MeterUnderTest, number: int) -> None:
     """Until a head-end reads the energy of that push."""
-    for _ in range(2000):
+    for _ in range(WAITS_MAX):
         if meter.read(ENERGY) == (None, units_of_push(number)):
             return
         meter.wait()
