@@ -26,7 +26,7 @@ from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
 from wattwheel.apps.energy_books import Books, Ledger, RunningTariff, books_of, clear_record, cleared, settled_items
 from wattwheel.apps.energy_history import History
-from wattwheel.apps.factory import PANEL_PORT, unrecorded_clears
+from wattwheel.apps.factory import unrecorded_clears
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import ERROR_OTHER, STEP_BACK_MINUTES, MeterFunction, Prepared, Turn
@@ -41,6 +41,7 @@ from wattwheel.model.core_records import lost_counter
 from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.momentary_items import momentary_items
+from wattwheel.model.panel_state import PANEL_PORT
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
@@ -120,7 +121,7 @@ class Energy:
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
-        self._is_unrecorded = unrecorded_clears(meter, self.functions)
+        self._is_unrecorded = unrecorded_clears(self._panel, self.functions)
         self.silence = Silence(meter, self.functions, lambda: self._turn, ledger, self.keep)
         self.keeps_each_minute = True
         self.saves_under_way = 0
