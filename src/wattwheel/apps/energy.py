@@ -224,8 +224,10 @@ class Energy:
             return None if self._turn is None else status_words.shown(di, self._status_word)
         if di >> 24 == PRECISE_DI3 or (di >> 24 == 0 and di & 0xFF == PERIODS_BLOCK):
             return None if self._turn is None else energy_books.energy_item(self.ledger, di)
-        found = (function.look(di, data) for function in self.functions)
-        return next((value for value in found if value is not None), None)
+        for function in self.functions:
+            if (value := function.look(di, data)) is not None:
+                return value
+        return None
 
     def _status_word(self, number: int) -> int:
         told = status_words.programming_bit(number, self._panel())
