@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
 from wattwheel.model.catalogue import item_2007
@@ -22,7 +23,12 @@ ANY_DI = 0x0001_0000
 
 
 def preload() -> None:
-    """Import the partitions' code and read the register table."""
+    """Import the partitions' code, read the register table, and leave all of it alone from now on.
+
+    A collection of garbage writes to every object that it looks at, and what a process has written to is its own.
+    """
     for name in PRELOADED:
         importlib.import_module(name)
     item_2007(ANY_DI)
+    gc.collect()
+    gc.freeze()

@@ -6,7 +6,8 @@ import ctypes
 import os
 import signal
 
-_prctl = ctypes.CDLL(None).prctl
+_LIBRARY = ctypes.CDLL(None)
+_prctl = _LIBRARY.prctl
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -22,6 +23,13 @@ def die_with_parent(parent_pid: int) -> None:
     call_prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(0)
+
+
+def give_back_memory() -> None:
+    """Give the memory that a start has used and freed back to the machine, where the C library can (malloc_trim)."""
+    trim = getattr(_LIBRARY, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def name_process(name: str) -> None:
