@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from wattwheel.apex.wheel import Wheel
 from wattwheel.model.authority import REFUSED_A_DAY_MAX
 from wattwheel.model.panel_state import panel_state_of
+from wattwheel.services.security import KEY_BIT
 from wattwheel.testing.world import World, simulated_settings
 
 SUPPLY = "supply"
@@ -139,6 +141,19 @@ def test_the_panel_tells_that_too_many_attempts_ended_the_day(world):
     world.clock.step_calendar(12 * 3600)
     world.advance(61)
     assert not is_suspended(world)
+
+
+def test_pressing_the_key_again_and_again_leaves_one_look_to_come(world, monkeypatch):
+    looks = []
+    post_at = Wheel.post_at
+    monkeypatch.setattr(Wheel, "post_at", lambda own, at_ns, bit: (looks.append(bit), post_at(own, at_ns, bit)))
+    for _ in range(41):
+        assert world.press("program")
+    assert not is_open(world)
+    assert world.press("program")
+    world.advance(600)
+    assert is_open(world)
+    assert looks.count(KEY_BIT) <= 12
 
 
 def test_a_changed_password_counts_at_once_and_after_a_restart(world):

@@ -71,6 +71,7 @@ class Security:
         self._durable: dict[int, bytes] = {}  # the passwords that are on the medium
         self._durable_changes: tuple[PasswordChange, ...] = ()
         self._panel = context.sampling_source(PANEL_PORT)
+        self._look_ns = 0
         self._store = StoreClient.of(context, STORE_BIT)
         context.wheel.task(KEY_BIT, self._look_at_key)
         self._bus = BusPort(context)
@@ -220,10 +221,16 @@ class Security:
         self._panel.write(told.message())
         if is_active and authority.key_pressed_at is not None:
             left = authority.key_pressed_at + rules.PROGRAMMING_KEY - local
-            left_ns = round(left.total_seconds() * 1e9)
-            self._wheel.post_at(self._clock.now_ns() + min(left_ns, KEY_LOOK_NS), KEY_BIT)
+            self._look_again(min(round(left.total_seconds() * 1e9), KEY_LOOK_NS))
         elif is_suspended or not authority.is_commissioned:
-            self._wheel.post_at(self._clock.now_ns() + KEY_LOOK_NS, KEY_BIT)
+            self._look_again(KEY_LOOK_NS)
+
+    def _look_again(self, after_ns: int) -> None:
+        """Look in `after_ns`, unless that happens sooner anyway."""
+        now_ns = self._clock.now_ns()
+        if not now_ns < self._look_ns <= now_ns + after_ns:
+            self._look_ns = now_ns + after_ns
+            self._wheel.post_at(self._look_ns, KEY_BIT)
 
 
 def start(context: StartContext) -> None:
