@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 
+from wattwheel.drivers.linux.own_process import forget_threads
 from wattwheel.model.catalogue import item_2007
 
 PRELOADED = (
@@ -30,5 +31,6 @@ def preload() -> None:
     for name in PRELOADED:
         importlib.import_module(name)
     item_2007(ANY_DI)
+    forget_threads()
     gc.collect()
     gc.freeze()

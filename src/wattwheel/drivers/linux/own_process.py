@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import threading
 
 _LIBRARY = ctypes.CDLL(None)
 _prctl = _LIBRARY.prctl
@@ -30,6 +31,20 @@ def give_back_memory() -> None:
     trim = getattr(_LIBRARY, "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def forget_threads() -> None:
+    """Let the forks to come do nothing for the locks of other threads, of which a meter's processes have none.
+
+    What `threading` does in each child of a fork, whether it uses threads or not, makes 0.45 MB its own.
+    """
+    after_fork = getattr(threading, "_after_fork", None)
+    if after_fork is not None:
+        after_fork.__code__ = _do_nothing.__code__
+
+
+def _do_nothing() -> None:
+    """Nothing."""
 
 
 def name_process(name: str) -> None:
