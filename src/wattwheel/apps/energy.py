@@ -91,8 +91,8 @@ class Energy:
 
     Attributes:
         is_power_up: this partition starts because the whole meter does.
-        keeps_each_minute: what need not be saved at once is given to the store at each turn of a minute. A host that
-            plays minutes in a row switches it off, and calls `keep` itself at their end.
+        keeps_by_itself: what has to be saved is given to the store at the turn of a minute, or at once. A host that
+            plays minutes in a row, and lets nothing happen between them, switches it off and calls `keep` itself.
         saves_under_way: how often `keep` has saved what is not known to be on the medium, or refused, yet.
     """
 
@@ -123,7 +123,7 @@ class Energy:
         self._passed_over: Readings | None = None
         self._is_unrecorded = unrecorded_clears(self._panel, self.functions)
         self.silence = Silence(meter, self.functions, lambda: self._turn, ledger, self.keep)
-        self.keeps_each_minute = True
+        self.keeps_by_itself = True
         self.saves_under_way = 0
         self._is_saving = False
         self._unsaved = Unsaved()
@@ -160,7 +160,7 @@ class Energy:
             self._minute_before = image
         self._show(readings)
         self._publish()
-        if is_urgent or (is_due and self.keeps_each_minute):
+        if (is_urgent or is_due) and self.keeps_by_itself:
             self.keep(at_once=is_urgent)
 
     def _is_turn(self, minute: int) -> bool:
