@@ -201,7 +201,7 @@ def test_a_prepaid_meter_shows_what_is_left_first(desk):
 
 
 def test_what_the_panel_tells_and_more_than_it_knows(desk):
-    desk.cells["panel"] = b'{"programming_key": true, "suspended": true, "later": {"a": 1}}'
+    desk.cells["panel"] = b'{"programming_key": true, "is_suspended": true, "later": {"a": 1}}'
     assert {"program", "suspended"} <= set(desk.advance(16)[-1].symbols)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 from tests.apps.test_contacts import tell
 from tests.apps.test_energy_tariffs import wire
@@ -66,13 +65,8 @@ RECORD_OF = {0x03010000: 0x03010101, 0x03300A00: 0x03300A01, 0x03350000: 0x03350
 
 @pytest.fixture
 def world():
-    usual = simulated_settings()
-    replace = msgspec.structs.replace
-    settings = replace(
-        usual,
-        dlt645=replace(usual.dlt645, password_level_2=LEVEL_2, password_level_4=LEVEL_4),
-        fee_control=replace(usual.fee_control, mode="local"),
-    )
+    passwords = {"password_level_2": LEVEL_2, "password_level_4": LEVEL_4}
+    settings = simulated_settings(dlt645=passwords, fee_control={"mode": "local"})
     world = World(5, settings=settings, calendar=CALENDAR)
     world.set_power(3300, **NORMAL)
     world.await_ready()

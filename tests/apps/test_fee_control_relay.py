@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
-from tests.apps.test_fee_control_world import CLOSE, LEVEL_2, LEVEL_4, PERMIT, TRIP, order, relay, write
+from tests.apps.test_fee_control_world import CLOSE, PERMIT, TRIP, fee_settings, order, relay, write
 
 from wattwheel.apex.messages import Control
 from wattwheel.model.private_items import RELAY_DI
-from wattwheel.testing.world import METERING_CORE, World, simulated_settings
+from wattwheel.testing.world import METERING_CORE, World
 
 RELAY_OPEN, ORDER_OPEN, LOOP_ERROR = 1 << 4, 1 << 6, 1 << 8
 MISOPERATIONS, NEWEST = 0x03360000, 0x03360001
@@ -22,18 +21,7 @@ MORNING = datetime(2026, 6, 10, 9, 0, 10, tzinfo=UTC)
 @pytest.fixture
 def make_world():
     def make(seed: int = 3, mode: str = "remote") -> World:
-        settings = simulated_settings()
-        replace = msgspec.structs.replace
-        world = World(
-            seed,
-            settings=replace(
-                settings,
-                dlt645=replace(settings.dlt645, password_level_2=LEVEL_2, password_level_4=LEVEL_4),
-                fee_control=replace(settings.fee_control, mode=mode),
-                meter=replace(settings.meter, current_ratio=1),
-            ),
-            calendar=MORNING,
-        )
+        world = World(seed, settings=fee_settings(mode), calendar=MORNING)
         world.await_ready()
         world.set_power(3000)
         world.advance(5)

@@ -6,10 +6,10 @@ import json
 from contextlib import suppress
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 
 from wattwheel.apex.messages import Control
+from wattwheel.boot.settings import Settings
 from wattwheel.model.errors import NotAnswered
 from wattwheel.testing.world import KERNEL, World, simulated_settings
 
@@ -24,21 +24,16 @@ POWER_W = 36e4
 """A quantum of 0.01 kWh in 0.1 s."""
 
 
+def fee_settings(mode: str) -> Settings:
+    """A meter with passwords, fee control, and a current that is not transformed."""
+    passwords = {"password_level_2": LEVEL_2, "password_level_4": LEVEL_4}
+    return simulated_settings(dlt645=passwords, fee_control={"mode": mode}, meter={"current_ratio": 1})
+
+
 @pytest.fixture
 def make_world():
     def make(mode: str = "local", seed: int = 7) -> World:
-        settings = simulated_settings()
-        replace = msgspec.structs.replace
-        world = World(
-            seed,
-            settings=replace(
-                settings,
-                dlt645=replace(settings.dlt645, password_level_2=LEVEL_2, password_level_4=LEVEL_4),
-                fee_control=replace(settings.fee_control, mode=mode),
-                meter=replace(settings.meter, current_ratio=1),
-            ),
-            calendar=AFTERNOON,
-        )
+        world = World(seed, settings=fee_settings(mode), calendar=AFTERNOON)
         world.await_ready()
         return world
 

@@ -34,10 +34,10 @@ from wattwheel.apps.programming_records import (
     saved_state,
 )
 from wattwheel.drivers.sim.clock import POWER_UP
-from wattwheel.model.authority import PasswordChange
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.errors import NotAnswered
 from wattwheel.model.event_clears import ALL_EVENTS, Clears
+from wattwheel.model.panel_state import PasswordChange
 from wattwheel.protocols.dlt645.items import decode
 from wattwheel.testing.world import World, simulated_settings
 

@@ -31,7 +31,7 @@ PATIENCE_S = 30.0
 """Upper bound of every wait; nothing is timed."""
 
 FORBIDDEN = ("wattwheel.apex", "wattwheel.kernel", "wattwheel.services", "wattwheel.sdk", "wattwheel.apps")
-FORBIDDEN_OUTSIDE = ("sqlite3", "starlette", "uvicorn", "click", "rich", "jinja2", "asyncio", "tomllib")
+FORBIDDEN_OUTSIDE = ("sqlite3", "starlette", "uvicorn", "click", "rich", "asyncio", "tomllib")
 
 
 class Running:

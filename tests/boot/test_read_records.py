@@ -34,7 +34,7 @@ class Recorder(Slave):
     def _found(self, which, data):
         count = min(int(data[:1].hex() or "1"), AN_ANSWER_MAX)
         if which == 2:
-            return b"".join(self.kept[-1:])
+            return b"".join(self.kept[-count:])
         since = datetime.strptime(data[:0:-1].hex(), "%y%m%d%H%M").replace(tzinfo=UTC) if data[1:] else BEGIN
         return b"".join([each for each in self.kept if decode_record(each)[0] >= since][:count]) or self.at_end
 
@@ -113,6 +113,13 @@ def test_the_newest_alone_between_other_items(recorder):
     assert reading.values[1].value[0].value[0].value == f"{TIMES[-1]:%y%m%d%H%M}"
 
 
+def test_the_newest_of_a_number_are_asked_for_once(recorder):
+    meter = recorder()
+    reading = read_items(["06040002"], Door(tcp=meter.tcp()), ADDRESS, 5, wanted_of(99, None))
+    assert meter.asked == ["0200040699"]
+    assert times(reading) == [f"{time:%y%m%d%H%M}" for time in TIMES[-AN_ANSWER_MAX:]]
+
+
 def test_a_meter_that_falls_silent_between_pages(recorder):
     meter = recorder(patience=8)
     reading = read_items(
@@ -128,7 +135,7 @@ def test_a_meter_that_falls_silent_between_pages(recorder):
     [
         (["06040001"], ONE_RECORD, "--from"),
         (["06040000"], Wanted(1, BEGIN), "06040001"),
-        (["06040002"], Wanted(2), "newest"),
+        (["06040002"], Wanted(100), "newest"),
         (["voltage_a"], Wanted(2), "no load record"),
         (["voltage_a"], Wanted(None, BEGIN), "no load record"),
     ],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
+from wattwheel.apex.wheel import Wheel
+from wattwheel.model.authority import REFUSED_A_DAY_MAX
+from wattwheel.model.panel_state import panel_state_of
+from wattwheel.services.security import KEY_BIT
 from wattwheel.testing.world import World, simulated_settings
 
 SUPPLY = "supply"
@@ -54,7 +57,11 @@ def count(world: World, name: str) -> int:
 
 
 def is_open(world: World) -> bool:
-    return json.loads(world.published("panel"))["programming_key"]
+    return panel_state_of(world.published("panel")).programming_key
+
+
+def is_suspended(world: World) -> bool:
+    return panel_state_of(world.published("panel")).is_suspended
 
 
 def test_without_a_password_in_the_settings_nothing_is_allowed():
@@ -120,6 +127,33 @@ def test_tries_and_length_of_the_lock_are_settings():
     assert attempt(world) == REFUSED
     world.clock.step_calendar(600)
     assert attempt(world) == UNKNOWN
+
+
+def test_the_panel_tells_that_too_many_attempts_ended_the_day(world):
+    for _ in range(REFUSED_A_DAY_MAX - 1):
+        assert attempt(world, level=7) == REFUSED
+    assert not is_suspended(world)
+    assert attempt(world, level=7) == REFUSED
+    assert is_suspended(world)
+    world.kill("security")
+    world.advance(3)
+    assert is_suspended(world)
+    world.clock.step_calendar(12 * 3600)
+    world.advance(61)
+    assert not is_suspended(world)
+
+
+def test_pressing_the_key_again_and_again_leaves_one_look_to_come(world, monkeypatch):
+    looks = []
+    post_at = Wheel.post_at
+    monkeypatch.setattr(Wheel, "post_at", lambda own, at_ns, bit: (looks.append(bit), post_at(own, at_ns, bit)))
+    for _ in range(41):
+        assert world.press("program")
+    assert not is_open(world)
+    assert world.press("program")
+    world.advance(600)
+    assert is_open(world)
+    assert looks.count(KEY_BIT) <= 12
 
 
 def test_a_changed_password_counts_at_once_and_after_a_restart(world):

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import re
 
-import msgspec
 import pytest
-from tests.apps.test_fee_control_world import pay
-from tests.apps.test_meter_clear import LEVEL_2, LEVEL_4
+from tests.apps.test_fee_control_world import LEVEL_4, fee_settings, pay
 
-from wattwheel.testing.world import METERING_CORE, World, simulated_settings
+from wattwheel.testing.world import METERING_CORE, World
 
 POWER_W = 36_000
 IMPORT, TARIFF_1, PHASE_A, CHIP = 0x00010000, 0x00010100, 0x00150000, 0xB0490000
@@ -23,15 +21,7 @@ KWH_A_MINUTE = POWER_W / 1000 / 60
 
 @pytest.fixture
 def world():
-    usual = simulated_settings()
-    replace = msgspec.structs.replace
-    settings = replace(
-        usual,
-        dlt645=replace(usual.dlt645, password_level_2=LEVEL_2, password_level_4=LEVEL_4),
-        fee_control=replace(usual.fee_control, mode="local"),
-        meter=replace(usual.meter, current_ratio=1),
-    )
-    world = World(12, settings=settings)
+    world = World(12, settings=fee_settings("local"))
     world.set_power(POWER_W, reactive_var=(3000, 3000, 3000))
     world.await_ready()
     world.advance(3)

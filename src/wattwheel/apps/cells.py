@@ -18,6 +18,7 @@ from wattwheel.sdk import Function
 
 KEY = "cells"
 CLOCK, READING = "clock-battery", "reading-battery"
+_NAMES = {sensor.di: name for name, sensor in SENSORS.items()}
 CLOCK_BATTERY_BIT, READING_BATTERY_BIT, MEMORY_FAULT_BIT, CLOCK_FAULT_BIT = 2, 3, 13, 15
 """Of status word 1."""
 
@@ -62,9 +63,7 @@ class Cells(MeterFunction):
 
     def look(self, di: int, data: bytes) -> int | None:
         """Voltages and temperature."""
-        if di >> 16 != 0x0280:
-            return None
-        return next((value for name, value in self._values.items() if SENSORS[name].di == di), None)
+        return self._values.get(_NAMES.get(di, ""))
 
     def listed(self) -> Iterable[int]:
         """Those that are fitted."""

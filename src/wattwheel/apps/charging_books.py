@@ -95,6 +95,7 @@ class ChargingBooks:
         self._heard: Mapping[int, bytes] | None = None
         self._due: int | None = None
         self._switch: int | None = None
+        self._charged: RegisterImage | None = None
         self._passes: list[int] = []  # microjoule at which each tariff's next quantum is full
         self._last: tuple[int, int, int] | None = None  # clock changes, second and monotonic time of the last push
 
@@ -166,6 +167,9 @@ class ChargingBooks:
         self._switch = None if switch is None else _minute_of(switch)
 
     def _charge(self, image: RegisterImage) -> None:
+        if image is self._charged:
+            return
+        self._charged = image
         shares, passes = image.shares, self._passes
         if len(shares) == len(passes):
             for share, limit in zip(shares, passes, strict=True):
@@ -200,7 +204,7 @@ class ChargingBooks:
 
     def replace(self, money: Money) -> None:
         """Go on with `money`, which is on the medium."""
-        self.money, self._passes = money, []
+        self.money, self._passes, self._charged = money, [], None
 
 
 def _minute_of(time: datetime) -> int:

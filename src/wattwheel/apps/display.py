@@ -40,6 +40,7 @@ from wattwheel.model.display_state import (
 )
 from wattwheel.model.display_symbols import symbols_of
 from wattwheel.model.display_walk import Action, Kind, Screen, Walk
+from wattwheel.model.panel_state import PANEL_PORT, panel_state_of
 from wattwheel.model.private_items import STEP_DI
 from wattwheel.model.records import Quality, Readings
 from wattwheel.model.tariff import TariffPlan, resolve
@@ -50,7 +51,7 @@ from wattwheel.sdk.buttons import HELD_DI, INFRARED, NEVER_LET_GO_S
 app = App("display", version="0.2.0")
 start = app.start
 
-DISPLAY_PORT, PANEL_PORT, PARAMETERS_PORT = "display", "panel", "parameters"
+DISPLAY_PORT, PARAMETERS_PORT = "display", "parameters"
 CONDITION_PORT, RELAY_PORT = "condition", "relay"
 STATUS_WORDS_DI = 0x040005FF
 READING_BATTERY_DI = SENSORS["reading-battery"].di
@@ -94,13 +95,6 @@ class DisplaySettings(msgspec.Struct, frozen=True):
         """From where on a phase counts."""
         loss, critical = (self.nominal_millivolt * percent // 100 for percent in (LOSS_PERCENT, CRITICAL_PERCENT))
         return Limits(self.interrupted_millivolt, self.starting_microampere, loss, critical)
-
-
-class PanelState(msgspec.Struct, frozen=True):
-    """What the security service tells; others may tell more, which is passed over."""
-
-    programming_key: bool = False
-    suspended: bool = False
 
 
 class RelayState(msgspec.Struct, frozen=True):
@@ -278,15 +272,14 @@ class _Panel:
 
     def _state(self, now: float) -> DisplayState:
         """Everything but the value, as far as somebody tells it."""
-        panel = self._panel()
-        told = PanelState() if panel is None else msgspec.json.decode(panel, type=PanelState)
+        told = panel_state_of(self._panel())
         names = self._condition.faults
         relay = msgspec.json.decode(self._told_relay() or b"{}", type=RelayState)
         is_silent = now - self._valid_at >= METERING_PATIENCE_S
         state = DisplayState(
             programming=told.programming_key,
             traffic=self._has_traffic,
-            suspended=told.suspended,
+            suspended=told.is_suspended,
             relay=relay.relay,
             alarm=relay.is_alarming,
             is_prepaid=relay.mode == "local",

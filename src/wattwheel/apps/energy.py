@@ -42,6 +42,7 @@ from wattwheel.model.core_records import lost_counter
 from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.momentary_items import momentary_items
+from wattwheel.model.panel_state import PANEL_PORT
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import REGISTERS, EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
@@ -91,8 +92,8 @@ class Energy:
 
     Attributes:
         is_power_up: this partition starts because the whole meter does.
-        keeps_each_minute: what need not be saved at once is given to the store at each turn of a minute. A host that
-            plays minutes in a row switches it off, and calls `keep` itself at their end.
+        keeps_by_itself: what has to be saved is given to the store at the turn of a minute, or at once. A host that
+            plays minutes in a row, and lets nothing happen between them, switches it off and calls `keep` itself.
         saves_under_way: how often `keep` has saved what is not known to be on the medium, or refused, yet.
     """
 
@@ -110,22 +111,20 @@ class Energy:
             fees.on_switched = freezes.prices_switched
         if isinstance(reporting := kinds.get(Reporting), Reporting):
             reporting.listen(self.functions)
-        self._publishing = [
-            (each, meter.publish(each.port)) for each in self.functions if each.port and meter.has_port(each.port)
-        ]
+        heard = [each for each in self.functions if each.port and meter.has_port(each.port)]
+        self._publishing = [(each, meter.publish(each.port)) for each in heard]
         self._published: list[bytes] = [b""] * len(self._publishing)
         self._pressed: deque[tuple[str, bool]] = deque(maxlen=PRESSES_WAITING_MAX)
         self._meter = meter
-        self._told_bits = told_bits(meter)
+        panel = meter.sampled(PANEL_PORT) if meter.has_port(PANEL_PORT) else lambda: None
+        self._told_bits, self._is_unrecorded = told_bits(meter, panel), unrecorded_clears(panel, self.functions)
         self._minute_before: RegisterImage | None = None
         self._last_minute: int | None = None
         self._turn: Turn | None = None
         self._passed_over: Readings | None = None
-        self._is_unrecorded = unrecorded_clears(meter, self.functions)
         self.silence = Silence(meter, self.functions, lambda: self._turn, ledger, self.keep)
-        self.keeps_each_minute = True
-        self.saves_under_way = 0
-        self._is_saving = False
+        self.keeps_by_itself = True
+        self.saves_under_way, self._is_saving = 0, False
         self._unsaved = Unsaved()
         self._waiting: deque[tuple[Function, Command]] = deque()
         self.publish_clears: Callable[[bytes], None] | None = None
@@ -160,7 +159,7 @@ class Energy:
             self._minute_before = image
         self._show(readings)
         self._publish()
-        if is_urgent or (is_due and self.keeps_each_minute):
+        if (is_urgent or is_due) and self.keeps_by_itself:
             self.keep(at_once=is_urgent)
 
     def _is_turn(self, minute: int) -> bool:
@@ -224,8 +223,10 @@ class Energy:
             return None if self._turn is None else status_words.shown(di, self._status_word)
         if di >> 24 == PRECISE_DI3 or (di >> 24 == 0 and di & 0xFF == PERIODS_BLOCK):
             return None if self._turn is None else energy_books.energy_item(self.ledger, di)
-        found = (function.look(di, data) for function in self.functions)
-        return next((value for value in found if value is not None), None)
+        for function in self.functions:
+            if (value := function.look(di, data)) is not None:
+                return value
+        return None
 
     def _status_word(self, number: int) -> int:
         word = reduce(or_, (function.status_bits(number) for function in self.functions), self._told_bits(number))

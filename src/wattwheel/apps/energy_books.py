@@ -228,12 +228,12 @@ class Ledger:
         newest = told[: len(REGISTERS)]
         highest = zip(books.highest or NO_TOTALS, told, strict=True)
         books.highest = [then if then > now else now for then, now in highest]
-        for number, (before, now) in enumerate(zip(books.seen, newest, strict=True)):
-            if now < before:
+        for number, gained in enumerate(map(sub, newest, books.seen)):
+            if gained < 0:
                 self.fell += 1
-            else:
-                share[number] += now - before
-                books.seen[number] = now
+            elif gained:
+                share[number] += gained
+                books.seen[number] += gained
         return is_anew
 
     def take(self, readings: Readings) -> bool:

@@ -8,29 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.functions import MeterFunction
-from wattwheel.sdk import Meter
-
-PANEL_PORT = "panel"
+from wattwheel.model.panel_state import panel_state_of
 
 
-class FactoryPanel(msgspec.Struct, frozen=True):
-    """What of the port `panel` matters here."""
-
-    factory: bool = False
-
-
-def unrecorded_clears(meter: Meter, functions: list[MeterFunction]) -> Callable[[], bool]:
-    """Tells, whenever it is called, whether a meter clear now leaves no record."""
-    panel = meter.sampled(PANEL_PORT) if meter.has_port(PANEL_PORT) else lambda: None
+def unrecorded_clears(panel: Callable[[], bytes | None], functions: list[MeterFunction]) -> Callable[[], bool]:
+    """Tells, whenever it is called, whether a meter clear now leaves no record; `panel`: the security service."""
     contacts = [each for each in functions if isinstance(each, Contacts)]
 
     def is_unrecorded() -> bool:
-        told = panel()
-        in_factory = told is not None and msgspec.json.decode(told, type=FactoryPanel).factory
-        return in_factory and any(each.is_cover_open for each in contacts)
+        return panel_state_of(panel()).is_in_factory and any(each.is_cover_open for each in contacts)
 
     return is_unrecorded

@@ -8,6 +8,7 @@ from operator import sub
 from wattwheel.apps.functions import MeterFunction, Turn
 from wattwheel.model.demand import MICROJOULE_A_MINUTE_A_MILLIWATT, MILLIWATT_A_DIGIT
 from wattwheel.model.ratings import Ratings
+from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.turns_between import SECONDS_A_MINUTE, are_seldom, pause_s_max
 
 MEAN_POWER_DI = 0x02800003
@@ -20,7 +21,7 @@ class MeanPower(MeterFunction):
     """Energy of the last minute, import against export, over its length; none before a whole minute was seen."""
 
     def __init__(self) -> None:
-        self._digits: int | None = None
+        self._ends: tuple[RegisterImage, RegisterImage, int] | None = None
         self._push_milliseconds = Ratings().push_milliseconds
 
     def rate(self, ratings: Ratings) -> None:
@@ -33,7 +34,7 @@ class MeanPower(MeterFunction):
         Where pushes are too far apart to begin and end it, what flowed from one to the other is spread over the time.
         """
         before, now = turn.minute_before, turn.image
-        self._digits = None
+        self._ends = None
         if before is None or now.clock_changes != before.clock_changes:
             return
         seconds = SECONDS_A_MINUTE
@@ -45,16 +46,21 @@ class MeanPower(MeterFunction):
             now.minute != before.minute + 1 or before.second % SECONDS_A_MINUTE > LATE_S_MAX
         ):  # the first after a start
             return
-        imported, exported, *_reactive = map(sub, now.totals, before.totals)
-        unit = MICROJOULE_A_MINUTE_A_MILLIWATT * MILLIWATT_A_DIGIT * seconds // SECONDS_A_MINUTE
-        digits = (abs(imported - exported) + unit // 2) // unit
-        if digits <= DIGITS_MAX:
-            self._digits = digits
+        self._ends = before, now, seconds
 
     def look(self, di: int, data: bytes) -> int | None:
         """The mean power in 0.1 W; its picture has no sign."""
-        return self._digits if di == MEAN_POWER_DI else None
+        return self._digits() if di == MEAN_POWER_DI else None
 
     def listed(self) -> Iterable[int]:
         """The one item, once it is known."""
-        return () if self._digits is None else (MEAN_POWER_DI,)
+        return () if self._digits() is None else (MEAN_POWER_DI,)
+
+    def _digits(self) -> int | None:
+        if self._ends is None:
+            return None
+        before, now, seconds = self._ends
+        imported, exported, *_reactive = map(sub, now.totals, before.totals)
+        unit = MICROJOULE_A_MINUTE_A_MILLIWATT * MILLIWATT_A_DIGIT * seconds // SECONDS_A_MINUTE
+        digits = (abs(imported - exported) + unit // 2) // unit
+        return digits if digits <= DIGITS_MAX else None

@@ -30,7 +30,6 @@ from wattwheel.apps.programming_records import (
     saved_state,
 )
 from wattwheel.model import display_lists
-from wattwheel.model.authority import PasswordChange
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import (
     ADDRESS,
@@ -45,6 +44,7 @@ from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_all
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.panel_state import PANEL_PORT, PasswordChange, panel_state_of
 from wattwheel.model.prices import (
     PRICES_SWITCH,
     STEP_COUNT,
@@ -100,7 +100,7 @@ from wattwheel.sdk.writing import number_of, written_items
 app = App("parameters", version="0.1.0")
 start = app.start
 
-PARAMETERS_PORT, PANEL_PORT, CLEARS_PORT = "parameters", "panel", "clears"
+PARAMETERS_PORT, CLEARS_PORT = "parameters", "clears"
 ERROR_NO_DATA = 0x02
 
 HARMONIC_ORDERS = 0x04000206
@@ -219,13 +219,6 @@ class Settings(msgspec.Struct, frozen=True):
         return items | ({LINE_RATE: bytes((WORDS[self.line_rate],))} if self.line_rate in WORDS else {})
 
 
-class Panel(msgspec.Struct, frozen=True):
-    """What the security service says: whether the programming key is active, and the newest changes of passwords."""
-
-    programming_key: bool = False
-    password_changes: tuple[PasswordChange, ...] = ()
-
-
 def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
     """Identifier to octets of what a meter knows to which nothing has been written."""
     digits = DEFAULTS | default_thresholds(settings.ratings)
@@ -332,7 +325,7 @@ class Parameters:
     # -- what ends a session, and what empties the records
 
     def _look_at_key(self, meter: Meter, panel: bytes) -> None:
-        told = msgspec.json.decode(panel, type=Panel)
+        told = panel_state_of(panel)
         self._key_is_active = told.programming_key
         if told.password_changes:
             self._writes.between(partial(self._record_passwords, told.password_changes))

@@ -17,9 +17,10 @@ from typing import Annotated
 
 import msgspec
 
-from wattwheel.model.authority import PASSWORD_DI, PasswordChange
+from wattwheel.model.authority import PASSWORD_DI
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
 from wattwheel.model.event_ring import COUNT_MAX, RECORDS_MAX, EventRing, count_octets, time_octets
+from wattwheel.model.panel_state import PasswordChange
 from wattwheel.model.settled_books import SETTLEMENT_DAYS
 from wattwheel.model.tariff import DAY_TABLES_MAX, HOLIDAYS_MAX, SLOTS_MAX, ZONES_MAX
 from wattwheel.model.tariff_parameters import HOLIDAY_COUNT, REST_TABLE, TARIFF_COUNT

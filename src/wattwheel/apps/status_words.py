@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from wattwheel.apps.event_conditions import (
     CURRENT_IMBALANCE,
     CURRENT_LOSS,
@@ -26,6 +24,7 @@ from wattwheel.apps.event_conditions import (
     VOLTAGE_IMBALANCE,
     VOLTAGE_SEQUENCE,
 )
+from wattwheel.model.panel_state import panel_state_of
 from wattwheel.model.records import Momentary
 from wattwheel.model.tariff_parameters import RunningSets
 
@@ -99,17 +98,9 @@ def fed(number: int, word: int) -> int:
     return word & ~(SUPPLY_BITS << SUPPLY_SHIFT) | feeds << SUPPLY_SHIFT
 
 
-class Panel(msgspec.Struct, frozen=True):
-    """What the security service tells, as far as it is in a status word; what else it tells is passed over."""
-
-    programming_key: bool = False
-
-
 def programming_bit(number: int, panel: bytes | None) -> int:
     """The bit of word 3 that tells that programming is allowed; `panel`: the newest message of the security service."""
-    if number != 3 or panel is None:
-        return 0
-    return msgspec.json.decode(panel, type=Panel).programming_key << PROGRAMMING_BIT
+    return panel_state_of(panel).programming_key << PROGRAMMING_BIT if number == 3 else 0
 
 
 def shown(di: int, word_of: Callable[[int], int]) -> bytes | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import msgspec
 
 from wattwheel.apps.cells import MEMORY_FAULT_BIT
-from wattwheel.apps.factory import PANEL_PORT
 from wattwheel.apps.status_words import programming_bit
 from wattwheel.sdk import Meter
 
@@ -29,9 +28,10 @@ def memory_bit(number: int, condition: bytes | None) -> int:
     return bool(STORE_FAULTS & msgspec.json.decode(condition, type=Condition).faults) << MEMORY_FAULT_BIT
 
 
-def told_bits(meter: Meter) -> Callable[[int], int]:
-    """Tells, whenever it is called, the bits of a status word (1 to 7) that others have told by then."""
-    panel, condition = (
-        meter.sampled(port) if meter.has_port(port) else lambda: None for port in (PANEL_PORT, CONDITION_PORT)
-    )
+def told_bits(meter: Meter, panel: Callable[[], bytes | None]) -> Callable[[int], int]:
+    """Tells, whenever it is called, the bits of a status word (1 to 7) that others have told by then.
+
+    `panel`: gives the newest message of the security service.
+    """
+    condition = meter.sampled(CONDITION_PORT) if meter.has_port(CONDITION_PORT) else lambda: None
     return lambda number: programming_bit(number, panel()) | memory_bit(number, condition())

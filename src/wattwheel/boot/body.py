@@ -17,6 +17,7 @@ from wattwheel.drivers.linux.cells import LinuxSamplingDestination, LinuxSamplin
 from wattwheel.drivers.linux.clock import CalendarOrigin, LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import TcpListener, TtyChannel
+from wattwheel.drivers.linux.own_process import give_back_memory
 from wattwheel.drivers.linux.ports import LinuxQueuingDestination, LinuxQueuingSource
 from wattwheel.drivers.linux.zygote import Birth
 from wattwheel.drivers.spread import spread
@@ -134,6 +135,7 @@ def run_body(birth: Birth) -> None:
     except (BadInput, DoorUnavailable, StorageError) as fault:  # no bug, so no traceback: a sentence for the log
         context.report("error", str(fault))
         raise SystemExit(1) from None
+    give_back_memory()
     context.report("normal")
     if context.main is None:
         loop.run(context.wheel.turn)

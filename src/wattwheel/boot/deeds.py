@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
-from wattwheel.model.board_sensors import SENSORS
+from wattwheel.model.board_sensors import SENSORS, allowed
 from wattwheel.model.contacts import is_state
 from wattwheel.model.private_items import CLOCK_DI, RELAY_DI
 from wattwheel.model.purchases import Refusal
@@ -82,10 +82,7 @@ def _no_relay(reply: Message | None) -> dict[str, Any]:
 def _sensor_refusal(sensor: str, reply: Message | None) -> dict[str, Any]:
     if reply is None:
         return _nobody(f"sensor {sensor}", reply)
-    own = SENSORS[sensor]
-    least, most = own.least / 10**own.decimals, own.most / 10**own.decimals
-    allowed = f"{least:g} to {most:g}, at most {own.decimals} digits behind the point"
-    return {"refused": f"sensor {sensor}: allowed: {allowed}, with a meter that has it ([board])"}
+    return {"refused": f"sensor {sensor}: allowed: {allowed(sensor)}; or this meter has none ([board])"}
 
 
 def do(deed: Deed, bus: BusPort | None, reply: Callable[[dict[str, Any]], None]) -> None:

@@ -52,8 +52,8 @@ KERNEL_DESCRIPTORS_MAX = 65_536
 SHUTDOWN_STATUS = 3  # exit status of a kernel whose health monitor has ended the module: the board ends as well
 ALLOWED = (
     '{"ask": "status"}, {"ask": "ps"}, {"ask": "bus"}, {"ask": "display"}, {"tap": CHANNEL}, {"press": BUTTON}, '
-    '{"contact": NAME}, {"sensor": NAME, "value": NUMBER}, {"relay_sticks": BOOL}, {"clock_stops": BOOL}, '
-    '{"fee": WORDS} or {"partition": NAME, "mode": MODE}'
+    '{"contact": NAME, "position": STATE}, {"sensor": NAME, "value": NUMBER}, {"relay_sticks": BOOL}, '
+    '{"clock_stops": BOOL}, {"fee": WORDS}, {"commission": true} or {"partition": NAME, "mode": MODE}'
 )
 STORE_FOLDER = "management"  # in the state folder
 

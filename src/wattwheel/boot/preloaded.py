@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 
+from wattwheel.drivers.linux.own_process import forget_threads
 from wattwheel.model.catalogue import item_2007
 
 PRELOADED = (
@@ -22,7 +24,13 @@ ANY_DI = 0x0001_0000
 
 
 def preload() -> None:
-    """Import the partitions' code and read the register table."""
+    """Import the partitions' code, read the register table, and leave all of it alone from now on.
+
+    A collection of garbage writes to every object that it looks at, and what a process has written to is its own.
+    """
     for name in PRELOADED:
         importlib.import_module(name)
     item_2007(ANY_DI)
+    forget_threads()
+    gc.collect()
+    gc.freeze()

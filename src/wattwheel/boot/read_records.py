@@ -1,7 +1,8 @@
-"""Reading load records (06ccxxxx): how many, from when, page after page, because no answer holds more than a few.
+"""Reading load records (06ccxxxx): how many, from when, page after page, because an answer holds 99 and often fewer.
 
 The first page is asked for as the item says, the oldest records or those from a time on; the pages that follow from the
-minute after the last record that came, until there are as many as were wanted, or no more.
+minute after the last record that came, until there are as many as were wanted, or no more. The newest ones have no
+other page than the first.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ def check(items: list[Item], wanted: Wanted) -> None:
             raise BadInput(f"{text}: give the time of the first record, such as --from 2026-03-01T00:00")
         if which != FROM_TIME and wanted.since is not None:
             raise BadInput(f"{text} has no time; for records --from a time read {item.di & ~0xFF | FROM_TIME:08X}")
-        if which == LATEST and (wanted.records or 1) > 1:
-            raise BadInput(f"{text} is the newest record alone; for more read {item.di & ~0xFF | FROM_TIME:08X}")
+        if which == LATEST and (wanted.records or 1) > RECORDS_A_PAGE_MAX:
+            more = f"for more read {item.di & ~0xFF | FROM_TIME:08X} --from a time"
+            raise BadInput(f"{text} --records {wanted.records}: allowed: the 1 to {RECORDS_A_PAGE_MAX} newest; {more}")
 
 
 class RecordPages:
@@ -84,7 +86,7 @@ class RecordPages:
         self.ask: Ask | None = Ask(item.di, parameters=self._parameters(wanted.since, wanted.records is not None))
 
     def _parameters(self, since: datetime | None, has_count: bool = True) -> bytes:
-        if self._di & 0xFF == LATEST or (since is None and not has_count):
+        if since is None and not has_count:
             return b""
         time = b"" if since is None else bytes.fromhex(f"{since:{_TIME}}")[::-1]
         return bytes.fromhex(f"{min(self._left, RECORDS_A_PAGE_MAX):02d}") + time

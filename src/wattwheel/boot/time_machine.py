@@ -9,7 +9,8 @@ of the first, and by the rules of the APPs the ones between change nothing that 
 the tariff in force at the push before, and the image of a minute is that of the first push at or after its turn. Only a
 relay moves with the push that finds a reason for it: in minutes, at the turn of one.
 
-What need not be saved at once is saved once a day (`FLUSH_MINUTES`), and before anything else happens.
+Everything is saved once a day (`FLUSH_MINUTES`), and before anything else happens: between two of these instants nobody
+can cut the supply.
 """
 
 from __future__ import annotations
@@ -257,7 +258,7 @@ class TimeMachine(SimBoard):
         """
         own = self._own()
         clock, take, flush = self.clock, own.take, FLUSH_MINUTES
-        own.keeps_each_minute = False
+        own.keeps_by_itself = False
         calendar = _Calendar(self._clock_of_meter, clock.now_ns())
         setting = self._clock_of_meter.setting
         fees = next((each for each in own.functions if isinstance(each, FeeControl)), None) if self._has_relay else None
@@ -282,7 +283,7 @@ class TimeMachine(SimBoard):
                 flush = FLUSH_MINUTES
                 self._let_save(own, readings)
         self._let_save(own, self._readings(self._calendar_us()))
-        own.keeps_each_minute = True
+        own.keeps_by_itself = True
         if clock.now_ns() < instant_ns:
             self.advance((instant_ns - clock.now_ns()) / 1e9)
 

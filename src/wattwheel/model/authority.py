@@ -11,6 +11,8 @@ from hmac import compare_digest
 
 import msgspec
 
+from wattwheel.model.panel_state import PasswordChange
+
 LEVELS = range(10)
 """0 is the highest authority; whoever has a level has those of larger numbers too."""
 
@@ -35,6 +37,9 @@ PARAMETER_LEVEL, DEMAND_CLEAR_LEVEL = 4, 4
 METER_CLEAR_LEVEL, EVENT_CLEAR_LEVEL, RELAY_LEVEL = 2, 2, 2
 
 
+_DAY = "%Y-%m-%d"
+
+
 class Verdict(StrEnum):
     """What became of an attempt; the names of the counters."""
 
@@ -52,14 +57,6 @@ class Lock(msgspec.Struct, array_like=True):
 
     wrong_in_a_row: int = 0
     locked_at: datetime | None = None
-
-
-class PasswordChange(msgspec.Struct, frozen=True, array_like=True):
-    """A password was changed: the number of the change in the meter's life, when (local time), and of what level."""
-
-    number: int
-    local: datetime
-    level: int
 
 
 class Authority(msgspec.Struct):
@@ -128,6 +125,11 @@ class Limits(msgspec.Struct, frozen=True):
 STANDARD = Limits()
 
 
+def is_suspended(authority: Authority, local: datetime) -> bool:
+    """Whether so many attempts of the day `local` had no success that nothing more is taken until the next day."""
+    return authority.refused_on == local.strftime(_DAY) and authority.refused >= REFUSED_A_DAY_MAX
+
+
 def judge(
     authority: Authority, level: int, password: bytes, needed: int, local: datetime, limits: Limits = STANDARD
 ) -> Verdict:
@@ -139,10 +141,10 @@ def judge(
     """
     if limits.key and not key_is_active(authority, local):
         return Verdict.NO_KEY
-    today = local.strftime("%Y-%m-%d")
+    today = local.strftime(_DAY)
     if authority.refused_on != today:
         authority.refused_on, authority.refused = today, 0
-    if authority.refused >= REFUSED_A_DAY_MAX:
+    if is_suspended(authority, local):
         return Verdict.SUSPENDED
     verdict = _judged(authority, level, password, needed, local, limits)
     authority.refused += limits.counts and verdict is not Verdict.GRANTED

@@ -32,6 +32,13 @@ SENSORS = {
 """By the names under which a person lets one show something: volts, degrees Celsius."""
 
 
+def allowed(name: str) -> str:
+    """What the sensor `name` may show, for a person."""
+    own = SENSORS[name]
+    least, most = own.least / 10**own.decimals, own.most / 10**own.decimals
+    return f"{least:g} to {most:g}, at most {own.decimals} digits behind the point"
+
+
 def value_of(sensor: Sensor, text: str) -> int | None:
     """The value that `text` says, in units of the last digit; None for what is no number, too fine, or out of range."""
     try:

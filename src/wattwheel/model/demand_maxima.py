@@ -80,13 +80,15 @@ class Maxima(msgspec.Struct, array_like=True):
                 continue
             is_reverse = kept.is_reverse[element]
             candidates: list[tuple[int, int]] = []
-            if is_active:
-                candidates += (
+            if is_active and (views[APPARENT + element] or views[ACTIVE + element]):
+                candidates = [
                     (FORWARD + is_reverse, views[ACTIVE + element]),
                     (FORWARD_APPARENT + is_reverse, views[APPARENT + element]),
-                )
+                ]
             if is_reactive and (view := views[REACTIVE + element]):
                 candidates += _reactive(view, quadrant(is_reverse, kept.is_negative[element]), words)
+            if not candidates:
+                continue
             if element:
                 has_changed |= _raise(self.phases[element - 1], candidates, minute)
             else:
@@ -155,7 +157,8 @@ def _reactive(view: int, own_quadrant: int, words: Sequence[int]) -> list[tuple[
 def _raise(row: Row, candidates: Sequence[tuple[int, int]], minute: int) -> bool:
     has_changed = False
     for place, view in candidates:
-        if abs(view) > abs(row[place]):
+        before = row[place]
+        if (view if view >= 0 else -view) > (before if before >= 0 else -before):
             row[place], row[QUANTITIES + place] = view, minute
             has_changed = True
     return has_changed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isqrt
+from operator import add, sub
 
 import msgspec
 
@@ -162,49 +163,50 @@ class DemandWindows:
         if kept.active[0] < 0:  # what ends here did not begin with a turn
             kept.active, kept.reactive, kept.tariff = [0] * len(ELEMENTS), [0] * len(ELEMENTS), 0
             return False
-        self._book([now - then for now, then in zip(image.elements, seen.elements, strict=True)])
+        self._book(list(map(sub, image.elements, seen.elements)))
         if image.minute % kept.slip_minutes:
             return False
         self._find_demand()
         return True
 
     def _book(self, energies: Sequence[int]) -> None:
-        kept = self.kept
-        active: list[int] = []
-        reactive: list[int] = []
-        apparent: list[int] = []
+        kept, period = self.kept, self.kept.period_minutes
+        minute = [0] * COLUMNS
         for element in range(len(ELEMENTS)):
             at = element * len(REGISTERS)
             forward, reverse, q1, q2, q3, q4, forward_apparent, reverse_apparent = energies[at : at + len(REGISTERS)]
+            minute[APPARENT + element] = forward_apparent + reverse_apparent  # it has no direction of its own
+            longest = longest_reactive = period
+            if net := forward - reverse:
+                minute[ACTIVE + element] = abs(net)
+                if (net < 0) != kept.is_reverse[element]:
+                    kept.is_reverse[element] = net < 0
+                    longest = longest_reactive = 0 if forward and reverse else 1
             positive, negative = q1 + q2, q3 + q4
-            net, net_reactive = forward - reverse, positive - negative
-            active.append(abs(net))
-            reactive.append(abs(net_reactive))
-            apparent.append(forward_apparent + reverse_apparent)  # it has no direction of its own
-            longest = longest_reactive = kept.period_minutes
-            if net and (net < 0) != kept.is_reverse[element]:
-                kept.is_reverse[element] = net < 0
-                longest = longest_reactive = 0 if forward and reverse else 1
-            if net_reactive and (net_reactive < 0) != kept.is_negative[element]:
-                kept.is_negative[element] = net_reactive < 0
-                longest_reactive = min(longest, 0 if positive and negative else 1)
-            kept.active[element] = min(kept.active[element] + 1, longest)
-            kept.reactive[element] = min(kept.reactive[element] + 1, longest_reactive)
-        kept.tariff = min(kept.tariff + 1, kept.period_minutes)
+            if net_reactive := positive - negative:
+                minute[REACTIVE + element] = abs(net_reactive)
+                if (net_reactive < 0) != kept.is_negative[element]:
+                    kept.is_negative[element] = net_reactive < 0
+                    longest_reactive = min(longest, 0 if positive and negative else 1)
+            kept.active[element] = longest if kept.active[element] >= longest else kept.active[element] + 1
+            kept.reactive[element] = (
+                longest_reactive if kept.reactive[element] >= longest_reactive else kept.reactive[element] + 1
+            )
+        kept.tariff = period if kept.tariff >= period else kept.tariff + 1
         if kept.active[0] <= 1:
             kept.demand = [0, 0, 0]
         elif kept.reactive[0] <= 1:
             kept.demand = [kept.demand[0], 0, kept.demand[2]]
-        self._append((*active, *reactive, *apparent))
+        self._append(tuple(minute))
 
     def _append(self, minute: tuple[int, ...]) -> None:
         kept = self.kept
         kept.minutes.append(minute)
         if len(kept.minutes) > kept.period_minutes:
             gone = kept.minutes.pop(0)
-            self._sums = [total + new - old for total, new, old in zip(self._sums, minute, gone, strict=True)]
+            self._sums = list(map(sub, map(add, self._sums, minute), gone))
         else:
-            self._sums = [total + new for total, new in zip(self._sums, minute, strict=True)]
+            self._sums = list(map(add, self._sums, minute))
 
     def _find_demand(self) -> None:
         kept = self.kept

@@ -148,7 +148,6 @@ def with_words(state: DisplayState, words: Sequence[int]) -> DisplayState:
         is_sequence_reversed=state.is_sequence_reversed or bit(7, 0),
         time_set=2 if bit(3, 0) else 1,
         price_set=2 if bit(3, 10) else 1,
-        programming=state.programming,
         alarm=state.alarm or bit(3, 7),
         relay=Relay.OPEN if bit(3, 4) else Relay.PENDING if bit(3, 6) else state.relay,
         clock_battery_low=bit(1, 2),

@@ -18,11 +18,11 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.apex.store import Loading, SaveResult, StoreClient
 from wattwheel.hil.panel import Button
 from wattwheel.model import authority as rules
-from wattwheel.model.authority import Authority, Limits, PasswordChange, Verdict
+from wattwheel.model.authority import Authority, Limits, Verdict
+from wattwheel.model.panel_state import PANEL_PORT, PanelState, PasswordChange
 
 STORE_BIT, KEY_BIT = 6, 8
 AUTHORITY_KEY = "authority"
-PANEL_PORT = "panel"
 KEY_LOOK_NS = 60_000_000_000  # the key counts on the calendar, which may be set: look at it now and then
 ERROR_OTHER, ERROR_NO_DATA, ERROR_NOT_AUTHORISED = 0x01, 0x02, 0x04
 
@@ -71,6 +71,7 @@ class Security:
         self._durable: dict[int, bytes] = {}  # the passwords that are on the medium
         self._durable_changes: tuple[PasswordChange, ...] = ()
         self._panel = context.sampling_source(PANEL_PORT)
+        self._look_ns = 0
         self._store = StoreClient.of(context, STORE_BIT)
         context.wheel.task(KEY_BIT, self._look_at_key)
         self._bus = BusPort(context)
@@ -143,6 +144,8 @@ class Security:
         limits = msgspec.structs.replace(self._limits, counts=authority.is_commissioned)
         verdict = rules.judge(authority, level, password, needed, self.local(), limits)
         self._counters.add(verdict)
+        if rules.is_suspended(authority, self.local()):
+            self._look_at_key()
         return verdict is Verdict.GRANTED
 
     def _change_password(self, authority: Authority, request: Message) -> None:
@@ -206,25 +209,28 @@ class Security:
         self._reply_when_durable(request, 0)
 
     def _look_at_key(self) -> None:
-        """Show whether the key is active and which passwords were changed; look again when the key may have ended."""
+        """Tell what there is to tell, and look again when the key, factory mode or a suspension may have ended."""
         authority = self._authority
         assert authority is not None
         local = self.local()
         is_active = rules.key_is_active(authority, local)
         if self._commission_if_over(authority):
             self._save_authority(lambda result: None)
-        told = {
-            "programming_key": is_active,
-            "password_changes": self._durable_changes,
-            "factory": not authority.is_commissioned,
-        }
-        self._panel.write(msgspec.json.encode(told))
+        is_suspended = rules.is_suspended(authority, local)
+        told = PanelState(is_active, is_suspended, not authority.is_commissioned, self._durable_changes)
+        self._panel.write(told.message())
         if is_active and authority.key_pressed_at is not None:
             left = authority.key_pressed_at + rules.PROGRAMMING_KEY - local
-            left_ns = round(left.total_seconds() * 1e9)
-            self._wheel.post_at(self._clock.now_ns() + min(left_ns, KEY_LOOK_NS), KEY_BIT)
-        elif not authority.is_commissioned:
-            self._wheel.post_at(self._clock.now_ns() + KEY_LOOK_NS, KEY_BIT)
+            self._look_again(min(round(left.total_seconds() * 1e9), KEY_LOOK_NS))
+        elif is_suspended or not authority.is_commissioned:
+            self._look_again(KEY_LOOK_NS)
+
+    def _look_again(self, after_ns: int) -> None:
+        """Look in `after_ns`, unless that happens sooner anyway."""
+        now_ns = self._clock.now_ns()
+        if not now_ns < self._look_ns <= now_ns + after_ns:
+            self._look_ns = now_ns + after_ns
+            self._wheel.post_at(self._look_ns, KEY_BIT)
 
 
 def start(context: StartContext) -> None:

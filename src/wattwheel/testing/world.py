@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -51,14 +51,20 @@ ROUGH_LINE = WireFaults(lost=0.1, garbled=0.1, split=0.3, delayed=0.1, delay_ns_
 ROUGH = Faults(ROUGH_LINK, ROUGH_LINE)
 
 
-def simulated_settings() -> Settings:
-    """Defaults of a meter without a page, in a loop of its own kind, for the voltage of the world's load."""
+def simulated_settings(**changes: Mapping[str, Any]) -> Settings:
+    """Defaults of a meter without a page, in a loop of its own kind, for the voltage of the world's load.
+
+    `changes`: of sections, by their names: `meter={"current_ratio": 1}`.
+    """
     settings = Settings()
-    return msgspec.structs.replace(
-        settings,
-        web=msgspec.structs.replace(settings.web, enabled=False),
-        meter=msgspec.structs.replace(settings.meter, nominal_voltage_v=VOLTAGE_MILLIVOLT / 1000),
-    )
+    own: dict[str, dict[str, Any]] = {
+        "web": {"enabled": False},
+        "meter": {"nominal_voltage_v": VOLTAGE_MILLIVOLT / 1000},
+    }
+    for section, fields in changes.items():
+        own[section] = {**own.get(section, {}), **fields}
+    sections = {name: msgspec.structs.replace(getattr(settings, name), **fields) for name, fields in own.items()}
+    return msgspec.structs.replace(settings, **sections)
 
 
 class World:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
-import jinja2
-import msgspec
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from wattwheel.apps.web import assets, layout, openapi
+from wattwheel.apps.web import assets, openapi
 from wattwheel.apps.web.api import FAULTS, Api, answer
 from wattwheel.apps.web.face import MeterFace
 from wattwheel.apps.web.guard import Guard, fault
 from wattwheel.apps.web.live import Hub
+from wattwheel.apps.web.page import Page
 from wattwheel.model.errors import WattwheelError
-from wattwheel.model.records import ValueRow
 
 CACHE = "no-cache"
 """Assets are kept but asked for again, which costs one 304; a new version shows at once."""
@@ -31,11 +28,7 @@ class Pages:
     def __init__(self, face: MeterFace) -> None:
         self._face = face
         self._assets = assets.load()
-        self._places = {di: layout.decimals(di) for di in layout.all_dis()}
-        environment = jinja2.Environment(
-            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        self._template = environment.from_string(assets.page_template())
+        self._page = Page(assets.page_template())
 
     async def page(self, request: Request) -> Response:
         """GET /: the page, with the values of this moment already in it."""
@@ -43,7 +36,7 @@ class Pages:
             rows = await self._face.rows("")
         except WattwheelError:
             rows = []
-        html = self._template.render(self._context(rows, self._face.status()))
+        html = self._page.text(rows, self._face.status())
         return Response(html, 200, {"Cache-Control": "no-store"}, "text/html; charset=utf-8")
 
     async def asset(self, request: Request) -> Response:
@@ -59,38 +52,6 @@ class Pages:
     async def openapi(self, request: Request) -> Response:
         """GET /openapi.json: the description of the API."""
         return answer(openapi.document(str(self._face.status().get("version", "0"))))
-
-    def _context(self, rows: list[ValueRow], status: dict[str, Any]) -> dict[str, Any]:
-        by_di = {row.di: row for row in rows}
-        transformer = status.get("transformer")
-
-        def cell(quantity: layout.Quantity, column: str) -> dict[str, Any] | None:
-            if (di := quantity.dis.get(column)) is None:
-                return None
-            places, row = self._places[di], by_di.get(di)
-            primary = None if row is None or isinstance(row.value_primary, msgspec.UnsetType) else row.value_primary
-            primary_places = layout.primary_decimals(quantity, places, transformer)
-            return {
-                "di": di,
-                "decimals": places,
-                "value": layout.printed(row.value if row else None, places),
-                "quality": row.quality.value if row else "invalid",
-                "scaled": bool(quantity.scaled_by),
-                "primary": "" if primary is None else layout.printed(primary, primary_places),
-                "primary_decimals": primary_places,
-            }
-
-        return {
-            "cell": cell,
-            "answered": lambda quantity: not rows or any(di in by_di for di in quantity.dis.values()),
-            "absent": layout.absent_phases(rows),
-            "columns": layout.COLUMNS,
-            "momentary": layout.MOMENTARY,
-            "singles": layout.SINGLES,
-            "energy": layout.ENERGY,
-            "transformer": transformer,
-            "status": status,
-        }
 
 
 def app(face: MeterFace, names: Collection[str] = ()) -> Starlette:

@@ -10,7 +10,6 @@ import resource
 import signal
 import socket
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,7 @@ import msgspec
 from wattwheel.drivers.linux import sandbox
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.own_code import find_own_code
-from wattwheel.drivers.linux.own_process import die_with_parent, name_process
+from wattwheel.drivers.linux.own_process import die_with_parent, forget_threads, name_process
 from wattwheel.hil.process import BodySpec, exit_status
 
 OWN_CODE = ("wattwheel.services.", "wattwheel.apps.")
@@ -64,7 +63,7 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     _let_go_of_all_but(control.fileno(), log)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all; the kernel decides
     sandbox.prepare()
-    _forget_threads()
+    forget_threads()
     gc.collect()
     gc.freeze()
     loop = EpollLoop()
@@ -103,20 +102,6 @@ def be_zygote(control: socket.socket, log: int, parent: int, run_body: RunBody) 
     loop.on_signal(signal.SIGCHLD, reap)
     loop.watch(control.fileno(), serve)
     loop.run(lambda: None)
-
-
-def _forget_threads() -> None:
-    """Let a fork do nothing for the locks of other threads, of which a body has none.
-
-    What `threading` does in each child of a fork, whether it uses threads or not, makes 0.45 MB its own.
-    """
-    after_fork = getattr(threading, "_after_fork", None)
-    if after_fork is not None:
-        after_fork.__code__ = _do_nothing.__code__
-
-
-def _do_nothing() -> None:
-    """Nothing."""
 
 
 def _load_own_code(entry: str) -> None:

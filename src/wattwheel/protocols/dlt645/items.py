@@ -169,12 +169,10 @@ def element_widths(di: bytes, octets: bytes) -> list[int]:
         item = catalogue.item_2007(int.from_bytes(di, "little"))
         if item.picture == LOAD_RECORD:
             return blocks.load_widths(octets)  # what is in them takes long to find out, and does not matter
-        parts = decode(item, octets).parts
+        parts = decode(item, octets).parts or ()
     except (UnknownItem, ItemValueError):
         return []
-    return [
-        len(part.raw) + bool(item.parts) for part in parts or ()
-    ]  # behind each part of a record stands its separator
+    return [len(part.raw) + bool(item.parts) for part in parts]  # behind a part of a freeze stands its separator
 
 
 def decimals(item: Item) -> int:

@@ -71,6 +71,12 @@ def _partition() -> list[Result]:
     return measure()
 
 
+def _simulate() -> list[Result]:
+    from wattwheel.testing.benchmarks.simulation import measure
+
+    return measure()
+
+
 GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
     (_codec, ("codec",)),
     (_chain, ("chain", "chain_rate")),
@@ -91,6 +97,7 @@ GROUPS: tuple[tuple[Callable[[], list[Result]], tuple[str, ...]], ...] = (
     (_realtime_tasks, ("realtime_task_switch", "realtime_semaphore", "realtime_signal", "realtime_channel")),
     (_partition, ("partition_start", "partition_memory")),
     (_boot, ("boot", "boot_page")),
+    (_simulate, ("simulate",)),
     (_rest, ("memory", "idle_cpu", "written_per_day")),
 )
 """What is measured together, and the names it gives."""
