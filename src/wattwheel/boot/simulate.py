@@ -11,7 +11,9 @@ from typing import Any
 from wattwheel.apex.messages import Control, Message
 from wattwheel.boot.body import GC_THRESHOLDS
 from wattwheel.boot.deeds import fee_refusal
+from wattwheel.boot.metering_core import PHASES
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore, MinuteLoad
+from wattwheel.boot.minute_pulses import MinutePulses
 from wattwheel.boot.settings import Override, Settings
 from wattwheel.boot.settings import load as load_settings
 from wattwheel.boot.sim_meter import SimStore
@@ -121,11 +123,15 @@ class Simulation:
         self._again_ns = 0  # until then the time after a step is played in seconds
         self._done: list[dict[str, Any]] = []
         self._folder = StateFolder(folder) if folder is not None else None
-        phases = 1 if settings.meter.wiring == "1p2w" else 3
-        memory = self._folder.core(phases) if self._folder is not None else CoreMemory()
-        load = MinuteLoad(rows, START_NS // MILLISECOND_NS, repeats, phases)
-        core = MinuteCore(load, memory.registers)
-        core.starts, core.sequence = memory.starts, memory.sequence
+        meter = settings.meter
+        self._elements = PHASES[meter.wiring]
+        memory = self._memory = self._folder.core(self._elements) if self._folder is not None else CoreMemory()
+        load = MinuteLoad(rows, START_NS // MILLISECOND_NS, repeats, 1 if self._elements == 1 else 3)
+        registers = memory.registers()
+        core = MinuteCore(load, registers.snapshot())
+        core.starts, core.sequence, core.faults = memory.saved.starts, memory.saved.sequence, memory.saved.faults
+        constants = meter.active_constant_imp_per_kwh, meter.reactive_constant_imp_per_kvarh
+        core.pulses = self._pulses = MinutePulses(constants, memory.saved.pulses, registers.fine())
         core.switch(START_NS // MILLISECOND_NS, memory.relay_open)
         utc = begin.replace(tzinfo=UTC) - timedelta(minutes=settings.clock.utc_offset_minutes)
         self.machine = TimeMachine(settings, core, self._folder or SimStore(SimDisk()), utc)
@@ -248,8 +254,17 @@ class Simulation:
             machine.switch_off()
         if self._folder is None:
             return timedelta(0)
-        core = machine.core
-        self._folder.keep_core(CoreMemory(core.registers(machine.now_ms), core.starts, core.sequence, core.is_open))
+        core, registers = machine.core, self._memory.registers()
+        microjoule = core.registers(machine.now_ms)
+        registers.go_on(microjoule)
+        saved = self._memory.saved._replace(
+            starts=core.starts,
+            sequence=core.sequence,
+            ledger=registers.to_state(),
+            pulses=self._pulses.to_state(microjoule),
+            phases=self._elements,
+        )
+        self._folder.keep_core(CoreMemory(saved, core.is_open))
         ahead = self._folder.keep_clock(calendar, self._host.calendar())
         self._folder.close()
         return ahead

@@ -259,7 +259,8 @@ class MeteringCore:
     def _save(self, now: int) -> bool:
         """Write a slot, and force it to the medium when that is due. False: the memory failed."""
         ledger, pulses = self._ledger.to_state(), self._outputs.to_state()
-        state = SavedState(self._faults & _LASTING, self._starts, self._sequence, ledger, pulses)
+        phases = self._identity.phases
+        state = SavedState(self._faults & _LASTING, self._starts, self._sequence, ledger, pulses, phases)
         try:
             self._ring.write(state.to_octets())
             self._faults &= ~CoreFault.MEMORY_WRITE
