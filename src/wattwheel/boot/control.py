@@ -68,9 +68,9 @@ def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     ask(state_folder(state), {"partition": partition, "mode": mode})
 
 
-def commission(state: str | None) -> None:
-    """End the factory mode of the meter on `state`, for good. Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"commission": True})
+def commission(state: str | None) -> bool:
+    """End the factory mode of the meter on `state`, for good; whether it was in it. Raises NotAnswered or Refused."""
+    return ask(state_folder(state), {"commission": True}).get("was_in_factory_mode") is True
 
 
 def order_fee_control(state: str | None, words: str) -> None:
