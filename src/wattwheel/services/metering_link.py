@@ -49,6 +49,8 @@ LOOK_NS = 100_000_000
 ASKS_MAX = 16
 ASK_TRY_NS = 400_000_000
 ASK_TRIES_MAX = 2
+OVERDUE_MAX = 64
+"""Tries without an answer whose numbers are remembered, so that a late answer is known as one."""
 IDENTIFY_AGAIN_NS = 5_000_000_000
 LATE_IN_A_ROW_MAX = 8
 """More pushes with old numbers than this in a row come from a core that lost its sequence."""
@@ -107,6 +109,7 @@ class MeteringLink:
         self._reader = LinkReader(Side.CORE)
         self._counts: Counter[str] = Counter()
         self._asks: dict[int, _Ask] = {}
+        self._overdue: dict[int, Kind] = {}  # tries that nobody waits for any more, by number
         self._number = clock.now_ns()  # so that a restarted service never repeats a number the core remembers
         self._push: _Push | None = None
         self._early: dict[int, Message] = {}
@@ -282,7 +285,11 @@ class MeteringLink:
         if self._identity is None and now - self._identify_ns >= IDENTIFY_AGAIN_NS:
             self._identify()
         for number in [number for number, ask in self._asks.items() if ask.due_ns <= now]:
-            self._again(self._asks.pop(number), now)
+            ask = self._asks.pop(number)
+            self._overdue[number] = ask.kind
+            while len(self._overdue) > OVERDUE_MAX:
+                del self._overdue[next(iter(self._overdue))]
+            self._again(ask, now)
 
     @property
     def starts(self) -> int:
@@ -345,7 +352,10 @@ class MeteringLink:
     def _take_answer(self, message: Message) -> None:
         ask = self._asks.get(message.number)
         if ask is None or message.kind != ask.kind | ANSWER:
-            self._counts["answers_unexpected"] += 1
+            is_late = self._overdue.get(message.number) == message.kind & ~ANSWER
+            if is_late:
+                del self._overdue[message.number]
+            self._counts["answers_late" if is_late else "answers_unexpected"] += 1
             return
         if not message.body or message.body[0] > max(Result):
             raise RemoteProtocolError("answer without a result")
