@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.apps.test_contacts import tell
 from tests.apps.test_meter_clear import LEVEL_2, clear_data
 
-from wattwheel.apps.module_plug import PLUG_DI, Plug, PlugEvent
+from wattwheel.apps.module_plug import PLUG_DI
+from wattwheel.model.plug_records import PlugEvent
+from wattwheel.model.private_items import MODULE_PLUG_DI
 from wattwheel.testing.world import World, simulated_settings
 
 FIRST, SECOND = "0123456789abcdef", "FEDCBA9876543210"
@@ -85,22 +85,9 @@ def test_a_cut_leaves_the_record_or_none(world, write):
     tell(world, "security-element", FIRST)
     world.cut_power_at_write(write)
     replies = []
-    world.meter.ask(0x43, 0, f"security-element {SECOND}".encode(), replies.append)
+    world.meter.ask(0x43, MODULE_PLUG_DI, f"security-element {SECOND}".encode(), replies.append)
     world.advance(1)
     was_told = bool(replies) and replies[0] is not None and not replies[0].error
     world.advance(20)
     world.await_ready()
     assert world.read(PLUG_DI) in ((1,) if was_told else (0, 1))
-
-
-@given(st.lists(st.one_of(st.sampled_from(("out", "in")), st.binary(min_size=8, max_size=8)), max_size=30))
-def test_each_change_makes_one_record_and_nothing_else_does(steps):
-    plug, is_out, serial, count = Plug(), False, b"", 0
-    for second, step in enumerate(steps):
-        if step == "out":
-            plug, count, is_out = plug.removed(second), count + (not is_out), True
-        elif step == "in":
-            plug, count, is_out = plug.inserted(second), count + is_out, False
-        else:
-            plug, count, serial = plug.told(step, second), count + (serial not in (b"", step)), step
-        assert (plug.ring.count, plug.serial, plug.is_removed) == (count, serial, is_out)

@@ -13,7 +13,7 @@ from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.model.board_sensors import SENSORS
 from wattwheel.model.contacts import is_state
-from wattwheel.model.private_items import RELAY_DI
+from wattwheel.model.private_items import RELAY_DI, contact_di
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
 
@@ -59,7 +59,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
     position = request.get("position")
     if isinstance(contact, str) and isinstance(position, str) and is_state(contact, position):
         data = f"{contact} {position}".encode()
-        return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
+        di = contact_di(contact)
+        return Deed(Control.CONTACT, di, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(sticks, bool):
         return Deed(Control.CONTACT, RELAY_DI, bytes((sticks,)), {"relay_sticks": sticks}, _no_relay)
     if isinstance(sensor, str) and sensor in SENSORS:

@@ -142,6 +142,7 @@ class MinuteCore:
         lost_microjoule: the registers of the total of what flowed and was forgotten by cuts.
         faults: those that its memory keeps.
         pulses: that follow from the registers; None: nobody has said under which constants.
+        plug: octets of its plug records.
         is_open: the relay in front of the load is open: nothing flows. It keeps its position without supply.
     """
 
@@ -150,6 +151,7 @@ class MinuteCore:
         self.load = load
         self.starts = self.sequence = self.faults = 0
         self.pulses: MinutePulses | None = None
+        self.plug = b""
         self.lost_microjoule = NOTHING
         self.is_open = False
         self._switched: list[_Switched] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.meter_clock import CALENDAR_EPOCH
 from wattwheel.boot.body import GC_THRESHOLDS
 from wattwheel.boot.deeds import fee_refusal
 from wattwheel.boot.metering_core import PHASES
@@ -35,6 +36,7 @@ from wattwheel.drivers.sim.clock import START_NS
 from wattwheel.drivers.sim.load_file import LoadRow, load_rows
 from wattwheel.drivers.sim.storage import SimDisk
 from wattwheel.hil.clock import Clock
+from wattwheel.metrology.core_calendar import packed_calendar
 from wattwheel.model.errors import BadInput
 from wattwheel.model.records import REGISTERS
 from wattwheel.sdk.buttons import HELD_S
@@ -131,6 +133,7 @@ class Simulation:
         core = MinuteCore(load, registers.snapshot())
         core.starts, core.sequence, core.faults = memory.saved.starts, memory.saved.sequence, memory.saved.faults
         constants = meter.active_constant_imp_per_kwh, meter.reactive_constant_imp_per_kvarh
+        core.plug = memory.plug_records()
         core.pulses = self._pulses = MinutePulses(constants, memory.saved.pulses, registers.fine())
         core.switch(START_NS // MILLISECOND_NS, memory.relay_open)
         utc = begin.replace(tzinfo=UTC) - timedelta(minutes=settings.clock.utc_offset_minutes)
@@ -263,11 +266,18 @@ class Simulation:
             ledger=registers.to_state(),
             pulses=self._pulses.to_state(microjoule),
             phases=self._elements,
+            calendar=self._calendar_state(calendar),
         )
         self._folder.keep_core(CoreMemory(saved, core.is_open))
         ahead = self._folder.keep_clock(calendar, self._host.calendar())
         self._folder.close()
         return ahead
+
+    def _calendar_state(self, calendar: datetime) -> bytes:
+        """What the core has to know of the time: the meter's, which is never behind this machine's, and the board's."""
+        host = self._host.calendar()
+        shown, board = ((time - CALENDAR_EPOCH) // timedelta(milliseconds=1) for time in (max(calendar, host), host))
+        return packed_calendar(shown, board)
 
     def _document(self, wall_s: float, local: datetime | None, ahead: timedelta) -> dict[str, Any]:
         machine = self.machine

@@ -9,14 +9,17 @@ from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.boot.core_settings import METERING_FOLDER
 from wattwheel.boot.kernel_process import STORE_FOLDER
 from wattwheel.boot.metering_core import MARKER_NAME, RELAY_NAME, RING_NAME
+from wattwheel.boot.unsupplied import METER_LOCK
 from wattwheel.drivers.linux.sqlite_records import SqliteRecords
 from wattwheel.drivers.linux.storage import FileMemory, hold, make_folder
 from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.hil.storage import Change
 from wattwheel.metrology.energy import Registers
+from wattwheel.metrology.plug import PlugWatch
 from wattwheel.metrology.pulse_output import PulseCounters
 from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
 from wattwheel.metrology.saved_state import SavedState
@@ -24,8 +27,6 @@ from wattwheel.model.errors import BadInput, ItemValueError
 from wattwheel.services.clock_keeping import DRIFT_KEY, LOST_KEY, OFFSET_KEY, SEEN_KEY
 
 PLATFORM = "platform"
-METER_LOCK = "meter.lock"
-METERING_FOLDER = "metering"
 OF_ANOTHER_CALENDAR = (DRIFT_KEY, SEEN_KEY, LOST_KEY)
 """What is kept of the clock and says nothing any more when the calendar has become another one."""
 
@@ -39,6 +40,12 @@ class CoreMemory(NamedTuple):
     def registers(self) -> Registers:
         """Those of `saved`. Raises ItemValueError for what are none."""
         return Registers.from_state(self.saved.ledger) if self.saved.ledger else Registers()
+
+    def plug_records(self) -> bytes:
+        """The octets of the plug records. Raises ItemValueError for what are none."""
+        watch = PlugWatch()
+        watch.take_up(self.saved.plug)
+        return watch.records.to_octets() if self.saved.plug else b""
 
 
 class StateFolder:
@@ -84,7 +91,7 @@ class StateFolder:
         is_open = relay.is_open
         try:
             memory = CoreMemory(SavedState.from_octets(self._ring.state), is_open)
-            memory.registers()
+            memory.registers(), memory.plug_records()
             PulseCounters(1, 1).take_up(memory.saved.pulses)
         except ItemValueError as fault:
             raise BadInput(f"{self._folder}: {fault}; give a folder of this version, or an empty one") from None

@@ -333,6 +333,7 @@ class TimeMachine(SimBoard):
             core.is_open if self._has_relay else None,
             setting.held is not None,
             core.faults,
+            core.plug,
         )
 
     def _push_to_port(self, readings: Readings) -> None:

@@ -14,7 +14,7 @@ from wattwheel.model.errors import ItemValueError
 _HEAD = struct.Struct("<BBIQ")  # format, lasting faults, starts, push sequence; the parts follow
 _PART = struct.Struct("<BH")  # tag, octets
 _FORMAT, _FORMAT_PULSES, _FORMAT_PARTS = 1, 2, 3
-_LEDGER, _PULSES, _PHASES = 1, 2, 3
+_LEDGER, _PULSES, _PHASES, _PLUG, _CALENDAR = 1, 2, 3, 4, 5
 
 
 class SavedState(NamedTuple):
@@ -23,7 +23,7 @@ class SavedState(NamedTuple):
     Attributes:
         faults: those that a restart does not heal.
         starts, sequence: of the core, and of its pushes.
-        ledger, pulses: as they pack themselves.
+        ledger, pulses, plug, calendar: as they pack themselves.
         phases: as in `model.core_records.CoreIdentity`; 0: a version that did not say so has saved it.
     """
 
@@ -33,10 +33,14 @@ class SavedState(NamedTuple):
     ledger: bytes
     pulses: bytes = b""
     phases: int = 0
+    plug: bytes = b""
+    calendar: bytes = b""
 
     def to_octets(self) -> bytes:
         """As it stands in a slot."""
-        parts = {_LEDGER: self.ledger, _PULSES: self.pulses, _PHASES: bytes((self.phases,)) if self.phases else b""}
+        phases = bytes((self.phases,)) if self.phases else b""
+        parts = {_LEDGER: self.ledger, _PULSES: self.pulses, _PHASES: phases}
+        parts |= {_PLUG: self.plug, _CALENDAR: self.calendar}
         packed = b"".join(_PART.pack(tag, len(octets)) + octets for tag, octets in parts.items() if octets)
         return _HEAD.pack(_FORMAT_PARTS, self.faults, self.starts, self.sequence) + packed
 
@@ -55,8 +59,10 @@ class SavedState(NamedTuple):
         if form != _FORMAT_PARTS:
             raise ItemValueError("state of the core", f"format {form}", f"a format from 1 to {_FORMAT_PARTS}")
         parts = _parts(rest)
-        phases = parts.get(_PHASES, b"\0")
-        return cls(faults, starts, sequence, parts.get(_LEDGER, b""), parts.get(_PULSES, b""), phases[0])
+        ledger, pulses, phases, plug, calendar = (
+            parts.get(tag, b"") for tag in (_LEDGER, _PULSES, _PHASES, _PLUG, _CALENDAR)
+        )
+        return cls(faults, starts, sequence, ledger, pulses, (phases or b"\0")[0], plug, calendar)
 
 
 def _parts(octets: bytes) -> dict[int, bytes]:

@@ -37,6 +37,9 @@ STATES: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """The state that is an event, and the one that is not."""
 
+PLUG_CONTACTS = (Contact.MODULE_PLUG, Contact.SECURITY_ELEMENT)
+"""Those whose events the metering core records."""
+
 SERIAL_OCTETS = 8
 """Of a security element's serial number, two hex digits each."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from wattwheel.model.contacts import PLUG_CONTACTS
+
 STEP_DI = 0x0E200101
 """The display tells the partition `platform` of a button that was held for 5 s: the terminal's next signal."""
 
@@ -10,3 +12,11 @@ TERMINAL_DI = 0x0E310000
 
 RELAY_DI = 0x0E400000
 """The operator lets a simulated relay stick where it stands (01), or sets it free (00)."""
+
+MODULE_PLUG_DI = 0x0E400001
+"""The operator moves the simulated plug of the management module: data as those of CONTACT."""
+
+
+def contact_di(name: str) -> int:
+    """The identifier under which the bus is told what the contact `name` says: it finds who looks at that."""
+    return MODULE_PLUG_DI if name in PLUG_CONTACTS else 0

@@ -37,6 +37,7 @@ from wattwheel.protocols.corelink_bodies import (
     encode_address,
     encode_calendar,
 )
+from wattwheel.services.plug_fetching import PlugFetching
 
 PUSH_NS = 1_000_000_000
 GRACE_NS = 500_000_000
@@ -122,6 +123,7 @@ class MeteringLink:
         self._status: CoreStatus | None = None
         self._identity: CoreIdentity | None = None
         self._quality = Quality.INVALID
+        self.plug = PlugFetching(self.ask, self._plug_news)
         self._identify_ns = 0
         self._identify()
         self.ask(Kind.PUSH_NOW, b"", _ignore)
@@ -216,6 +218,7 @@ class MeteringLink:
         else:
             self._status = decode_status(message.body)
             push.contents &= ~WITH_STATUS
+            self.plug.hear(self._status)
         self._publish_if_complete()
 
     # --- publishing and supervision
@@ -232,6 +235,10 @@ class MeteringLink:
         """The meter's time may be known now: publish what has waited for it."""
         if (held := self._held) is not None:
             self._publish(held)
+
+    def _plug_news(self) -> None:
+        if self._push is not None and self._push.is_published:
+            self._publish(self._quality)
 
     def _publish(self, quality: Quality) -> None:
         push = self._push
@@ -260,6 +267,7 @@ class MeteringLink:
                 relay_open=self._status.relay_open if self._status is not None else None,
                 is_clock_lost=clock.is_lost,
                 core_faults=self._faults(),
+                plug=self.plug.octets,
             )
         )
 

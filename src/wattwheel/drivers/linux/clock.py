@@ -31,6 +31,14 @@ def calendar_origin(speed: float) -> CalendarOrigin:
     return CalendarOrigin(time.monotonic_ns(), time.time(), speed)
 
 
+EPOCH_S = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+
+
+def host_milliseconds() -> int:
+    """The host's calendar clock, milliseconds since 2000, UTC."""
+    return max(0, round((time.time() - EPOCH_S) * 1000))
+
+
 class LinuxClock:
     """`hil.clock.Clock` on the host's clocks, with a calendar that may run at another speed."""
 
