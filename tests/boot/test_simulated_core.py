@@ -19,11 +19,15 @@ from wattwheel.boot.settings import Override
 from wattwheel.boot.settings import load as load_settings
 from wattwheel.boot.simulate import Simulation, simulate
 from wattwheel.boot.simulated_state import METERING_FOLDER
+from wattwheel.drivers.linux.clock import host_milliseconds
 from wattwheel.drivers.linux.storage import FileMemory
 from wattwheel.drivers.sim.load_file import LoadRow
+from wattwheel.drivers.sim.plug import SimPlug
 from wattwheel.drivers.sim.pulses import SimPulses
 from wattwheel.hil.pulses import Pulse
+from wattwheel.metrology.core_calendar import CoreCalendar, packed_calendar
 from wattwheel.metrology.energy import FINE_BITS, Registers
+from wattwheel.metrology.plug import PlugWatch
 from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.metrology.pulses import FINE_PER_KWH
 from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
@@ -31,6 +35,7 @@ from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.core_records import CoreFault
 from wattwheel.model.errors import BadInput, ItemValueError
 from wattwheel.model.records import REGISTER_COUNT, REGISTERS
+from wattwheel.protocols.dlt645.frame import ADDRESS_ANY, Frame, encode
 from wattwheel.testing.living import LivingMeter
 
 SINGLE = '[meter]\nwiring = "1p2w"\nnominal_voltage_v = 230.0\n'
@@ -81,11 +86,20 @@ def counters(sink=None, constants=(6400, 6400)):
 def test_a_simulation_keeps_remainders_constants_and_faults(tmp_path):
     state = tmp_path / "state"
     before = counters()
-    keep(state, SavedState(int(CoreFault.REGISTERS_LOST), 5, 900, ledger_of(FINE), before.to_state(), 1))
+    watch = PlugWatch(SimPlug())
+    watch.plug.move("removed")
+    watch.look(lambda at_ms: 830_000_000_000, 7)
+    calendar = packed_calendar(5, 5)
+    lost = int(CoreFault.REGISTERS_LOST)
+    keep(state, SavedState(lost, 5, 900, ledger_of(FINE), before.to_state(), 1, watch.to_state(), calendar))
     told = "active_constant_imp_per_kwh = 1200\nreactive_constant_imp_per_kvarh = 1600\n"
     assert a_day(tmp_path, state, SINGLE + told)["ok"]
     after = kept(state)
     assert (after.faults, after.starts, after.phases) == (CoreFault.REGISTERS_LOST, 6, 1)
+    assert after.plug == watch.to_state()
+    known = CoreCalendar(0)
+    known.take_up(after.calendar)
+    assert abs(known.at(None, host_milliseconds(), 0) - host_milliseconds()) < 100_000  # it went on without a gap
     assert after.sequence > 900
     fine = Registers.from_state(after.ledger).fine()
     rose = [new - old for new, old in zip(fine, FINE, strict=True)]
@@ -277,6 +291,23 @@ def test_octets_that_are_no_state_are_refused(octets):
         with contextlib.suppress(ItemValueError):
             whole = (state._replace(phases=0), SavedState(4, 5, 900, b"ledger"), SavedState(4, 5, 900, b""))
             assert SavedState.from_octets(cut) in whole
+
+
+def test_plug_records_are_answered_in_a_simulation(tmp_path):
+    state = tmp_path / "state"
+    watch = PlugWatch(SimPlug())
+    watch.plug.move("removed")
+    watch.look(lambda at_ms: 830_000_000_000, 7)
+    keep(state, SavedState(0, 5, 900, ledger_of(FINE), b"", 1, watch.to_state()))
+    settings, script = tmp_path / "meter.toml", tmp_path / "script.toml"
+    settings.write_text(SINGLE)
+    asked = encode(Frame(ADDRESS_ANY, 0x11, bytes.fromhex("000052B0"))).hex()
+    script.write_text(
+        f'[[step]]\nat = "2026-02-28T10:00:00"\nsend = "{asked}"\n'
+        'expect = "68 .. .. .. .. .. .. 68 91 07 33 33 85 E3 34 33 33 .. 16"\n'
+    )
+    document = simulate(str(settings), "2026-02-28", 1, "constant", True, str(script), str(state), print)
+    assert document["ok"], document["steps"]
 
 
 def test_a_meter_that_runs_goes_on_with_its_pulses_after_a_simulation(tmp_path):

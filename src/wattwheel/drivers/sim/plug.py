@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from wattwheel.hil.clock import Clock
 from wattwheel.hil.plug import PlugChange
-from wattwheel.model.contacts import STATES, Contact, serial_of
+from wattwheel.model.contacts import SERIAL_OCTETS, STATES, Contact, serial_of
 
 CHANGES_MAX = 64
 """Changes that nobody has fetched; of more the oldest give way."""
@@ -25,11 +26,14 @@ def board_clock(clock: Clock) -> Callable[[], int]:
     return lambda: (clock.calendar() - _EPOCH) // timedelta(milliseconds=1)
 
 
+_Serial = Annotated[str, msgspec.Meta(pattern=f"^([0-9a-f]{{{2 * SERIAL_OCTETS}}})?$")]
+
+
 class _Kept(msgspec.Struct, frozen=True):
     number: int = 0
     is_removed: bool = False
-    serial: str = ""
-    changes: tuple[tuple[int, bool, str, int | None], ...] = ()
+    serial: _Serial = ""
+    changes: tuple[tuple[int, bool, _Serial, int | None], ...] = ()
 
 
 class SimPlug:
