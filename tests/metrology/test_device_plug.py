@@ -219,3 +219,16 @@ def test_the_board_keeps_what_the_medium_does_not_have(failing):
     bench.clock.advance(25)  # until the next sync
     assert bench.plug.changes(0) == []
     assert bench.records().count == 1
+
+
+def test_the_board_keeps_what_was_written_and_a_cut_may_still_take():
+    bench = Bench()
+    bench.clock.advance(3)
+    bench.cells.failing = {"write"}
+    bench.plug.move("removed")
+    bench.clock.advance(0.5)
+    bench.cells.failing = set()
+    bench.clock.advance(3)  # written again, and not forced yet
+    bench.cells = bench.cells.after_cut(random.Random(1), whole_pages=True)
+    bench.restart()
+    assert bench.records().count == 1

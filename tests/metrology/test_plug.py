@@ -126,6 +126,15 @@ def test_what_the_board_has_forgotten_shows_in_how_it_is():
     other.move("removed")
     look(watch)
     assert [kind for *_, kind in events(watch)][3:] == [PlugEvent.REMOVED]
+    while other.number < 100:
+        other.move("inserted" if other.level().is_removed else "removed")
+        look(watch)
+    third, before = SimPlug(), watch.records.count
+    for step in ("removed", "inserted", "removed", "inserted", "removed"):
+        third.move(step)
+    watch.plug = third
+    look(watch)
+    assert watch.records.count == before + 5  # it was in, as the core knew it: each of these was a change
 
 
 def test_a_core_without_a_plug_keeps_nothing_and_one_that_comes_back_sees_what_it_missed():

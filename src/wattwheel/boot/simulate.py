@@ -277,7 +277,7 @@ class Simulation:
         """What the core has to know of the time: the meter's, which is never behind this machine's, and the board's."""
         host = self._host.calendar()
         shown, board = ((time - CALENDAR_EPOCH) // timedelta(milliseconds=1) for time in (max(calendar, host), host))
-        return packed_calendar(shown, board)
+        return packed_calendar(max(0, shown), board if board >= 0 else None)
 
     def _document(self, wall_s: float, local: datetime | None, ahead: timedelta) -> dict[str, Any]:
         machine = self.machine

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from wattwheel.drivers.sim.plug import CHANGES_MAX, SimPlug
+from wattwheel.drivers.sim.plug import CHANGES_MAX, SimPlug, board_clock
 from wattwheel.hil.plug import PlugChange
 
 FIRST = "0123456789abcdef"
@@ -51,3 +53,17 @@ def test_without_a_medium_it_is_known_until_the_supply_is_lost(tmp_path):
     plug.move("removed")
     assert plug.level().is_removed
     assert not SimPlug(tmp_path / "nowhere" / "plug").level().is_removed
+
+
+def test_a_clock_of_the_board_that_shows_a_time_before_2000_has_lost_it():
+    class Shown:
+        time = datetime(2000, 1, 1, 0, 0, 1, tzinfo=UTC)
+
+        def calendar(self):
+            return self.time
+
+    clock = Shown()
+    now_ms = board_clock(clock)
+    assert now_ms() == 1000
+    clock.time -= timedelta(seconds=2)
+    assert now_ms() is None

@@ -34,9 +34,10 @@ def calendar_origin(speed: float) -> CalendarOrigin:
 EPOCH_S = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 
 
-def host_milliseconds() -> int:
-    """The host's calendar clock, milliseconds since 2000, UTC."""
-    return max(0, round((time.time() - EPOCH_S) * 1000))
+def host_milliseconds() -> int | None:
+    """The host's calendar clock, milliseconds since 2000, UTC; None before that: it has lost the time."""
+    milliseconds = round((time.time() - EPOCH_S) * 1000)
+    return milliseconds if milliseconds >= 0 else None
 
 
 class LinuxClock:

@@ -21,9 +21,14 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 REMOVED, INSERTED = STATES[Contact.MODULE_PLUG]
 
 
-def board_clock(clock: Clock) -> Callable[[], int]:
-    """A clock of the board that goes with the calendar of `clock`."""
-    return lambda: (clock.calendar() - _EPOCH) // timedelta(milliseconds=1)
+def board_clock(clock: Clock) -> Callable[[], int | None]:
+    """A clock of the board that goes with the calendar of `clock`; before 2000 it has lost the time."""
+
+    def now_ms() -> int | None:
+        milliseconds = (clock.calendar() - _EPOCH) // timedelta(milliseconds=1)
+        return milliseconds if milliseconds >= 0 else None
+
+    return now_ms
 
 
 _Serial = Annotated[str, msgspec.Meta(pattern=f"^([0-9a-f]{{{2 * SERIAL_OCTETS}}})?$")]
