@@ -89,7 +89,7 @@ def test_a_simulation_keeps_remainders_constants_and_faults(tmp_path):
     watch = PlugWatch(SimPlug())
     watch.plug.move("removed")
     watch.look(lambda at_ms: 830_000_000_000, 7)
-    calendar = packed_calendar(5, 5)
+    calendar = packed_calendar(5, 1_000_000)
     lost = int(CoreFault.REGISTERS_LOST)
     keep(state, SavedState(lost, 5, 900, ledger_of(FINE), before.to_state(), 1, watch.to_state(), calendar))
     told = "active_constant_imp_per_kwh = 1200\nreactive_constant_imp_per_kvarh = 1600\n"

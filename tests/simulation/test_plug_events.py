@@ -193,4 +193,7 @@ def test_a_move_is_answered_when_it_is_on_the_medium_and_refused_where_nobody_re
         world.meter.ask(0x43, 0x0E400001, words.encode(), replies.append)
         assert world.advance_until(lambda replies=replies: bool(replies), 2.0)
         assert replies[0].error
-    assert records(world) == [(FIRST, NONE, REMOVED)]  # a core that is silent has told them before
+    for name in ("energy", KERNEL):
+        world.kill(name)
+        world.advance(10)
+        assert records(world) == [(FIRST, NONE, REMOVED)]  # a core that is silent has told them before
