@@ -15,6 +15,7 @@ from wattwheel.apex.messages import Control
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.functions import EPOCH, Turn
 from wattwheel.model.energy_items import STANDARD_WORDS
+from wattwheel.model.private_items import contact_di
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
@@ -46,7 +47,7 @@ def world():
 
 def tell(world: World, contact: str, state: str) -> int:
     replies = []
-    world.meter.ask(Control.CONTACT, 0, f"{contact} {state}".encode(), replies.append)
+    world.meter.ask(Control.CONTACT, contact_di(contact), f"{contact} {state}".encode(), replies.append)
     assert world.advance_until(lambda: bool(replies), 2.0)
     return replies[0].error
 

@@ -34,11 +34,12 @@ def meter(days: int) -> World:
     return world
 
 
-def commission(world: World) -> None:
+def commission(world: World) -> bytes:
     replies = []
     world.meter.ask(Control.COMMISSION, 0, b"", replies.append)
     assert world.advance_until(lambda: bool(replies), 2.0)
     assert not replies[0].error
+    return replies[0].data
 
 
 def clear(world: World) -> int:
@@ -74,13 +75,13 @@ def test_commissioning_ends_it_for_good():
     world = meter(days=31)
     tell(world, "meter-cover", "open")
     assert clear(world) == 0
-    commission(world)
+    assert commission(world) == b"\1"
     assert clear(world) == 1
     for name in world.names:
         world.kill(name)
     world.advance(10)
     assert clear(world) == 2
-    commission(world)  # once more does no harm
+    assert commission(world) == b"\0"  # once more does no harm
     assert clear(world) == 3
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from tests.apps.test_contacts import tell
 from tests.apps.test_meter_clear import LEVEL_2, clear_data
 
-from wattwheel.apps.module_plug import PLUG_DI, Plug, PlugEvent
+from wattwheel.apps.module_plug import PLUG_DI, Plug, plug_of
+from wattwheel.model.event_ring import EventRing
+from wattwheel.model.plug_records import NO_SERIAL, PlugEvent, PlugRecord, PlugRecords
+from wattwheel.model.private_items import MODULE_PLUG_DI
 from wattwheel.testing.world import World, simulated_settings
 
 FIRST, SECOND = "0123456789abcdef", "FEDCBA9876543210"
 NONE = "ff" * 8
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -85,7 +89,7 @@ def test_a_cut_leaves_the_record_or_none(world, write):
     tell(world, "security-element", FIRST)
     world.cut_power_at_write(write)
     replies = []
-    world.meter.ask(0x43, 0, f"security-element {SECOND}".encode(), replies.append)
+    world.meter.ask(0x43, MODULE_PLUG_DI, f"security-element {SECOND}".encode(), replies.append)
     world.advance(1)
     was_told = bool(replies) and replies[0] is not None and not replies[0].error
     world.advance(20)
@@ -93,14 +97,49 @@ def test_a_cut_leaves_the_record_or_none(world, write):
     assert world.read(PLUG_DI) in ((1,) if was_told else (0, 1))
 
 
-@given(st.lists(st.one_of(st.sampled_from(("out", "in")), st.binary(min_size=8, max_size=8)), max_size=30))
-def test_each_change_makes_one_record_and_nothing_else_does(steps):
-    plug, is_out, serial, count = Plug(), False, b"", 0
-    for second, step in enumerate(steps):
-        if step == "out":
-            plug, count, is_out = plug.removed(second), count + (not is_out), True
-        elif step == "in":
-            plug, count, is_out = plug.inserted(second), count + is_out, False
-        else:
-            plug, count, serial = plug.told(step, second), count + (serial not in (b"", step)), step
-        assert (plug.ring.count, plug.serial, plug.is_removed) == (count, serial, is_out)
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(1, 14),  # so many new events
+            st.sampled_from(("told", "cleared", "another memory", "has lost its newest")),
+        ),
+        max_size=20,
+    )
+)
+def test_each_record_of_the_core_is_taken_once_and_cleared_for_good(steps):
+    told, plug, number, epoch = PlugRecords(), Plug(), 0, 7
+    waiting, expected, count = [], [], 0
+    for step in steps:
+        if isinstance(step, int):
+            for _ in range(step):
+                number += 1
+                record = PlugRecord(number, NO_SERIAL, NO_SERIAL, PlugEvent.REMOVED)
+                told = told.added(record, epoch)
+                waiting = [*waiting, number]
+        elif step == "cleared":
+            plug, expected, count = Plug(plug.epoch, plug.taken, EventRing()), [], 0
+        elif step == "another memory":
+            if not waiting:
+                told, epoch = PlugRecords(), epoch + 1
+        elif step == "has lost its newest" and not waiting and told.count > 10:
+            told = PlugRecords(told.epoch, told.count - 1, told.records[1:] + told.records[:1])
+            plug = plug.heard(told, 0)
+        if step == "told":
+            plug = plug.heard(told, 60)
+            count, expected, waiting = count + len(waiting), [*expected, *waiting], []
+            assert plug.heard(told, 60) is plug
+    plug = plug.heard(told, 60)
+    count, expected = count + len(waiting), [*expected, *waiting]
+    assert plug.ring.count == count
+    newest = [EPOCH + timedelta(seconds=60 + each) for each in expected[::-1]]
+    shown = [datetime.strptime(each[5::-1].hex(), "%y%m%d%H%M%S").replace(tzinfo=UTC) for each in plug.ring.records]
+    assert shown == newest[: len(shown)]
+    assert len(shown) == min(10, count)
+
+
+def test_what_a_version_before_has_recorded_stays():
+    ring = EventRing().added(b"x" * 23)
+    assert plug_of(msgspec.msgpack.encode((True, b"serial", ring))) == Plug(ring=ring)
+    kept = Plug(5, 6, ring)
+    assert plug_of(msgspec.msgpack.encode(kept)) == kept
+    assert plug_of(b"") == plug_of(b"\xc1") == Plug()

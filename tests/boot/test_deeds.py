@@ -96,12 +96,12 @@ def test_no_deeds(asked):
 class Bus:
     """A bus that answers at once, with `error`, or is full."""
 
-    def __init__(self, error=0, is_full=False):
-        self.error, self.is_full = error, is_full
+    def __init__(self, error=0, is_full=False, data=b""):
+        self.error, self.is_full, self.data = error, is_full, data
 
     def ask(self, control, di, data, on_reply):
         if not self.is_full:
-            on_reply(Message(Kind.REPLY, control, di, error=self.error))
+            on_reply(Message(Kind.REPLY, control, di, data=self.data, error=self.error))
         return not self.is_full
 
 
@@ -121,3 +121,12 @@ def test_each_is_answered_once(asked, bus):
     do(deed_of(asked), Bus(), replies.append)
     do(deed_of(asked), bus, replies.append)
     assert ["refused" in reply for reply in replies] == [False, True]
+
+
+def test_commissioning_says_what_it_has_ended():
+    replies = []
+    for data in (b"\1", b"\0", b""):
+        do(deed_of({"commission": True}), Bus(data=data), replies.append)
+    do(deed_of({"press": "up"}), Bus(data=b"\1"), replies.append)
+    assert [reply.get("was_in_factory_mode") for reply in replies] == [True, False, False, None]
+    assert [reply.get("commissioned") for reply in replies] == [True, True, True, None]

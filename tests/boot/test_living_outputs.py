@@ -1,5 +1,6 @@
 """A living meter that switches its load and gives its pulses, over deaths of either core."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,9 +8,12 @@ import subprocess
 import sys
 
 import pytest
+from tests.head_end import ADDRESS, HeadEnd
 
-from wattwheel.boot.control import hold_relay, order_fee_control
-from wattwheel.model.errors import Refused
+from wattwheel.boot.control import hold_relay, order_fee_control, set_contact
+from wattwheel.boot.simulate import simulate
+from wattwheel.model.errors import NotAnswered, Refused
+from wattwheel.protocols.dlt645.frame import Frame
 from wattwheel.testing.living import LivingMeter
 
 METER = """
@@ -97,3 +101,50 @@ def test_a_meter_without_a_relay_has_none_to_hold(tmp_path):
         assert meter.status()["relay_open"] is None
         with pytest.raises(Refused):
             hold_relay(str(state), True)
+
+
+def test_plug_events_are_recorded_by_the_core_also_without_supply(tmp_path):
+    state = tmp_path / "state"
+    with pytest.raises(NotAnswered):
+        set_contact(str(state), "module-plug", "removed")  # there is no meter
+    with LivingMeter(METER, state=state) as meter:
+        wait_for(meter, lambda: meter.status()["push_sequence"], "no push")
+        assert set_contact(str(state), "security-element", "0123456789abcdef")
+        assert set_contact(str(state), "module-plug", "removed")
+        head_end = HeadEnd(meter.door("dlt645"))
+        assert head_end.read(0xB0520000) == 1
+        os.kill(meter.status()["pids"]["metering_core"], signal.SIGKILL)
+        wait_for(meter, lambda: set_when_back(state, "inserted"), "the core is not back")
+        wait_for(meter, lambda: head_end.read(0xB0520000) == 2, "it was not recorded")
+        head_end.close()
+        assert meter.stop() == 0, meter.output
+    done = subprocess.run(
+        [sys.executable, "-m", "wattwheel", "contact", "module-plug", "removed", "--state", str(state)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "its board has noted it" in done.stderr
+    with pytest.raises(NotAnswered):
+        set_contact(str(state), "meter-cover", "open")
+    assert not set_contact(str(state), "security-element", "fedcba9876543210")
+    given = {"days": 1, "load": "constant", "repeats": True, "script": None, "state": str(state), "say": print}
+    settings = tmp_path / "meter.toml"
+    settings.write_text(METER)
+    assert simulate(str(settings), "2026-02-28", **given)["ok"]  # knows nothing of it, and leaves it to the core
+    with LivingMeter(METER, state=state) as meter:
+        head_end = HeadEnd(meter.door("dlt645"))
+        wait_for(meter, lambda: head_end.read(0xB0520000) == 4, "it was not recorded")
+        kinds = [
+            head_end.ask(Frame(ADDRESS, 0x11, di.to_bytes(4, "little"))).data[-1]
+            for di in range(0xB0520001, 0xB0520005)
+        ]
+        assert kinds == [3, 1, 2, 1]
+        head_end.close()
+
+
+def set_when_back(state, position):
+    with contextlib.suppress(NotAnswered, Refused):
+        return set_contact(str(state), "module-plug", position)
+    return False

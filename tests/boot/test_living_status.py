@@ -1,13 +1,16 @@
 """What outside programs read of a living meter: the status document, the same over the page, and the buttons."""
 
+import contextlib
 import json
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import pytest
 from tests.head_end import HeadEnd
 from tests.page_api import PageApi
 
+from wattwheel.boot.settings import load
 from wattwheel.model.records import REGISTERS
 from wattwheel.protocols.dlt645.frame import ADDRESS_ANY, Frame
 from wattwheel.testing.living import LivingMeter
@@ -168,3 +171,33 @@ def test_the_status_tells_the_address_that_was_written():
         assert (reply.address, reply.control) == ("000000000077", 0x95)
         assert first != living.status()["address"] == "000000000077"
         assert living.stop() == 0, living.output
+
+
+NEW_METER = """
+[meter]
+factory_days = 3
+[dlt645]
+password_level_4 = "444444"
+programming_key = false
+"""
+
+
+def test_factory_mode_and_the_clock_that_was_written():
+    with LivingMeter(NEW_METER) as meter, contextlib.closing(PageApi(*meter.door("web"))) as page:
+        assert meter.status()["factory_mode"] is True
+        assert page.get("/api/status")["factory_mode"] is True
+        before = datetime.fromisoformat(meter.status()["clock"])
+        local = before + timedelta(minutes=load().clock.utc_offset_minutes, hours=1)  # the clock goes on by an hour
+        digits = f"{local:%y%m%d}{local.isoweekday() % 7:02d}{local:%H%M%S}"
+        level = bytes.fromhex("444444")[::-1]
+        data = (0x0400010C).to_bytes(4, "little") + b"\4" + level + bytes(4) + bytes.fromhex(digits)[::-1]
+        with contextlib.closing(HeadEnd(meter.door("dlt645"))) as head_end:
+            assert head_end.ask(Frame(meter.status()["address"], 0x14, data)).control == 0x94
+        after = datetime.fromisoformat(meter.status()["clock"])
+        assert timedelta(hours=1) - timedelta(seconds=2) <= after - before < timedelta(hours=1, minutes=1)
+        assert wattwheel("status", "--state", str(meter.state)).stdout.count("factory_mode") == 1
+        for said, status in (("factory mode is over, for good", False), ("the meter was not in factory mode", False)):
+            done = wattwheel("commission", "--state", str(meter.state))
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.startswith(said)
+            assert meter.status()["factory_mode"] is status

@@ -217,6 +217,20 @@ def test_the_state_folder(monkeypatch, write):
     assert load(write('[state]\nfolder = "~/meter"\n')).state_folder == Path("/home/somebody/meter")
 
 
+def test_a_relative_name_of_a_file_counts_from_the_settings_file(write, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for said, meant in (("out/p", tmp_path / "out" / "p"), ("/out/p", "/out/p"), ("~/p", "/home/somebody/p")):
+        settings = load(write(f'[pulse_output]\nfile = "{said}"\n[module]\nfile = "{said}"\ntap = true\n'))
+        assert (settings.pulse_output.file, settings.module.file, settings.module.tap) == (str(meant), str(meant), True)
+    assert load(write("[meter]\n")).pulse_output.file == ""
+    said = Override("pulse_output", "file", "p", "--x")
+    assert (load(None, [said]).pulse_output.file, load(write(""), [said]).pulse_output.file) == (
+        "p",
+        str(tmp_path / "p"),
+    )
+
+
 def test_every_default_is_valid_by_its_own_limits():
     table = tomllib.loads(default_toml())
     assert set(table) == set(Settings.__struct_fields__)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -279,9 +280,32 @@ def test_the_status_of_a_core_with_outputs_has_a_tail(relay_open: bool | None, g
             bodies.decode_status(wrong)
 
 
+@given(epoch=st.integers(1, 2**64 - 1), count=st.integers(1, 2**32 - 1), has_outputs=st.booleans())
+def test_the_status_of_a_core_that_has_seen_its_plug_has_a_tail_behind_all(
+    epoch: int, count: int, has_outputs: bool
+) -> None:
+    plain = CoreStatus(1, 2, 3, 4, 5, 6, 7, 8, *((True, False, 9, 10) if has_outputs else ()))
+    full = msgspec.structs.replace(plain, plug_epoch=epoch, plug_count=count)
+    octets = bodies.encode_status(full)
+    assert octets.startswith(bodies.encode_status(plain))
+    assert bodies.decode_status(octets) == full
+    for wrong in (octets[:-1], octets + b"\0"):
+        with pytest.raises(RemoteProtocolError):
+            bodies.decode_status(wrong)
+
+
+@pytest.mark.parametrize("state", ["removed", "inserted", "0123456789abCDEF"])
+def test_a_move_of_the_plug_is_read_as_it_was_said(state: str) -> None:
+    assert outputs.decode_plug_move(outputs.encode_plug_move(2**64 - 1, state)) == (2**64 - 1, state)
+
+
 @pytest.mark.parametrize(
     ("decode", "body"),
     [
+        (outputs.decode_plug_move, b"removed"),
+        (outputs.decode_plug_move, bytes(8)),
+        (outputs.decode_plug_move, bytes(8) + b"open"),
+        (outputs.decode_plug_move, bytes(8) + b"\xff" * 16),
         (outputs.decode_flag, b""),
         (outputs.decode_flag, b"\2"),
         (outputs.decode_flag, b"\0\0"),

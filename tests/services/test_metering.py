@@ -54,6 +54,7 @@ from wattwheel.services.metering_link import (
     LATE_IN_A_ROW_MAX,
     LOOK_NS,
     MISSED_MAX,
+    OVERDUE_MAX,
     ClockState,
     MeteringLink,
 )
@@ -287,6 +288,39 @@ def test_the_cores_questions_are_answered() -> None:
     assert decode_calendar(answers.pop(Kind.CALENDAR | ANSWER)[1:]).milliseconds > 800_000_000_000
     assert decode_address(answers.pop(Kind.METER_ADDRESS | ANSWER)[1:]) == "202611200001"
     assert answers == {}
+
+
+def test_an_answer_that_comes_late_is_told_from_one_that_nobody_asked_for() -> None:
+    clock = WorldClock()
+    near, far = line(clock)
+    service = Service(clock, far)
+
+    def asked(seconds: float) -> list[Message]:
+        clock.advance(seconds)
+        return [each for each in LinkReader(Side.MANAGEMENT).feed(near.read()) if each.kind == Kind.WAVEFORM]
+
+    def answer(kind: int, number: int) -> tuple[int, int]:
+        near.write(pack(Side.CORE, Message(kind | ANSWER, number, bytes((Result.NOT_AVAILABLE,)))))
+        clock.advance(0.01)
+        return service.count("answers_late"), service.count("answers_unexpected")
+
+    answers: list[Result | None] = []
+    for _ in range(2):
+        assert service.link.ask(Kind.WAVEFORM, b"", lambda result, body: answers.append(result))
+    (first,) = {each.number for each in asked(0.01)[:1]}
+    assert answer(Kind.WAVEFORM, first) == (0, 0)
+    assert answers == [Result.NOT_AVAILABLE]
+    numbers = [each.number for each in asked(2)]  # the other one's second try
+    assert answers == [Result.NOT_AVAILABLE, None]
+    assert answer(Kind.HALF_CYCLES, first + 1) == (0, 1)  # its number, and another question
+    assert [answer(Kind.WAVEFORM, number) for number in (*numbers, first + 1)] == [(1, 1), (2, 1)]
+    assert answer(Kind.WAVEFORM, numbers[0] + 1000) == (2, 2)
+    assert answers == [Result.NOT_AVAILABLE, None]
+    for _ in range(3 * OVERDUE_MAX // ASKS_MAX):
+        for _ in range(ASKS_MAX):
+            service.link.ask(Kind.WAVEFORM, b"", lambda result, body: None)
+        clock.advance(1)
+    assert len(service.link._overdue) == OVERDUE_MAX
 
 
 def test_requests_are_bounded_and_given_up() -> None:

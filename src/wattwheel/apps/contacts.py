@@ -16,12 +16,14 @@ import msgspec
 
 from wattwheel.apps.contact_records import ALL_EVENTS, WATCHED, WHOLE_CLASS, WHOLE_FAMILY, Told
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
-from wattwheel.apps.module_plug import PLUG_DI, Plug
+from wattwheel.apps.module_plug import PLUG_DI, Plug, plug_of
 from wattwheel.apps.status_words import SUPPLY_AUXILIARY, SUPPLY_SHIFT, SUPPLY_WORD
-from wattwheel.model.contacts import STATES, WATCHED_WITHOUT_MAINS, Contact, serial_of, told_changes
+from wattwheel.model.contacts import STATES, WATCHED_WITHOUT_MAINS, Contact, told_changes
 from wattwheel.model.core_records import CHIP_FAULTS
+from wattwheel.model.errors import ItemValueError
 from wattwheel.model.event_delay import EventDelay, looked
 from wattwheel.model.event_ring import EventRing
+from wattwheel.model.plug_records import PlugRecords
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
 from wattwheel.sdk import Function
@@ -49,7 +51,8 @@ class Contacts(MeterFunction):
         self._held: dict[str, bool] = {}
         self._last_ns: int | None = None
         self._second = self._faults = 0
-        self._is_changed = self._is_quiet = False
+        self._is_changed = self._is_quiet = self._is_plug_changed = False
+        self._plug_heard = b""
         self._critical_millivolt = 0
 
     def rate(self, ratings: Ratings) -> None:
@@ -63,10 +66,7 @@ class Contacts(MeterFunction):
         except (ValueError, RecursionError):
             found = {}
         self._told = {name: found.get(name, Told()) for name in _NONE}
-        try:
-            self._plug = msgspec.msgpack.decode(saved.get(PLUG_KEY, b""), type=Plug)
-        except (ValueError, RecursionError):
-            self._plug = Plug()
+        self._plug = plug_of(saved.get(PLUG_KEY, b""))
 
     # -- pushes
 
@@ -75,6 +75,8 @@ class Contacts(MeterFunction):
         faults = turn.readings.core_faults
         self.needs_saving_now = faults != self._faults  # a core that has lost something can no longer be asked for it
         self._faults = faults
+        if turn.readings.plug != self._plug_heard:
+            self._hear_plug(turn)
         now_ns, self._second, is_first = turn.image.at_ns, turn.image.second, self._last_ns is None
         last_ns = now_ns - SECOND_NS if self._last_ns is None else self._last_ns
         seconds = (now_ns - last_ns + SECOND_NS // 2) // SECOND_NS  # to the nearest: a push may come a little early
@@ -100,6 +102,18 @@ class Contacts(MeterFunction):
                 self._look(name, holds, turn, seconds, 0)
             is_quiet = is_quiet and not (holds or told.is_on or self._told[name].delay != (False, 0))
         self._is_quiet = is_quiet
+
+    def _hear_plug(self, turn: Turn) -> None:
+        """The core has recorded something, or is heard for the first time."""
+        self._plug_heard = turn.readings.plug
+        try:
+            told = PlugRecords.from_octets(self._plug_heard)
+        except ItemValueError:
+            return
+        offset_s = round((turn.image.second - turn.readings.calendar_s) / 60) * 60
+        plug = self._plug.heard(told, offset_s)
+        if plug is not self._plug:
+            self._plug, self._is_plug_changed, self.needs_saving_now = plug, True, True
 
     def silence(self, turn: Turn) -> None:
         """The core has been silent up to now: the metering chip has been faulty for all of it."""
@@ -162,10 +176,13 @@ class Contacts(MeterFunction):
 
     def changes(self) -> Mapping[str, bytes]:
         """All of it, when any of it has changed."""
-        if not self._is_changed:
-            return {}
-        self._is_changed = False
-        return {KEY: msgspec.msgpack.encode(self._told)}
+        changed: dict[str, bytes] = {}
+        if self._is_changed:
+            changed[KEY] = msgspec.msgpack.encode(self._told)
+        if self._is_plug_changed:
+            changed[PLUG_KEY] = msgspec.msgpack.encode(self._plug)
+        self._is_changed = self._is_plug_changed = False
+        return changed
 
     # -- what is read
 
@@ -191,19 +208,13 @@ class Contacts(MeterFunction):
         What was watched without supply is told once that is back: each state is followed by its time (`TIME_FORMAT`).
         """
         told = told_changes(data, turn.image.second)
-        if told is None:
+        if told is None or told[0] not in self._told:  # those of the plug the metering core looks at
             return ERROR_OTHER
         name, changes = told
-        if name in self._told:
-            known = self._told[name]
-            for state, second in changes:
-                known = known.changed(state == STATES[name][0], second)
-            return self._prepared({**self._told, name: known})
-        state, second = changes[-1]
-        if (serial := serial_of(state)) is not None:
-            return self._plugged(self._plug.told(serial, second))
-        is_removed = state == STATES[name][0]
-        return self._plugged(self._plug.removed(second) if is_removed else self._plug.inserted(second))
+        known = self._told[name]
+        for state, second in changes:
+            known = known.changed(state == STATES[name][0], second)
+        return self._prepared({**self._told, name: known})
 
     def clear(self, turn: Turn, operator: bytes) -> Prepared:
         """Records and counts are emptied; an opening that lasts begins no new record."""

@@ -1,60 +1,70 @@
-"""Plug events of the management module (B052xxxx): it was taken out, put in, or has another security element. Pure.
+"""Plug events of the management module (B052xxxx), as the metering core has recorded them. Pure.
 
-Two detectors make them: the plug's contact, and the serial number of the security element behind it, which is compared
-with the one that is remembered. The first number ever told is remembered and makes no event. The identifiers are this
-platform's own; the records lie in the event book of the management core.
+The core keeps the ten newest and how many there have been; here is what was taken over of them. Count and records of
+the core are told again and again, so an event is never left out and never taken twice; clearing forgets what was taken,
+and what comes after it begins anew. The identifiers are this platform's own.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import msgspec
 
 from wattwheel.apps.event_records import second_octets
-from wattwheel.model.contacts import SERIAL_OCTETS
-from wattwheel.model.event_ring import EventRing
+from wattwheel.model.event_ring import COUNT_MAX, EventRing
+from wattwheel.model.plug_records import PlugRecord, PlugRecords
 
 PLUG_DI = 0xB0520000
-NO_SERIAL = b"\xff" * SERIAL_OCTETS
-
-
-class PlugEvent(IntEnum):
-    """What happened: the last octet of a record."""
-
-    REMOVED = 1
-    INSERTED = 2
-    EXCHANGED = 3
 
 
 class Plug(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept. `serial`: the number remembered, its first digits first; empty before one was told."""
+    """What is kept.
 
-    is_removed: bool = False
-    serial: bytes = b""
+    Attributes:
+        epoch: of the core's records.
+        taken: how many of them were taken over.
+        ring: as they are answered.
+    """
+
+    epoch: int = 0
+    taken: int = 0
     ring: EventRing = EventRing()
 
-    def removed(self, second: int) -> Plug:
-        """The module is out: there is no security element any more. As it was, if it was out."""
-        return self if self.is_removed else self._with(PlugEvent.REMOVED, NO_SERIAL, second, is_removed=True)
+    def heard(self, told: PlugRecords, offset_s: int) -> Plug:
+        """With what is new in `told`; `offset_s`: local standard time minus UTC.
 
-    def inserted(self, second: int) -> Plug:
-        """The module is in; what it has behind it, its security element will tell. As it was, if it was in."""
-        if not self.is_removed:
+        A core whose memory is another one begins to count anew; one that has lost its newest does not tell them twice.
+        """
+        if (told.epoch, told.count) == (self.epoch, self.taken) or not told.epoch:
             return self
-        return self._with(PlugEvent.INSERTED, self.serial or NO_SERIAL, second, is_removed=False)
+        new = told.count - self.taken if told.epoch == self.epoch else told.count
+        gone = max(0, new - len(told.records))  # older ones than the core keeps
+        ring = msgspec.structs.replace(self.ring, count=min(COUNT_MAX, self.ring.count + gone))
+        for record in reversed(told.records[: max(0, new)]):
+            ring = ring.added(_octets(record, offset_s))
+        return Plug(told.epoch, told.count, ring)
 
-    def told(self, serial: bytes, second: int) -> Plug:
-        """The security element has told its number."""
-        if serial == self.serial:
-            return self
-        if not self.serial:
-            return msgspec.structs.replace(self, serial=serial)
-        exchanged = self._with(PlugEvent.EXCHANGED, serial, second, is_removed=self.is_removed)
-        return msgspec.structs.replace(exchanged, serial=serial)
 
-    def _with(self, kind: PlugEvent, new: bytes, second: int, is_removed: bool) -> Plug:
-        """With a record: time, old and new number (the low octet first), kind; 23 octets."""
-        old = self.serial or NO_SERIAL
-        record = second_octets(second) + old[::-1] + new[::-1] + bytes((kind,))
-        return Plug(is_removed, self.serial, self.ring.added(record))
+class _Before(msgspec.Struct, frozen=True, array_like=True):
+    """What was kept while the management core itself recorded the events."""
+
+    is_removed: bool
+    serial: bytes
+    ring: EventRing
+
+
+def plug_of(saved: bytes) -> Plug:
+    """What was saved, by this version or one before it; of anything else nothing is known."""
+    try:
+        return msgspec.msgpack.decode(saved, type=Plug)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return Plug(ring=msgspec.msgpack.decode(saved, type=_Before).ring)
+    except (ValueError, RecursionError):
+        return Plug()
+
+
+def _octets(record: PlugRecord, offset_s: int) -> bytes:
+    """Time, old and new number (the low octet first), kind; 23 octets."""
+    time = second_octets(max(0, record.second + offset_s))
+    return time + record.old[::-1] + record.new[::-1] + bytes((record.kind,))

@@ -15,6 +15,8 @@ from typing import Any
 import msgspec
 
 from wattwheel.boot.settings import default_state_folder
+from wattwheel.boot.unsupplied import move_unsupplied
+from wattwheel.model.contacts import PLUG_CONTACTS
 from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
 from wattwheel.model.fee_orders import allowed_instead
@@ -48,9 +50,19 @@ def ask_display(state: str | None = None) -> Lcd:
     return msgspec.convert(shown, Lcd)
 
 
-def set_contact(state: str | None, contact: str, position: str) -> None:
-    """Let `contact` of the meter on `state` be in `position` (`model.contacts`). Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"contact": contact, "position": position})
+def set_contact(state: str | None, contact: str, position: str) -> bool:
+    """Let `contact` of the meter on `state` be in `position` (`model.contacts`). Raises NotAnswered or Refused.
+
+    False: the meter is without supply, and the board has noted what has happened to the plug of its module.
+    """
+    folder = state_folder(state)
+    try:
+        ask(folder, {"contact": contact, "position": position})
+    except NotAnswered:
+        if contact in PLUG_CONTACTS and move_unsupplied(folder, position):
+            return False
+        raise
+    return True
 
 
 def hold_relay(state: str | None, is_held: bool) -> None:
@@ -73,9 +85,9 @@ def set_partition_mode(state: str | None, partition: str, mode: str) -> None:
     ask(state_folder(state), {"partition": partition, "mode": mode})
 
 
-def commission(state: str | None) -> None:
-    """End the factory mode of the meter on `state`, for good. Raises NotAnswered or Refused."""
-    ask(state_folder(state), {"commission": True})
+def commission(state: str | None) -> bool:
+    """End the factory mode of the meter on `state`, for good; whether it was in it. Raises NotAnswered or Refused."""
+    return ask(state_folder(state), {"commission": True}).get("was_in_factory_mode") is True
 
 
 def order_fee_control(state: str | None, words: str) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from wattwheel.boot.settings import Settings
 
 
+METERING_FOLDER, PLUG_NAME = "metering", "module.plug"
+"""In a state folder the core's own one, and in that what the board has noted of the management module's plug."""
+
+
 class CoreLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the core link is.
 

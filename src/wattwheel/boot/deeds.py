@@ -13,7 +13,7 @@ from wattwheel.apex.bus import BusPort
 from wattwheel.apex.messages import Control, Message
 from wattwheel.model.board_sensors import SENSORS, allowed
 from wattwheel.model.contacts import is_state
-from wattwheel.model.private_items import CLOCK_DI, RELAY_DI
+from wattwheel.model.private_items import CLOCK_DI, RELAY_DI, contact_di
 from wattwheel.model.purchases import Refusal
 from wattwheel.sdk.buttons import HELD_S, NEVER_LET_GO_S, PRESS_DI, press_data
 
@@ -33,13 +33,17 @@ def fee_refusal(words: str, reply: Message | None) -> dict[str, Any]:
 
 
 class Deed(NamedTuple):
-    """A message for the bus, what is answered when it was taken, and what when it was not."""
+    """A message for the bus, what is answered when it was taken, and what when it was not.
+
+    `told`: what is answered besides `done`, of the reply.
+    """
 
     control: Control
     di: int
     data: bytes
     done: dict[str, Any]
     refusal: Callable[[Message | None], dict[str, Any]]
+    told: Callable[[Message], dict[str, Any]] = lambda message: {}
 
 
 def deed_of(request: dict[str, Any]) -> Deed | None:
@@ -55,7 +59,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
     position = request.get("position")
     if isinstance(contact, str) and isinstance(position, str) and is_state(contact, position):
         data = f"{contact} {position}".encode()
-        return Deed(Control.CONTACT, 0, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
+        di = contact_di(contact)
+        return Deed(Control.CONTACT, di, data, {"contact": contact}, partial(_nobody, f"contact {contact}"))
     if isinstance(sticks, bool):
         return Deed(Control.CONTACT, RELAY_DI, bytes((sticks,)), {"relay_sticks": sticks}, _no_relay)
     if isinstance(stops, bool):
@@ -65,7 +70,8 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
         data = f"{sensor} {value if isinstance(value, int | float) else 'nothing'}".encode()
         return Deed(Control.SENSOR, 0, data, {"sensor": sensor}, partial(_sensor_refusal, sensor))
     if request.get("commission") is True:
-        return Deed(Control.COMMISSION, 0, b"", {"commissioned": True}, partial(_nobody, "commissioning"))
+        nobody = partial(_nobody, "commissioning")
+        return Deed(Control.COMMISSION, 0, b"", {"commissioned": True}, nobody, _was_in_factory)
     if isinstance(words, str) and words.isascii():
         return Deed(Control.FEE, 0, words.encode(), {"done": words}, partial(fee_refusal, words))
     return None
@@ -73,6 +79,10 @@ def deed_of(request: dict[str, Any]) -> Deed | None:
 
 def _nobody(who: str, reply: Message | None) -> dict[str, Any]:
     return {"refused": f"{who}: nobody took it"}
+
+
+def _was_in_factory(reply: Message) -> dict[str, Any]:
+    return {"was_in_factory_mode": reply.data == b"\x01"}
 
 
 def _no_relay(reply: Message | None) -> dict[str, Any]:
@@ -89,8 +99,10 @@ def do(deed: Deed, bus: BusPort | None, reply: Callable[[dict[str, Any]], None])
     """Pass `deed` on, and answer once its owner has taken or refused it."""
 
     def replied(message: Message | None) -> None:
-        good = message is not None and not message.error
-        reply(deed.done if good else deed.refusal(message))
+        if message is None or message.error:
+            reply(deed.refusal(message))
+        else:
+            reply(deed.done | deed.told(message))
 
     if bus is None or not bus.ask(deed.control, deed.di, deed.data, replied):
         replied(None)

@@ -21,6 +21,7 @@ from wattwheel.boot.body import run_body
 from wattwheel.boot.condition import condition_of, faults_in
 from wattwheel.boot.control_door import ControlDoor
 from wattwheel.boot.deeds import deed_of, do
+from wattwheel.boot.factory_mode import FactoryMode
 from wattwheel.boot.observing import Observed, channel_table, partition_table
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.tapping import Taps, with_tap
@@ -146,6 +147,7 @@ class Operator:
         self._display = context.sampling_destination("display") if context.has_port("display") else None
         self._status = context.sampling_source("status") if context.has_port("status") else None
         self._observed = context.sampling_source("observed") if context.has_port("observed") else None
+        self._factory_mode = FactoryMode(context)
         self._observer = Observed(module, channels, context.clock.now_ns)
         self._bus = BusPort(context) if context.has_port(TO_BUS) else None
         self._decoder = msgspec.msgpack.Decoder(Readings)
@@ -237,6 +239,7 @@ class Operator:
             "isolation": self._offer.level,
             "isolation_reasons": self._offer.reasons,
             "clock": self._context.clock.calendar().isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "factory_mode": self._factory_mode.is_on(),
             "link": "down" if readings is None else "up" if readings.quality == "valid" else "stale",
             "virtual_ports": self._table(),
             "transformer": {"current_ratio": meter.current_ratio, "voltage_ratio": meter.voltage_ratio},

@@ -19,8 +19,8 @@ import msgspec
 
 import wattwheel
 from wattwheel.boot.checksums import sealed_checksum
-from wattwheel.boot.core_settings import CoreLink, CoreSettings
-from wattwheel.drivers.linux.clock import LinuxClock
+from wattwheel.boot.core_settings import PLUG_NAME, CoreLink, CoreSettings
+from wattwheel.drivers.linux.clock import LinuxClock, host_milliseconds
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.linux.octets import TcpChannel, TtyChannel, open_serial
 from wattwheel.drivers.linux.own_process import die_with_parent, name_process
@@ -29,12 +29,14 @@ from wattwheel.hil.octets import LineSettings
 from wattwheel.metrology.device import CoreTiming, MeteringCore
 from wattwheel.metrology.ledger import EnergyLedger
 from wattwheel.metrology.outputs import CoreOutputs
+from wattwheel.metrology.plug import PlugWatch
 from wattwheel.metrology.pulse_output import PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import CoreFault, CoreIdentity
 from wattwheel.model.errors import BadInput, ConfigError, DoorUnavailable, StorageError
 
 if TYPE_CHECKING:
+    from wattwheel.drivers.sim.plug import SimPlug
     from wattwheel.drivers.sim.relay import SimRelay
     from wattwheel.hil.sampling import SampleSource
     from wattwheel.metrology.meter import ChainMeter
@@ -230,6 +232,13 @@ def open_relay(settings: CoreSettings, folder: Path) -> SimRelay | None:
     return SimRelay(folder / RELAY_NAME)
 
 
+def open_plug(folder: Path) -> SimPlug:
+    """The simulated plug of the management module in `folder`; its board's clock is that of this machine."""
+    from wattwheel.drivers.sim.plug import SimPlug
+
+    return SimPlug(folder / PLUG_NAME, host_milliseconds)
+
+
 def run(settings: CoreSettings) -> None:
     """Meter until SIGTERM. Raises BadInput, DoorUnavailable, StorageError; then nothing is half started."""
     loop = EpollLoop()
@@ -251,6 +260,7 @@ def run(settings: CoreSettings) -> None:
         was_written=marker.exists() or memory.was_truncated or isinstance(memory, FrozenMemory),
         faults=CoreFault.MEMORY_DAMAGED if memory.was_truncated else CoreFault(0),
         outputs=CoreOutputs(relay, ledger.counters),
+        plug=PlugWatch(open_plug(folder)),
     )
     loop.on_signal(signal.SIGTERM, loop.stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent says when to end

@@ -13,6 +13,7 @@ from itertools import accumulate
 from operator import add
 from typing import NamedTuple
 
+from wattwheel.boot.minute_pulses import MinutePulses
 from wattwheel.boot.sim_core import FREQUENCY_MILLIHERTZ, quadrant_register
 from wattwheel.drivers.sim.load_file import LoadRow
 from wattwheel.metrology.device import SYNC_NS
@@ -139,13 +140,18 @@ class MinuteCore:
     Attributes:
         starts, sequence: as the core tells them.
         lost_microjoule: the registers of the total of what flowed and was forgotten by cuts.
+        faults: those that its memory keeps.
+        pulses: that follow from the registers; None: nobody has said under which constants.
+        plug: octets of its plug records.
         is_open: the relay in front of the load is open: nothing flows. It keeps its position without supply.
     """
 
     def __init__(self, load: MinuteLoad, elements: Sequence[int] = (), sync_ns: int = SYNC_NS) -> None:
         """`elements`: all registers that were in the memory."""
         self.load = load
-        self.starts = self.sequence = 0
+        self.starts = self.sequence = self.faults = 0
+        self.pulses: MinutePulses | None = None
+        self.plug = b""
         self.lost_microjoule = NOTHING
         self.is_open = False
         self._switched: list[_Switched] = []
@@ -209,3 +215,5 @@ class MinuteCore:
         lost = (now - before for now, before in zip(flowed, kept, strict=True))
         self.lost_microjoule = tuple(map(add, self.lost_microjoule, lost))
         self._booked, self._since_ms = kept, None
+        if self.pulses is not None:
+            self.pulses.cut(synced_ms)

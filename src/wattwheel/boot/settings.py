@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -314,10 +314,15 @@ def load(path: str | Path | None = None, overrides: Sequence[Override] = ()) -> 
     source = Source(str(path) if path is not None else None, TomlLines(text), said_as)
     settings: Settings = build(Settings, table, source)
     _check_together(settings, source)
-    if path is not None and settings.module.file:
-        file = str(Path(path).parent / Path(settings.module.file).expanduser())
-        return msgspec.structs.replace(settings, module=ModuleSettings(file, settings.module.tap))
-    return settings
+    return settings if path is None else _found_from(Path(path).parent, settings)
+
+
+def _found_from(folder: Path, settings: Settings) -> Settings:
+    """`settings` whose relative names of files count from `folder`."""
+    own: list[tuple[str, Any]] = [("module", settings.module), ("pulse_output", settings.pulse_output)]
+    files = {section: {"file": str(folder / Path(told.file).expanduser())} for section, told in own if told.file}
+    found = {section: msgspec.structs.replace(told, **files[section]) for section, told in own if told.file}
+    return msgspec.structs.replace(settings, **found)
 
 
 def _text_of(path: Path) -> str:

@@ -32,7 +32,8 @@ class PulseOutputSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     """Where test pulses, and the signals of the multi-function terminal, are written: a line of JSON a pulse.
 
     Attributes:
-        file: path of a file, which is made, or of a named pipe; "" for none.
+        file: path of a file, which is made, or of a named pipe; "" for none. A relative name counts from the folder of
+            the settings file.
         file_octets_max: a file that would grow longer is begun anew; the one before it stays beside it as NAME.1.
     """
 

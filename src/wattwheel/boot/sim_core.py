@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 from wattwheel.drivers.sim.clock import SimClock
 from wattwheel.drivers.sim.loop import Killed, SimLoop
 from wattwheel.drivers.sim.octets import SimChannel, SimWire
+from wattwheel.drivers.sim.plug import SimPlug, board_clock
 from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.drivers.sim.storage import SimDisk, SimMemory
 from wattwheel.hil.pulses import PulseSink
@@ -23,6 +24,7 @@ from wattwheel.hil.sampling import SampleBlock, SampleFormat
 from wattwheel.metrology.device import DEFAULT_TIMING, CoreTiming, MeteringCore
 from wattwheel.metrology.energy import FINE_BITS
 from wattwheel.metrology.outputs import CoreOutputs
+from wattwheel.metrology.plug import PlugWatch
 from wattwheel.metrology.pulse_output import PulseCounters, PulseOutput
 from wattwheel.metrology.ring import RING_OCTETS
 from wattwheel.model.core_records import WAVEFORM_POINTS, CoreIdentity, HalfCycleEvent, PhaseWave, Waveform
@@ -298,6 +300,7 @@ class SimCore:
         starts: how often it was started.
         relay: in front of the load; it keeps its position whatever happens to the core. None: there is none.
         sink: where its pulses go; it outlives the core. None: nowhere.
+        plug: of the management module, whose board has a clock.
         faults: what it raised and must not have.
     """
 
@@ -315,6 +318,7 @@ class SimCore:
         self._clock, self._chance, self._disk = clock, chance, disk
         self.relay = SimRelay(on_moved=load.switch) if has_relay else None
         self._wire, self._load, self._timing, self.sink = wire, load, timing, sink
+        self.plug = SimPlug(None, board_clock(clock))
         self.books = LoadBooks(load)
         self.is_held_down = False
         self.starts = 0
@@ -348,6 +352,7 @@ class SimCore:
             *(self._loop, self._memory, link, books, identity, self._timing),
             was_written=self.starts > 1,
             outputs=CoreOutputs(self.relay, books.counters),
+            plug=PlugWatch(self.plug),
         )
         self.books = books
         core.start()

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.meter_clock import CALENDAR_EPOCH
 from wattwheel.boot.body import GC_THRESHOLDS
 from wattwheel.boot.deeds import fee_refusal
+from wattwheel.boot.metering_core import PHASES
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore, MinuteLoad
+from wattwheel.boot.minute_pulses import MinutePulses
 from wattwheel.boot.settings import Override, Settings
 from wattwheel.boot.settings import load as load_settings
 from wattwheel.boot.sim_meter import SimStore
@@ -34,6 +37,7 @@ from wattwheel.drivers.sim.clock import START_NS
 from wattwheel.drivers.sim.load_file import LoadRow, load_rows
 from wattwheel.drivers.sim.storage import SimDisk
 from wattwheel.hil.clock import Clock
+from wattwheel.metrology.core_calendar import packed_calendar
 from wattwheel.model.contacts import TIME_FORMAT, WATCHED_WITHOUT_MAINS
 from wattwheel.model.errors import BadInput
 from wattwheel.model.private_items import CLOCK_DI
@@ -126,11 +130,16 @@ class Simulation:
         self._again_ns = 0  # until then the time after a step is played in seconds
         self._done: list[dict[str, Any]] = []
         self._folder = StateFolder(folder) if folder is not None else None
-        phases = 1 if settings.meter.wiring == "1p2w" else 3
-        memory = self._folder.core(phases) if self._folder is not None else CoreMemory()
-        load = MinuteLoad(rows, START_NS // MILLISECOND_NS, repeats, phases)
-        core = MinuteCore(load, memory.registers)
-        core.starts, core.sequence = memory.starts, memory.sequence
+        meter = settings.meter
+        self._elements = PHASES[meter.wiring]
+        memory = self._memory = self._folder.core(self._elements) if self._folder is not None else CoreMemory()
+        load = MinuteLoad(rows, START_NS // MILLISECOND_NS, repeats, 1 if self._elements == 1 else 3)
+        registers = memory.registers()
+        core = MinuteCore(load, registers.snapshot())
+        core.starts, core.sequence, core.faults = memory.saved.starts, memory.saved.sequence, memory.saved.faults
+        constants = meter.active_constant_imp_per_kwh, meter.reactive_constant_imp_per_kvarh
+        core.plug = memory.plug_records()
+        core.pulses = self._pulses = MinutePulses(constants, memory.saved.pulses, registers.fine())
         core.switch(START_NS // MILLISECOND_NS, memory.relay_open)
         utc = begin.replace(tzinfo=UTC) - timedelta(minutes=settings.clock.utc_offset_minutes)
         self.machine = TimeMachine(settings, core, self._folder or SimStore(SimDisk()), utc)
@@ -286,11 +295,27 @@ class Simulation:
             machine.switch_off()
         if self._folder is None:
             return timedelta(0)
-        core = machine.core
-        self._folder.keep_core(CoreMemory(core.registers(machine.now_ms), core.starts, core.sequence, core.is_open))
+        core, registers = machine.core, self._memory.registers()
+        microjoule = core.registers(machine.now_ms)
+        registers.go_on(microjoule)
+        saved = self._memory.saved._replace(
+            starts=core.starts,
+            sequence=core.sequence,
+            ledger=registers.to_state(),
+            pulses=self._pulses.to_state(microjoule),
+            phases=self._elements,
+            calendar=self._calendar_state(calendar),
+        )
+        self._folder.keep_core(CoreMemory(saved, core.is_open))
         ahead = self._folder.keep_clock(calendar, self._host.calendar())
         self._folder.close()
         return ahead
+
+    def _calendar_state(self, calendar: datetime) -> bytes:
+        """What the core has to know of the time: the meter's, which is never behind this machine's, and the board's."""
+        host = self._host.calendar()
+        shown, board = ((time - CALENDAR_EPOCH) // timedelta(milliseconds=1) for time in (max(calendar, host), host))
+        return packed_calendar(max(0, shown), board if board >= 0 else None)
 
     def _document(self, wall_s: float, local: datetime | None, ahead: timedelta) -> dict[str, Any]:
         machine = self.machine

@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from wattwheel.boot.core_settings import METERING_FOLDER
 from wattwheel.boot.kernel_process import STORE_FOLDER
 from wattwheel.boot.metering_core import MARKER_NAME, RELAY_NAME, RING_NAME
+from wattwheel.boot.unsupplied import METER_LOCK
 from wattwheel.drivers.linux.sqlite_records import SqliteRecords
 from wattwheel.drivers.linux.storage import FileMemory, hold, make_folder
 from wattwheel.drivers.sim.loop import SimLoop
 from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.hil.storage import Change
 from wattwheel.metrology.energy import Registers
+from wattwheel.metrology.plug import PlugWatch
+from wattwheel.metrology.pulse_output import PulseCounters
 from wattwheel.metrology.ring import RING_OCTETS, RegisterRing
 from wattwheel.metrology.saved_state import SavedState
 from wattwheel.model.errors import BadInput, ItemValueError
-from wattwheel.model.records import REGISTERS
 from wattwheel.services.clock_keeping import DRIFT_KEY, LOST_KEY, OFFSET_KEY, SEEN_KEY
 
 PLATFORM = "platform"
-METER_LOCK = "meter.lock"
-METERING_FOLDER = "metering"
 OF_ANOTHER_CALENDAR = (DRIFT_KEY, SEEN_KEY, LOST_KEY)
 """What is kept of the clock and says nothing any more when the calendar has become another one."""
 
 
-class CoreMemory:
-    """What the metering core keeps: its registers in microjoule, starts, push sequence; and how its relay stands."""
+class CoreMemory(NamedTuple):
+    """What the metering core keeps: as it lies in its memory, and how its relay stands. Of a new one, nothing."""
 
-    def __init__(
-        self, registers: tuple[int, ...] = (), starts: int = 0, sequence: int = 0, relay_open: bool = False
-    ) -> None:
-        self.registers, self.starts, self.sequence, self.relay_open = registers, starts, sequence, relay_open
+    saved: SavedState = SavedState(0, 0, 0, b"")
+    relay_open: bool = False
 
+    def registers(self) -> Registers:
+        """Those of `saved`. Raises ItemValueError for what are none."""
+        return Registers.from_state(self.saved.ledger) if self.saved.ledger else Registers()
 
-def _phases_of(registers: Sequence[int]) -> int | None:
-    """How many phases have counted: a single-phase meter counts in phase a alone. None: nothing has been counted."""
-    if not any(registers):
-        return None
-    size = len(REGISTERS)
-    return 1 if registers[:size] == registers[size : 2 * size] and not any(registers[2 * size :]) else 3
+    def plug_records(self) -> bytes:
+        """The octets of the plug records. Raises ItemValueError for what are none."""
+        watch = PlugWatch()
+        watch.take_up(self.saved.plug)
+        return watch.records.to_octets() if self.saved.plug else b""
 
 
 class StateFolder:
@@ -67,7 +68,7 @@ class StateFolder:
         return records
 
     def core(self, phases: int) -> CoreMemory:
-        """What was in the memory of the metering core, of `phases`; the meter's calendar is a new one from here on.
+        """What was in the memory of the core, of so many elements; the meter's calendar is a new one from here on.
 
         Raises BadInput, and gives the folder back as it was, for registers that are no such core's.
         """
@@ -89,14 +90,15 @@ class StateFolder:
             raise BadInput(f"{self._folder}: its relay is stuck; {remedy}")
         is_open = relay.is_open
         try:
-            saved = SavedState.from_octets(self._ring.state)
-            registers = Registers.from_state(saved.ledger).snapshot()
+            memory = CoreMemory(SavedState.from_octets(self._ring.state), is_open)
+            memory.registers(), memory.plug_records()
+            PulseCounters(1, 1).take_up(memory.saved.pulses)
         except ItemValueError as fault:
             raise BadInput(f"{self._folder}: {fault}; give a folder of this version, or an empty one") from None
-        if (had := _phases_of(registers)) not in (None, phases):
-            found = f"found registers of a meter with {had} phase{'s' if had != 1 else ''}"
+        if (had := memory.saved.phases) not in (0, phases):  # 0: nobody wrote it down, so the settings say it
+            found = f"found a meter of {had} element{'s' if had != 1 else ''}"
             raise BadInput(f"{self._folder}: {found}; allowed: a folder of the same wiring, or an empty one")
-        return CoreMemory(registers, saved.starts, saved.sequence, is_open)
+        return memory
 
     def _relay(self) -> SimRelay:
         return SimRelay(self._folder / METERING_FOLDER / RELAY_NAME)
@@ -104,9 +106,7 @@ class StateFolder:
     def keep_core(self, memory: CoreMemory) -> None:
         """Write the metering core's memory, and leave its relay as it stands."""
         self._relay().drive(memory.relay_open)
-        registers = Registers()
-        registers.preset(memory.registers)
-        self._ring.write(SavedState(0, memory.starts, memory.sequence, registers.to_state()).to_octets())
+        self._ring.write(memory.saved.to_octets())
         self._ring.sync()
         (self._folder / METERING_FOLDER / MARKER_NAME).touch(mode=0o600)
 

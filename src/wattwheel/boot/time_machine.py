@@ -28,6 +28,7 @@ from wattwheel.apex.partition import StartContext
 from wattwheel.apps import energy
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.boot.minute_core import MILLISECOND_NS, MinuteCore
+from wattwheel.boot.minute_pulses import MinutePulses
 from wattwheel.boot.module_file import CORE_LINK, LISTENER, STORE, module_of
 from wattwheel.boot.settings import Settings
 from wattwheel.boot.sim_board import SimBoard
@@ -38,14 +39,22 @@ from wattwheel.drivers.sim.process import Device
 from wattwheel.kernel.config import KERNEL, ModuleConfig, PartitionConfig
 from wattwheel.model.clock_drift import drifted_us, elapsed_until_us
 from wattwheel.model.errors import NotAnswered
+from wattwheel.model.pulse_parameters import pulses_of
 from wattwheel.model.purchases import Account
-from wattwheel.model.records import QUADRANTS, EnergyTotals, Quality, Readings
+from wattwheel.model.records import EnergyTotals, Quality, Readings
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import Entry
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.sdk import Meter
 from wattwheel.services.clock_rules import DATE_TIME_DI
-from wattwheel.services.metering import READINGS_PORT, RELAY_BIT, RELAY_PORT, RelayWish
+from wattwheel.services.metering import (
+    PARAMETERS_BIT,
+    PARAMETERS_PORT,
+    READINGS_PORT,
+    RELAY_BIT,
+    RELAY_PORT,
+    RelayWish,
+)
 
 SECOND_NS, MICROSECOND_NS = 1_000_000_000, 1000
 MINUTE_US = 60_000_000
@@ -56,7 +65,6 @@ READY_S_MAX, SAVED_S_MAX, STOPPED_S_MAX = 30.0, 2.0, 10.0
 REPLY_S_MAX = 2.0
 ERR_NO_DATA = 0x02
 SNAPSHOT = "snapshot"
-MICROJOULE_PER_KWH = 3_600_000_000_000
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
@@ -123,10 +131,9 @@ class TimeMachine(SimBoard):
         self._publish: Callable[[bytes], None] | None = None
         self._offset = timedelta(minutes=settings.clock.utc_offset_minutes)
         meter = settings.meter
-        self._pulse_microjoule = (
-            MICROJOULE_PER_KWH // meter.active_constant_imp_per_kwh,
-            MICROJOULE_PER_KWH // meter.reactive_constant_imp_per_kvarh,
-        )
+        if core.pulses is None:
+            core.pulses = MinutePulses((meter.active_constant_imp_per_kwh, meter.reactive_constant_imp_per_kvarh))
+        self._pulses = core.pulses
         self._has_relay = settings.fee_control.mode != "none"
         config = _coarse(module_of(settings, (), (LISTENER,)))
         devices: Mapping[str, Device] = {LISTENER: self.door, CORE_LINK: _NoLink(), STORE: store}
@@ -191,10 +198,20 @@ class TimeMachine(SimBoard):
             context.wheel.task(RELAY_BIT, lambda: self._hear_relay(relay.read()[0]))
             relay.on_message(context.wheel.poster(RELAY_BIT))
             context.wheel.post(RELAY_BIT)
+        if context.has_port(PARAMETERS_PORT):
+            parameters = context.sampling_destination(PARAMETERS_PORT)
+            context.wheel.task(PARAMETERS_BIT, lambda: self._hear_parameters(parameters.read()[0]))
+            parameters.on_message(context.wheel.poster(PARAMETERS_BIT))
+            context.wheel.post(PARAMETERS_BIT)
 
     def _hear_relay(self, message: bytes | None) -> None:
         if message is not None:
             self.core.switch(self.now_ms, msgspec.json.decode(message, type=RelayWish).is_open)
+
+    def _hear_parameters(self, message: bytes | None) -> None:
+        told = None if message is None else pulses_of(msgspec.msgpack.decode(message, type=dict[int, bytes]))
+        if told is not None:
+            self._pulses.set(self.now_ms, self.core.registers(self.now_ms), told[:2])
 
     # -- time
 
@@ -306,17 +323,18 @@ class TimeMachine(SimBoard):
         core.sequence += 1
         self.pushes += 1
         registers = core.registers(now_ms)
-        active, reactive = self._pulse_microjoule
         return Readings(
             now_ms * MILLISECOND_NS,
             round(calendar_us / 1000) / 1000,
             Quality.VALID,
             EnergyTotals(core.sequence, registers),
             core.momentary(now_ms),
-            ((registers[0] + registers[1]) // active, sum(registers[QUADRANTS]) // reactive),
+            self._pulses.counts(registers),
             setting.changes,
             core.is_open if self._has_relay else None,
             setting.held is not None,
+            core.faults,
+            core.plug,
         )
 
     def _push_to_port(self, readings: Readings) -> None:

@@ -15,5 +15,6 @@ def commission(state: str | None) -> int:
     """
     from wattwheel.boot.control import commission as end_factory_mode
 
-    end_factory_mode(state)
+    was_in_it = end_factory_mode(state)
+    click.echo("factory mode is over, for good" if was_in_it else "the meter was not in factory mode; it stays so")
     return 0

@@ -24,7 +24,7 @@ def contact(name: str, position: str, state: str | None) -> int:
     magnetic-field    present | absent   5 s   03350001
     internal-supply   abnormal | normal  60 s  03370001
     metering-chip     faulty | sound     60 s  B0490001
-    module-plug       removed | inserted       B0520001
+    module-plug       removed | inserted       B0520001, also while no meter runs
     security-element  serial number, 16 hex digits; another one than before is recorded in B0520001
     relay             stuck | free       5 s   03360001; where it does not follow an order
     clock             stopped | running  5 s   bit 15 of 04000501: the clock that the meter's time comes from
@@ -39,5 +39,8 @@ def contact(name: str, position: str, state: str | None) -> int:
             return 0
     if not is_state(name, position):
         raise click.BadParameter(f"{position!r} of {name}; allowed: {allowed(name)}", param_hint="STATE")
-    set_contact(state, name, position)
+    if not set_contact(state, name, position):
+        click.echo(
+            "no meter runs: its board has noted it, and the metering core records it at the next start", err=True
+        )
     return 0

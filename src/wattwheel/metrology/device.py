@@ -9,7 +9,7 @@ read. A failing memory stops nothing: the fault is told, the registers live on h
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,12 +17,15 @@ from wattwheel.hil.clock import Clock
 from wattwheel.hil.octets import OctetChannel
 from wattwheel.hil.sampling import SampleBlock, SampleSource
 from wattwheel.hil.storage import Memory
+from wattwheel.metrology.core_calendar import CoreCalendar
 from wattwheel.metrology.outputs import REQUESTS, CoreOutputs
+from wattwheel.metrology.parts import Ledger, Meter
+from wattwheel.metrology.plug import PlugWatch
 from wattwheel.metrology.ring import RegisterRing, RingStart
 from wattwheel.metrology.saved_state import SavedState
-from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus, HalfCycleEvent, Waveform
+from wattwheel.metrology.switching import OVERTAKEN_MAX
+from wattwheel.model.core_records import CoreFault, CoreIdentity, CoreStatus
 from wattwheel.model.errors import ItemValueError, RemoteProtocolError, StorageError, WattwheelError
-from wattwheel.model.records import Momentary
 from wattwheel.protocols.corelink import ANSWER, Kind, LinkReader, Message, Side, pack
 from wattwheel.protocols.corelink_bodies import (
     WITH_MOMENTARY,
@@ -41,6 +44,7 @@ from wattwheel.protocols.corelink_bodies import (
     encode_totals,
     encode_waveform,
 )
+from wattwheel.protocols.corelink_outputs import decode_plug_move
 
 TICK_NS = 200_000_000
 FIRST_TICK_NS = 50_000_000
@@ -55,44 +59,6 @@ CALENDAR_NS = 600_000_000_000
 
 _LASTING = CoreFault.REGISTERS_LOST
 """Faults that a restart does not heal: they are kept with the registers."""
-
-
-class Ledger(Protocol):
-    """Registers and pulses, as the device keeps them."""
-
-    def registers(self) -> tuple[int, ...]:
-        """The registers in microjoule, in the order of `model.records.EnergyTotals`."""
-
-    def pulses(self) -> tuple[int, int]:
-        """Active and reactive test pulses since the first start."""
-
-    def to_state(self) -> bytes:
-        """Registers with their remainders."""
-
-    def from_state(self, state: bytes) -> None:
-        """Continue from `to_state`. Raises ItemValueError for octets that are no state, and changes nothing."""
-
-
-class Meter(Protocol):
-    """The signal chain that books into the ledger, as the device sees it."""
-
-    def feed(self, block: SampleBlock) -> None:
-        """Measure and book all windows that `block` completes. A gap in the samples only ends the open window."""
-
-    def finish(self) -> None:
-        """Book what is left up to the last sample: at an orderly stop."""
-
-    def momentary(self) -> Momentary | None:
-        """Of the newest whole window, None before the first."""
-
-    def waveform(self) -> Waveform | None:
-        """The last cycle of the newest whole window, None before the first."""
-
-    def no_load(self) -> int:
-        """One bit an element (total, a, b, c): set where the newest window's active power is below the threshold."""
-
-    def events(self, since: int) -> list[HalfCycleEvent]:
-        """Dips, swells and interruptions with a number above `since`, oldest first."""
 
 
 class CoreTiming(NamedTuple):
@@ -125,11 +91,14 @@ class MeteringCore:
         faults: CoreFault = CoreFault(0),  # noqa: B008 - a frozen value
         on_nominal: Callable[[Nominal], bool] | None = None,
         outputs: CoreOutputs | None = None,
+        plug: PlugWatch | None = None,
     ) -> None:
-        """`was_written`: see `RegisterRing`; `outputs`: None: it has none. StorageError: the memory is too small."""
+        """`was_written`: see `RegisterRing`; `outputs`, `plug`: None: it has none. StorageError: memory too small."""
         self._clock, self._link, self._ledger = clock, link, ledger
         self._identity, self._timing, self._on_nominal = identity, timing, on_nominal
         self._outputs = CoreOutputs() if outputs is None else outputs
+        self._plug, self._newest_move = PlugWatch() if plug is None else plug, 0
+        self._calendar = CoreCalendar(clock.now_ns())
         self._source: SampleSource | None = None
         self._meter: Meter | None = None
         self._faults = faults
@@ -144,7 +113,6 @@ class MeteringCore:
         self._pushed_ns = now - PUSH_GAP_MIN_NS
         self._is_push_wanted = self._is_stopped = self._has_told_momentary = False
         self._number = now  # so that a restarted core never repeats a number the service remembers
-        self._calendar_ms: tuple[int, int] | None = None
         self._reader = LinkReader(Side.MANAGEMENT)
 
     def _restore(self) -> None:
@@ -158,6 +126,8 @@ class MeteringCore:
                 self._ledger.from_state(saved.ledger)
                 self._starts, self._sequence = saved.starts, saved.sequence
                 self._faults |= CoreFault(saved.faults) & _LASTING
+                self._plug.take_up(saved.plug)
+                self._calendar.take_up(saved.calendar)
             except ItemValueError:
                 self._faults |= CoreFault.REGISTERS_LOST
         elif self._ring.start is RingStart.LOST:
@@ -169,6 +139,7 @@ class MeteringCore:
 
     def start(self) -> None:
         """Tell the restored totals at once, then push and answer; nothing is metered yet."""
+        self._look_at_plug()
         self._push()
         self._link.on_arrival(self._arrived)
         self._call_tick()
@@ -197,7 +168,7 @@ class MeteringCore:
         self._read_samples()
         self._outputs.look(now)
         is_news = not self._has_told_momentary and self._meter is not None and self._meter.momentary() is not None
-        if now >= self._push_due_ns or self._is_push_wanted or is_news:
+        if self._look_at_plug() or now >= self._push_due_ns or self._is_push_wanted or is_news:
             self._push()
         for message in self._reader.expire(now):
             self._take(message)
@@ -206,6 +177,13 @@ class MeteringCore:
             self._ask(Kind.CALENDAR)
             self._ask(Kind.METER_ADDRESS)
         self._call_tick()
+
+    def _look_at_plug(self) -> bool:
+        """Record what has happened to the plug; whether a push has to force it to the medium before it is told."""
+        now, board_ms = self._clock.now_ns(), self._plug.board_ms()
+        is_news = self._plug.look(lambda at_ms: self._calendar.at(at_ms, board_ms, now), max(1, now))
+        self._sync_due_ns = min(self._sync_due_ns, now) if is_news else self._sync_due_ns
+        return is_news
 
     def _call_tick(self) -> None:
         tick = self._timing.tick_ns if self._has_told_momentary else FIRST_TICK_NS
@@ -239,9 +217,13 @@ class MeteringCore:
         """Write a slot, then tell totals, momentary values and status under one number."""
         now = self._clock.now_ns()
         self._sequence += 1
-        gives = self._outputs.mark(is_synced=now >= self._sync_due_ns)
-        if self._save(now) and gives:
-            self._outputs.give()
+        is_synced = now >= self._sync_due_ns
+        gives = self._outputs.mark(is_synced)
+        if self._save(now):
+            if gives:
+                self._outputs.give()
+            if is_synced:
+                self._plug.kept()
         self._is_push_wanted = False
         self._pushed_ns = now
         push = self._timing.push_ns
@@ -259,7 +241,10 @@ class MeteringCore:
     def _save(self, now: int) -> bool:
         """Write a slot, and force it to the medium when that is due. False: the memory failed."""
         ledger, pulses = self._ledger.to_state(), self._outputs.to_state()
-        state = SavedState(self._faults & _LASTING, self._starts, self._sequence, ledger, pulses)
+        phases, plug = self._identity.phases, self._plug.to_state()
+        calendar = self._calendar.to_state(self._plug.board_ms(), now)
+        told = self._faults & _LASTING, self._starts, self._sequence
+        state = SavedState(*told, ledger, pulses, phases, plug, calendar)
         try:
             self._ring.write(state.to_octets())
             self._faults &= ~CoreFault.MEMORY_WRITE
@@ -289,15 +274,14 @@ class MeteringCore:
             self._ring.damaged,
             self._unknown + self._reader.other_versions,
             *self._outputs.figures(),
+            self._plug.records.epoch,
+            self._plug.records.count,
         )
 
     @property
     def calendar_milliseconds(self) -> int | None:
         """The meter's calendar (UTC since 2000-01-01) as the management core told it, None before it did."""
-        if self._calendar_ms is None:
-            return None
-        told_ms, told_ns = self._calendar_ms
-        return told_ms + (self._clock.now_ns() - told_ns) // 1_000_000
+        return self._calendar.told_ms(self._clock.now_ns())
 
     # --- requests in both directions
 
@@ -337,11 +321,11 @@ class MeteringCore:
         now = self._clock.now_ns()
         if message.kind == Kind.CALENDAR | ANSWER:
             calendar = decode_calendar(message.body[1:])
-            self._calendar_ms = (calendar.milliseconds, now) if calendar.is_valid else None
+            self._calendar.tell(calendar.milliseconds if calendar.is_valid else None, now)
         else:
             address = decode_address(message.body[1:])
             self._identity = msgspec.structs.replace(self._identity, meter_address=address)
-        if self._calendar_ms is not None and self._identity.meter_address:
+        if self._calendar.told_ms(now) is not None and self._identity.meter_address:
             self._calendar_due_ns = now + CALENDAR_NS
 
     def _identify(self, body: bytes) -> tuple[Result, bytes]:
@@ -363,6 +347,21 @@ class MeteringCore:
         is_taken = self._on_nominal is not None and self._on_nominal(nominal)
         return Result.GOOD if is_taken else Result.REFUSED, b""
 
+    def _plug_records(self, body: bytes) -> tuple[Result, bytes]:
+        return Result.GOOD, self._plug.records.to_octets()
+
+    def _move_plug(self, body: bytes) -> tuple[Result, bytes]:
+        number, state = decode_plug_move(body)
+        if self._plug.plug is None:
+            return Result.NOT_AVAILABLE, b""
+        if not 0 < self._newest_move - number <= OVERTAKEN_MAX:
+            self._newest_move = number
+            if not self._plug.plug.move(state):
+                return Result.REFUSED, b""
+            if self._look_at_plug():
+                self._push()
+        return self._plug_records(b"")
+
     def _half_cycles(self, body: bytes) -> tuple[Result, bytes]:
         since = decode_since(body)
         return Result.GOOD, encode_events(self._meter.events(since) if self._meter is not None else [])
@@ -374,4 +373,6 @@ _ANSWERS: dict[int, Callable[[MeteringCore, bytes], tuple[Result, bytes]]] = {
     Kind.PUSH_NOW: MeteringCore._push_now,
     Kind.SET_NOMINAL: MeteringCore._set_nominal,
     Kind.HALF_CYCLES: MeteringCore._half_cycles,
+    Kind.PLUG_RECORDS: MeteringCore._plug_records,
+    Kind.MOVE_PLUG: MeteringCore._move_plug,
 }

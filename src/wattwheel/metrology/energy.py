@@ -96,6 +96,10 @@ class Registers:
         """The registers in whole microjoule, element-major as in `model.records.EnergyTotals`."""
         return tuple(fine >> FINE_BITS for fine in self._fine)
 
+    def fine(self) -> tuple[int, ...]:
+        """The registers in 2**-32 microjoule."""
+        return tuple(self._fine)
+
     def fine_active(self) -> int:
         """Import plus export of the total in 2**-32 microjoule: what the active test output counts."""
         return self._fine[0] + self._fine[1]
@@ -109,6 +113,12 @@ class Registers:
         assert len(microjoule) == REGISTER_COUNT
         assert min(microjoule) >= 0
         self._fine = [value << FINE_BITS for value in microjoule]
+
+    def go_on(self, microjoule: tuple[int, ...]) -> None:
+        """Let all registers have risen to so many microjoule; remainders stay."""
+        assert len(microjoule) == REGISTER_COUNT
+        rest = (1 << FINE_BITS) - 1
+        self._fine = [value << FINE_BITS | fine & rest for value, fine in zip(microjoule, self._fine, strict=True)]
 
     def to_state(self) -> bytes:
         """Everything, remainders included, in `STATE_OCTETS` octets."""

@@ -26,6 +26,25 @@ OWED_MAX = 20_000
 """Pulses that a start gives for those before it. More were not missed by a death: the sink is another one."""
 
 _GIVEN = struct.Struct("<QQ")
+_UNHEARD = struct.Struct("<QQQQ")
+
+
+class Unheard(NamedTuple):
+    """Numbers of pulses of a kind that are never given, above `after` up to `last`: no core has metered their energy.
+
+    They are those of a simulation, which counts and gives nothing.
+    """
+
+    after: int = 0
+    last: int = 0
+
+    def closed_up(self, number: int) -> int:
+        """How many up to `number` are to be given."""
+        return number - max(0, min(number, self.last) - self.after)
+
+    def opened(self, given: int) -> int:
+        """The first number up to which so many are to be given."""
+        return given if given <= self.after else given + self.last - self.after
 
 
 class _Stretch(NamedTuple):
@@ -56,16 +75,27 @@ class PulseOutput:
         """Of the sink."""
         return self._sink.remembers
 
-    def begin(self, counts: tuple[int, int], marks: tuple[int, int] | None, now_ns: int) -> None:
+    def begin(
+        self,
+        counts: tuple[int, int],
+        marks: tuple[int, int] | None,
+        now_ns: int,
+        unheard: tuple[Unheard, Unheard] = (Unheard(), Unheard()),
+    ) -> None:
         """Start at `counts`; `marks`: what the core before it may have given, None: it gave none."""
         start = counts if marks is None else marks
-        for place, kind in enumerate(KINDS):
+        for place, (kind, never) in enumerate(zip(KINDS, unheard, strict=True)):
             known = self._sink.last(kind) if marks is not None else None
-            begun = start[place] if known is None or abs(counts[place] - known) > OWED_MAX else known
-            self._told[place] = begun if counts[place] - begun <= OWED_MAX else counts[place]
+            begun, count = never.closed_up(start[place]), never.closed_up(counts[place])
+            if known is not None and abs(count - never.closed_up(known)) <= OWED_MAX:
+                begun = never.closed_up(known)
+            self._told[place] = never.opened(begun) if count - begun <= OWED_MAX else counts[place]
         self.marks = self._told[0], self._told[1]
-        for place, count in enumerate(counts):
-            self.take(place, [now_ns] * max(0, count - self._told[place]), count)
+        for place, (count, never) in enumerate(zip(counts, unheard, strict=True)):
+            for end in (min(count, never.after), count):
+                self.take(place, [now_ns] * max(0, end - self._told[place]), end)
+                if end == never.after:
+                    self._told[place] = max(self._told[place], never.last)
 
     def shape(self, constants: tuple[int, int], width_ms: int) -> None:
         """Let pulses be so wide from now on, or as wide as there is room for at maximum load."""
@@ -117,6 +147,7 @@ class PulseCounters:
         self._pulses = Pulses(active_imp_per_kwh), Pulses(reactive_imp_per_kvarh)
         self._width_ms = round(WIDTH_S * 1000)
         self._marks: tuple[int, int] | None = None
+        self._unheard = Unheard(), Unheard()
         self._timing = (0, 0.0)
         self.output = output
 
@@ -139,7 +170,7 @@ class PulseCounters:
         """The registers that were restored have been counted: what comes from now on is new."""
         if self.output is not None:
             self.output.shape(self.constants, self._width_ms)
-            self.output.begin(self.counts, self._marks, now_ns)
+            self.output.begin(self.counts, self._marks, now_ns, self._unheard)
 
     def start_samples(self, origin_ns: int, ns_per_tick: float) -> None:
         """The tick 0 of the windows that are booked from now on lies at `origin_ns`."""
@@ -170,18 +201,38 @@ class PulseCounters:
         """What has to be kept; nothing as long as no pulse is given and no constant was set."""
         if self.output is None and not any(each.was_changed for each in self._pulses):
             return b""
+        return self._state(None if self.output is None else self.output.marks)
+
+    def to_state_unheard(self, since: tuple[int, int]) -> bytes:
+        """`to_state` of a core that had counted to `since` when it began to count for nobody, and no output has had."""
+        if self._marks is None:
+            return self.to_state()
+        before = self._unheard
+        self._unheard = (
+            Unheard(before[0].after if before[0].last == since[0] else since[0], self.counts[0]),
+            Unheard(before[1].after if before[1].last == since[1] else since[1], self.counts[1]),
+        )
+        return self._state(self._marks)
+
+    def _state(self, marks: tuple[int, int] | None) -> bytes:
         states = b"".join(each.to_state() for each in self._pulses)
-        return states + (b"" if self.output is None else _GIVEN.pack(*self.output.marks))
+        if marks is None:
+            return states
+        return states + _GIVEN.pack(*marks) + _UNHEARD.pack(*self._unheard[0], *self._unheard[1])
 
     def take_up(self, octets: bytes) -> None:
         """Continue from `to_state`, before the registers are counted. Raises ItemValueError."""
-        self._marks = None
+        self._marks, self._unheard = None, (Unheard(), Unheard())
         if not octets:
             return
-        both = 2 * PULSES_STATE_OCTETS
-        if len(octets) not in (both, both + _GIVEN.size):
-            raise ItemValueError("state of the pulses", f"{len(octets)} octets", f"{both} or {both + _GIVEN.size}")
+        both, given = 2 * PULSES_STATE_OCTETS, 2 * PULSES_STATE_OCTETS + _GIVEN.size
+        if len(octets) not in (both, given, given + _UNHEARD.size):
+            found = f"{len(octets)} octets"
+            raise ItemValueError("state of the pulses", found, f"{both}, {given} or {given + _UNHEARD.size}")
         for place, pulses in enumerate(self._pulses):
             pulses.take_up(octets[place * PULSES_STATE_OCTETS : (place + 1) * PULSES_STATE_OCTETS])
         if len(octets) > both:
             self._marks = _GIVEN.unpack_from(octets, both)
+        if len(octets) > given:
+            numbers = _UNHEARD.unpack_from(octets, given)
+            self._unheard = Unheard(*numbers[:2]), Unheard(*numbers[2:])

@@ -44,6 +44,9 @@ WATCHED_WITHOUT_MAINS = (Contact.METER_COVER, Contact.TERMINAL_COVER, Contact.MA
 TIME_FORMAT = "%Y%m%d%H%M%S"
 """Of a change that is told later, local standard time."""
 
+PLUG_CONTACTS = (Contact.MODULE_PLUG, Contact.SECURITY_ELEMENT)
+"""Those whose events the metering core records."""
+
 SERIAL_OCTETS = 8
 """Of a security element's serial number, two hex digits each."""
 

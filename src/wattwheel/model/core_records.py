@@ -78,6 +78,7 @@ class CoreStatus(msgspec.Struct, frozen=True, array_like=True):
         has_outputs: the core has a relay or gives pulses; without, the rest stays as it is here.
         relay_open: how the relay's contact stands, debounced; None: there is no relay.
         pulses_given, pulses_dropped: flashes and signals since the start, and those that nobody took.
+        plug_epoch, plug_count: of its `model.plug_records.PlugRecords`; 0: it has recorded nothing.
     """
 
     faults: int = 0
@@ -92,6 +93,8 @@ class CoreStatus(msgspec.Struct, frozen=True, array_like=True):
     relay_open: bool | None = None
     pulses_given: int = 0
     pulses_dropped: int = 0
+    plug_epoch: int = 0
+    plug_count: int = 0
 
 
 class CoreIdentity(msgspec.Struct, frozen=True, array_like=True):

@@ -61,6 +61,8 @@ class Kind(IntEnum):
     HOLD_RELAY = 0x16  # management -> core
     SET_PULSES = 0x17  # management -> core
     GIVE_SIGNAL = 0x18  # management -> core
+    PLUG_RECORDS = 0x19  # management -> core, empty
+    MOVE_PLUG = 0x1A  # management -> core; its answer is that of PLUG_RECORDS
     CALENDAR = 0x20  # core -> management, empty
     METER_ADDRESS = 0x21  # core -> management, empty
 

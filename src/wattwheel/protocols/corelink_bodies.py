@@ -91,6 +91,7 @@ _ELEMENT = struct.Struct("<H5q5i")
 _TAIL = struct.Struct("<BBiqii")
 _STATUS = struct.Struct("<IBQQIIII")
 _STATUS_TAIL = struct.Struct("<BQQ")
+_STATUS_PLUG = struct.Struct("<QI")
 _RELAY_WORDS: tuple[bool | None, ...] = (None, False, True)
 _IDENTITY = struct.Struct("<16s32sBQ6s")
 _WAVE_HEAD = struct.Struct("<IB")
@@ -150,7 +151,7 @@ def decode_momentary(body: bytes) -> Momentary:
 
 
 def encode_status(status: CoreStatus) -> bytes:
-    """Body of STATUS. Counters saturate at the bound of their field; the tail is that of a core with outputs."""
+    """Body of STATUS. Counters saturate at the bound of their field; tails: of outputs, of plug events."""
     u32, u64 = 2**32 - 1, 2**64 - 1
     body = _STATUS.pack(
         status.faults,
@@ -162,20 +163,24 @@ def encode_status(status: CoreStatus) -> bytes:
         min(status.damaged_slots, u32),
         min(status.unknown_messages, u32),
     )
-    if not status.has_outputs:
-        return body
-    relay = _RELAY_WORDS.index(status.relay_open)
-    return body + _STATUS_TAIL.pack(relay, min(status.pulses_given, u64), min(status.pulses_dropped, u64))
+    if status.has_outputs:
+        relay = _RELAY_WORDS.index(status.relay_open)
+        body += _STATUS_TAIL.pack(relay, min(status.pulses_given, u64), min(status.pulses_dropped, u64))
+    return body + (_STATUS_PLUG.pack(status.plug_epoch, status.plug_count) if status.plug_count else b"")
 
 
 def decode_status(body: bytes) -> CoreStatus:
     """Status of a body; unknown fault bits stay. Raises RemoteProtocolError."""
-    if len(body) == _STATUS.size:
-        return CoreStatus(*_STATUS.unpack(body))
-    relay, given, dropped = unpacked(_STATUS_TAIL, body[_STATUS.size :])
+    head, tail, has_outputs, outputs, plug = body[: _STATUS.size], body[_STATUS.size :], False, (0, 0, 0), (0, 0)
+    if len(tail) in (_STATUS_PLUG.size, _STATUS_TAIL.size + _STATUS_PLUG.size):
+        plug = _STATUS_PLUG.unpack_from(tail, len(tail) - _STATUS_PLUG.size)
+        tail = tail[: -_STATUS_PLUG.size]
+    if tail:
+        has_outputs, outputs = True, unpacked(_STATUS_TAIL, tail)
+    relay, given, dropped = outputs
     if relay >= len(_RELAY_WORDS):
         raise RemoteProtocolError(f"relay {relay}; allowed: 0 to {len(_RELAY_WORDS) - 1}")
-    return CoreStatus(*(*_STATUS.unpack_from(body), True, _RELAY_WORDS[relay], given, dropped))
+    return CoreStatus(*(*unpacked(_STATUS, head), has_outputs, _RELAY_WORDS[relay], given, dropped, *plug))
 
 
 def encode_identity(identity: CoreIdentity) -> bytes:

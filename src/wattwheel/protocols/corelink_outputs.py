@@ -6,6 +6,7 @@ import struct
 from enum import IntEnum
 from typing import NamedTuple
 
+from wattwheel.model.contacts import PLUG_CONTACTS, allowed, is_state
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.protocols.corelink_bodies import unpacked
 
@@ -15,6 +16,7 @@ _RELAY_ORDER = struct.Struct("<QB")
 _PULSES = struct.Struct("<III")
 _PULSE_ORDER = struct.Struct("<QIII")
 _SIGNAL = struct.Struct("<QB")
+_NUMBER = struct.Struct("<Q")
 
 
 class RelayOrder(NamedTuple):
@@ -73,6 +75,19 @@ def decode_signal(body: bytes) -> tuple[int, TerminalSignal]:
     if signal not in set(TerminalSignal):
         raise RemoteProtocolError(f"signal {signal}; allowed: 0 to {max(TerminalSignal)}")
     return number, TerminalSignal(signal)
+
+
+def decode_plug_move(body: bytes) -> tuple[int, str]:
+    """Number (see `RelayOrder`) and state, in the words of `model.contacts`, of a body. Raises RemoteProtocolError."""
+    state = body[_NUMBER.size :].decode("ascii", "replace")
+    if len(body) < _NUMBER.size or not any(is_state(name, state) for name in PLUG_CONTACTS):
+        raise RemoteProtocolError(f"plug {state[:20]!r}; allowed: {' or '.join(map(allowed, PLUG_CONTACTS))}")
+    return int(_NUMBER.unpack_from(body)[0]), state
+
+
+def encode_plug_move(number: int, state: str) -> bytes:
+    """Body of MOVE_PLUG."""
+    return _NUMBER.pack(number) + state.encode("ascii")
 
 
 def encode_flag(flag: bool) -> bytes:

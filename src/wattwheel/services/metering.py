@@ -22,14 +22,15 @@ from wattwheel.hil.octets import OctetChannel
 from wattwheel.model import harmonics
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import ADDRESS, address_of
+from wattwheel.model.contacts import PLUG_CONTACTS, is_state
 from wattwheel.model.core_records import CORE_REPORT_DI, HALF_CYCLES_DI, WAVEFORM_DI, Waveform
 from wattwheel.model.errors import RemoteProtocolError
 from wattwheel.model.harmonics import harmonic_item, is_harmonic
-from wattwheel.model.private_items import RELAY_DI, TERMINAL_DI
+from wattwheel.model.private_items import MODULE_PLUG_DI, RELAY_DI, TERMINAL_DI
 from wattwheel.model.pulse_parameters import pulses_of
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import Result, decode_events, decode_waveform, encode_since
-from wattwheel.protocols.corelink_outputs import encode_flag, encode_pulses, encode_signal
+from wattwheel.protocols.corelink_outputs import encode_flag, encode_plug_move, encode_pulses, encode_signal
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services.metering_link import LOOK_NS, PUSH_NS, ClockState, MeteringLink
 from wattwheel.services.standing_orders import RELAY_REPEAT_NS, StandingOrder
@@ -104,7 +105,8 @@ class _Partition:
             self._bus = BusPort(context)
             self._bus.on_request(self.answer)
             self._bus.on_notice(self._hear)
-        self._signals = context.clock.now_ns()  # numbered, so that a repeated request gives no second pulse
+        # Numbered, so that a repeated request gives no second pulse, and one that comes late moves nothing back.
+        self._signals = self._moves = context.clock.now_ns()
         context.on_stop(self._show_counters)
 
     def _address(self) -> str:
@@ -163,6 +165,8 @@ class _Partition:
             held = _Fetch(bus, request, lambda body: None)
             if not self.link.ask(Kind.HOLD_RELAY, encode_flag(request.data == b"\x01"), held.answered):
                 bus.reply(request, error=ERR_OTHER)
+        elif request.control == Control.CONTACT and request.di == MODULE_PLUG_DI:
+            self._move_plug(bus, request)
         elif request.control != Control.READ:
             bus.reply(request, error=ERR_NO_DATA)
         elif request.di == CORE_REPORT_DI:
@@ -178,6 +182,19 @@ class _Partition:
                 bus.reply(request, error=ERR_OTHER)
         else:
             bus.reply(request, error=ERR_NO_DATA)
+
+    def _move_plug(self, bus: BusPort, request: Message) -> None:
+        """The simulated plug is moved: answered when the core has recorded it, and its records are published."""
+        name, _, state = request.data.decode("ascii", "replace").partition(" ")
+
+        def answered(result: Result | None, body: bytes) -> None:
+            is_done = result is Result.GOOD and self.link.plug.take(body)
+            bus.reply(request, error=0 if is_done else ERR_OTHER)
+
+        self._moves += 1
+        is_plug = name in PLUG_CONTACTS and is_state(name, state)
+        if not is_plug or not self.link.ask(Kind.MOVE_PLUG, encode_plug_move(self._moves, state), answered):
+            bus.reply(request, error=ERR_OTHER)
 
 
 def _ignore(result: Result | None, body: bytes) -> None:

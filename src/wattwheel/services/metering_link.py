@@ -37,6 +37,7 @@ from wattwheel.protocols.corelink_bodies import (
     encode_address,
     encode_calendar,
 )
+from wattwheel.services.plug_fetching import PlugFetching
 
 PUSH_NS = 1_000_000_000
 GRACE_NS = 500_000_000
@@ -49,6 +50,8 @@ LOOK_NS = 100_000_000
 ASKS_MAX = 16
 ASK_TRY_NS = 400_000_000
 ASK_TRIES_MAX = 2
+OVERDUE_MAX = 64
+"""Tries without an answer whose numbers are remembered, so that a late answer is known as one."""
 IDENTIFY_AGAIN_NS = 5_000_000_000
 LATE_IN_A_ROW_MAX = 8
 """More pushes with old numbers than this in a row come from a core that lost its sequence."""
@@ -107,6 +110,7 @@ class MeteringLink:
         self._reader = LinkReader(Side.CORE)
         self._counts: Counter[str] = Counter()
         self._asks: dict[int, _Ask] = {}
+        self._overdue: dict[int, Kind] = {}  # tries that nobody waits for any more, by number
         self._number = clock.now_ns()  # so that a restarted service never repeats a number the core remembers
         self._push: _Push | None = None
         self._early: dict[int, Message] = {}
@@ -119,6 +123,7 @@ class MeteringLink:
         self._status: CoreStatus | None = None
         self._identity: CoreIdentity | None = None
         self._quality = Quality.INVALID
+        self.plug = PlugFetching(self.ask, self._plug_news)
         self._identify_ns = 0
         self._identify()
         self.ask(Kind.PUSH_NOW, b"", _ignore)
@@ -213,6 +218,7 @@ class MeteringLink:
         else:
             self._status = decode_status(message.body)
             push.contents &= ~WITH_STATUS
+            self.plug.hear(self._status)
         self._publish_if_complete()
 
     # --- publishing and supervision
@@ -229,6 +235,10 @@ class MeteringLink:
         """The meter's time may be known now: publish what has waited for it."""
         if (held := self._held) is not None:
             self._publish(held)
+
+    def _plug_news(self) -> None:
+        if self._push is not None and self._push.is_published:
+            self._publish(self._quality)
 
     def _publish(self, quality: Quality) -> None:
         push = self._push
@@ -257,6 +267,7 @@ class MeteringLink:
                 relay_open=self._status.relay_open if self._status is not None else None,
                 is_clock_lost=clock.is_lost,
                 core_faults=self._faults(),
+                plug=self.plug.octets,
             )
         )
 
@@ -282,7 +293,11 @@ class MeteringLink:
         if self._identity is None and now - self._identify_ns >= IDENTIFY_AGAIN_NS:
             self._identify()
         for number in [number for number, ask in self._asks.items() if ask.due_ns <= now]:
-            self._again(self._asks.pop(number), now)
+            ask = self._asks.pop(number)
+            self._overdue[number] = ask.kind
+            while len(self._overdue) > OVERDUE_MAX:
+                del self._overdue[next(iter(self._overdue))]
+            self._again(ask, now)
 
     @property
     def starts(self) -> int:
@@ -345,7 +360,10 @@ class MeteringLink:
     def _take_answer(self, message: Message) -> None:
         ask = self._asks.get(message.number)
         if ask is None or message.kind != ask.kind | ANSWER:
-            self._counts["answers_unexpected"] += 1
+            is_late = self._overdue.get(message.number) == message.kind & ~ANSWER
+            if is_late:
+                del self._overdue[message.number]
+            self._counts["answers_late" if is_late else "answers_unexpected"] += 1
             return
         if not message.body or message.body[0] > max(Result):
             raise RemoteProtocolError("answer without a result")

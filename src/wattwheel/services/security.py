@@ -120,9 +120,11 @@ class Security:
         elif request.control == Control.PRESS:
             self._press(authority, request)
         elif request.control == Control.COMMISSION:
+            self._commission_if_over(authority)
+            was_new = not authority.is_commissioned
             authority.is_commissioned = True
             self._look_at_key()
-            self._reply_when_durable(request, 0)
+            self._reply_when_durable(request, 0, bytes((was_new,)))
         else:
             self._bus.reply(request, error=ERROR_NO_DATA if request.control == Control.READ else ERROR_OTHER)
 

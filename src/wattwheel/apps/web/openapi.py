@@ -38,6 +38,7 @@ STATUS_SCHEMA: dict[str, Any] = {
         "isolation": {"type": ["string", "null"]},
         "link": {"enum": ["up", "stale", "down"], "description": "the link to the metering core"},
         "clock": {"type": ["string", "null"], "format": "date-time"},
+        "factory_mode": {"type": ["boolean", "null"]},
         "pids": {"type": "object"},
         "energy_microjoule": {"type": "object", "additionalProperties": {"type": "integer"}},
         "pulses": {"type": ["object", "null"], "additionalProperties": {"type": "integer"}},

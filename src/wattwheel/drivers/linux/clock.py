@@ -31,6 +31,15 @@ def calendar_origin(speed: float) -> CalendarOrigin:
     return CalendarOrigin(time.monotonic_ns(), time.time(), speed)
 
 
+EPOCH_S = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
+
+
+def host_milliseconds() -> int | None:
+    """The host's calendar clock, milliseconds since 2000, UTC; None before that: it has lost the time."""
+    milliseconds = round((time.time() - EPOCH_S) * 1000)
+    return milliseconds if milliseconds >= 0 else None
+
+
 class LinuxClock:
     """`hil.clock.Clock` on the host's clocks, with a calendar that may run at another speed."""
 

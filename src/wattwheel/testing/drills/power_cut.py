@@ -18,6 +18,7 @@ import msgspec
 from wattwheel.apex.messages import Control, Message
 from wattwheel.drivers.sim.storage import Torn
 from wattwheel.model.errors import NotAnswered
+from wattwheel.model.private_items import contact_di
 from wattwheel.testing.drills.score import Score
 from wattwheel.testing.world import World, simulated_settings
 
@@ -94,7 +95,7 @@ def write(di: int, digits: str, world: World) -> bool:
 def contact(words: str, world: World) -> bool:
     """Whether the meter took what one of its contacts says."""
     replies: list[Message | None] = []
-    world.meter.ask(Control.CONTACT, 0, words.encode(), replies.append)
+    world.meter.ask(Control.CONTACT, contact_di(words.split()[0]), words.encode(), replies.append)
     world.advance_until(lambda: bool(replies), CONTACT_S_MAX)
     return bool(replies) and replies[0] is not None and not replies[0].error
 

@@ -1,0 +1,31 @@
+"""What happens to a meter whose supply is off: nobody runs on its state folder, and its board notes it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from wattwheel.boot.core_settings import METERING_FOLDER, PLUG_NAME
+from wattwheel.drivers.linux.clock import host_milliseconds
+from wattwheel.drivers.linux.storage import hold
+from wattwheel.drivers.sim.plug import SimPlug
+from wattwheel.model.errors import DoorUnavailable, StorageError
+
+METER_LOCK = "meter.lock"
+
+
+def move_unsupplied(folder: Path, state: str) -> bool:
+    """Let the plug of the management module be in `state` (`model.contacts`), as `hil.plug.ModulePlug.move` says.
+
+    False: a meter runs on `folder`, or none ever has, or it is somebody else's.
+    """
+    if not (folder / METERING_FOLDER).is_dir():
+        return False
+    try:
+        lock = hold(folder / METER_LOCK)
+    except (DoorUnavailable, StorageError):
+        return False
+    try:
+        return SimPlug(folder / METERING_FOLDER / PLUG_NAME, host_milliseconds).move(state)
+    finally:
+        os.close(lock)
