@@ -36,6 +36,7 @@ from wattwheel.apps.recording import Recording
 from wattwheel.apps.reporting import Reporting
 from wattwheel.apps.silence import Silence
 from wattwheel.apps.status_words import STATUS_DIS
+from wattwheel.apps.switch_overs import SwitchOvers
 from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.core_records import lost_counter
 from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
@@ -63,7 +64,7 @@ COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
-    *(MeanPower, Contacts, Cells, Demand, FeeControl),
+    *(MeanPower, Contacts, Cells, Demand, FeeControl, SwitchOvers),
     *(Freezing, Recording, LoadRecord, Reporting),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
@@ -107,6 +108,8 @@ class Energy:
         fees, freezes = kinds.get(FeeControl), kinds.get(Freezing)
         if isinstance(fees, FeeControl) and isinstance(freezes, Freezing):
             fees.on_switched = freezes.prices_switched
+        if isinstance(fees, FeeControl) and isinstance(copies := kinds.get(SwitchOvers), SwitchOvers):
+            copies.price_sets = lambda: fees.charging.money.sets
         if isinstance(reporting := kinds.get(Reporting), Reporting):
             reporting.listen(self.functions)
         self._publishing = [

@@ -219,7 +219,7 @@ class FeeControl(MeterFunction):
         control, money = self.control, self.charging.money
         relay, sets = control.books.relay, money.sets
         word_1 = (money.account.wallet.overdraft > 0) << OVERDRAFT_BIT | control.is_misoperating << MISOPERATION_BIT
-        word_3 = sets.prices << PRICES_BIT | sets.steps << STEPS_BIT
+        word_3 = 0 if self.charging.has_copies else sets.prices << PRICES_BIT | sets.steps << STEPS_BIT
         if self.mode != "none":
             word_3 |= control.is_measured_open << OPEN_BIT | control.is_order_open << ORDER_BIT
             word_3 |= relay.is_alarming << ALARM_BIT | relay.is_preserved << PRESERVATION_BIT

@@ -29,6 +29,7 @@ from wattwheel.apps.programming_records import (
     recorded,
     saved_state,
 )
+from wattwheel.apps.set_keeping import SetKeeping
 from wattwheel.model import display_lists
 from wattwheel.model.authority import PasswordChange
 from wattwheel.model.catalogue import item_2007
@@ -201,6 +202,7 @@ class Settings(msgspec.Struct, frozen=True):
         ratings: what the meter is made for; default thresholds depend on it.
         utc_offset_minutes: meter standard time minus UTC.
         tariffs: how many there are, until another number is written.
+        profile: "2007" or "2020": whose rules the meter follows.
     """
 
     address: str = ""
@@ -209,6 +211,7 @@ class Settings(msgspec.Struct, frozen=True):
     ratings: Ratings = Ratings()
     utc_offset_minutes: int = 0
     tariffs: int = TARIFFS
+    profile: str = "2007"
 
     def items(self) -> dict[int, bytes]:
         """The parameters that the settings say."""
@@ -288,6 +291,7 @@ class Parameters:
         self._settings = meter.settings(Settings)
         self._values = default_items(self._settings) | written_items(meter.saved)
         self._records = self._next = saved_state(meter.saved)
+        self._sets = SetKeeping(meter, self._values, self._settings.profile == "2020")
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()
         meter.show_beside(self._records.items())
@@ -299,6 +303,7 @@ class Parameters:
             meter.on_sampled(PANEL_PORT, self._look_at_key)
         if meter.has_port(CLEARS_PORT):
             meter.on_sampled(CLEARS_PORT, self._follow_clears)
+        self._sets.follow(self._writes, self._tell)
         meter.accept(Function.WRITE_ADDRESS, self._write_address)
         meter.accept(Function.CHANGE_RATE, self._change_rate)
 
@@ -307,7 +312,7 @@ class Parameters:
 
     def _tell(self) -> None:
         self._meter.show(self._values)
-        self._publish(msgspec.msgpack.encode({**self._values, **self._records.counts()}))
+        self._publish(msgspec.msgpack.encode({**self._values, **self._records.counts(), **self._sets.told()}))
 
     # -- writes
 

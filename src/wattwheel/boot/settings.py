@@ -21,6 +21,7 @@ from wattwheel.boot.settings_functions import BoardSettings, ClockSettings, FeeC
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
 from wattwheel.model.errors import BadInput, ConfigError
 from wattwheel.model.inputs import HouseInput, InputSettings, RecordingInput, checked_input
+from wattwheel.model.profile import TARIFFS_MAX_2020
 from wattwheel.model.tariff import TARIFFS
 
 FILE_OCTETS_MAX = 1 << 20
@@ -64,6 +65,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         active_constant_imp_per_kwh: test pulses per kWh of the meter's own side.
         reactive_constant_imp_per_kvarh: test pulses per kvarh of the meter's own side.
         factory_days: how long a new meter stays in factory mode, once in its life; 0: it never is.
+        profile: whose rules it follows where they differ: "2007", or "2020" of later meters.
     """
 
     address: Address = "202611200001"
@@ -78,6 +80,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active_constant_imp_per_kwh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
     reactive_constant_imp_per_kvarh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
     factory_days: Annotated[int, Meta(ge=0, le=31)] = 0
+    profile: Literal["2007", "2020"] = "2007"
 
 
 class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -364,6 +367,8 @@ def _check_together(settings: Settings, source: Source) -> None:
     if meter.starting_current_a >= meter.nominal_current_a:
         allowed = f"below nominal_current_a = {meter.nominal_current_a:g}"
         raise source.refusal(("meter", "starting_current_a"), meter.starting_current_a, allowed)
+    if meter.profile == "2020" and settings.tariffs.count > TARIFFS_MAX_2020:
+        raise source.refusal(("tariffs", "count"), settings.tariffs.count, f"at most {TARIFFS_MAX_2020} (profile 2020)")
     _check_calibration(settings, source)
     try:
         checked_input(settings.input)

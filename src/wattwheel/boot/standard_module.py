@@ -226,6 +226,8 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, heard_at_once)
     yield cell("panel", "security", ("display", "parameters", "energy"), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
+    if settings.meter.profile == "2020":
+        yield cell("switch_overs", "energy", ("parameters",), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
     yield cell("condition", KERNEL, ("display",), SMALL_OCTETS_MAX)
@@ -284,6 +286,7 @@ def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, 
         "ratings": _ratings(settings),
         "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
         "tariffs": settings.tariffs.count,
+        "profile": settings.meter.profile,
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
     }
 

@@ -1,0 +1,55 @@
+"""The copies of standby sets that the energy APP waits for in the 2020 profile, asked of the owner of the parameters.
+
+What is in force never waits for a copy: `model.set_copies` says why. Nothing is kept here; whoever was not answered
+asks again at the next turn of a minute, and after each start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import msgspec
+
+from wattwheel.apps.functions import MeterFunction, Turn
+from wattwheel.model.prices import FIRST_PRICES, PriceSets
+from wattwheel.model.profile import is_2020
+from wattwheel.model.set_copies import Asked, asked
+
+PORT = "switch_overs"
+
+
+class SwitchOvers(MeterFunction):
+    """See the module.
+
+    Attributes:
+        price_sets: gives the price sets that are running.
+    """
+
+    port: ClassVar[str] = PORT
+
+    def __init__(self) -> None:
+        self.price_sets: Callable[[], PriceSets] = lambda: FIRST_PRICES
+        self._seen: tuple[object, object, object] = (None, None, None)
+        self._asked: Asked = {}
+        self._message = b""
+
+    def minute(self, turn: Turn) -> None:
+        """Ask again for what has not been done."""
+        if self._asked:
+            self._seen = (None, None, None)
+
+    def push(self, turn: Turn) -> None:
+        """Ask for the copies of sets that have been switched over."""
+        sets, prices = turn.image.sets, self.price_sets()
+        before = self._seen
+        if sets is before[0] and prices is before[1] and turn.parameters is before[2]:
+            return
+        self._seen = (sets, prices, turn.parameters)
+        wanted = asked(sets, prices) if is_2020(turn.parameters) else {}
+        if wanted or self._asked:
+            self._asked, self._message = wanted, msgspec.msgpack.encode(wanted)
+
+    def published(self) -> bytes:
+        """See `MeterFunction`."""
+        return self._message
