@@ -221,7 +221,7 @@ def test_a_cut_at_any_write_leaves_the_old_sets_or_the_new_ones_and_ends_with_th
         world.advance(0.25)
         with suppress(NotAnswered):
             table, instant, again = (world.ask(di) for di in (*watched, TABLE))
-            if table.data == again.data and not table.error | instant.error:  # else it came between two questions
+            if table.data == again.data and not (table.error or instant.error):  # else it came between questions
                 seen.append([bytes(answer.data)[::-1].hex() for answer in (table, instant)])
     world.meter.disk.cut_at_write = None
     world.await_ready()

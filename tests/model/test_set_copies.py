@@ -97,50 +97,36 @@ def test_what_cannot_be_read_was_never_copied(saved):
     assert copied_sets(msgspec.msgpack.encode({DAY_TABLES_SWITCH: PAST})) == {DAY_TABLES_SWITCH: PAST}
 
 
-STEPS = st.lists(
-    st.sampled_from(("push", "minute", "copy", "energy lost", "switch", "standby", "save energy")), max_size=40
-)
+STEPS = st.lists(st.sampled_from(("push", "minute", "copy", "energy lost", "switch", "standby")), max_size=60)
 
 
 @given(STEPS)
-def test_whatever_is_lost_the_plan_in_force_changes_only_at_instants(steps):
-    """Energy may forget what it has not saved; the owner of the parameters tells what is on the medium."""
+def test_whatever_is_lost_the_table_in_force_changes_at_instants_alone(steps):
+    """Energy may forget the last change of its sets; the owner of the parameters tells what is on the medium."""
     values, copied = {TABLE: wire("000001"), STANDBY: wire("000002")}, {}
-    sets = saved = RunningSets()
-    minute, tariff, written = 0, 2, 0
-    expected = wire("000001")
-    for step in steps:
-        now = NOON.replace(minute=minute)
-        if step == "minute" and minute < 58:
+    sets = before_last = RunningSets()
+    minute, tariff, expected = 0, 2, values[TABLE]
+    for step in (*steps, "minute", "push", "copy", "push"):
+        is_idle = not sets.day_tables and values.get(DAY_TABLES_SWITCH) in (None, CONSUMED)
+        if step == "minute":
             minute += 1
-        elif step == "switch":
-            written += 1
-            values = {**values, DAY_TABLES_SWITCH: wire(f"26060112{min(59, minute):02d}")}
-        elif step == "standby" and not asked(sets, PriceSets()) and values.get(DAY_TABLES_SWITCH) in (None, CONSUMED):
+        elif step == "switch" and is_idle:
+            values = {**values, DAY_TABLES_SWITCH: wire(f"260601{12 + minute // 60}{minute % 60:02d}")}
+        elif step == "standby" and is_idle:
             tariff = tariff % 12 + 1
             values = {**values, STANDBY: wire(f"0000{tariff:02d}")}
-        elif step == "copy":
-            copy = copy_of(values, copied, asked(sets, PriceSets()))
-            if copy is not None:
-                values = {**values, **{di: octets for di, octets in copy.items.items() if octets is not None}}
-                copied = copy.copied
-        elif step == "save energy":
-            saved = sets
+        elif step == "copy" and (copy := copy_of(values, copied, asked(sets, PriceSets()))) is not None:
+            values = {**values, **{di: octets for di, octets in copy.items.items() if octets is not None}}
+            copied = copy.copied
         elif step == "energy lost":
-            sets = saved
-        before = sets
-        sets = switched(sets, told(values, copied), now)
-        if sets.day_tables_switched != before.day_tables_switched and step != "energy lost":
-            expected = values[STANDBY]
-        if step != "energy lost":
-            in_force = values[STANDBY] if sets.day_tables else values[TABLE]
-            assert in_force == expected or in_force == values[STANDBY]
-        plan = plan_of({**values, 0x04000202: b"\x01"}, sets)
-        assert plan.day_tables[0][0].tariff in range(1, 13)
-    sets = switched(sets, told(values, copied), NOON.replace(minute=59))
-    if (copy := copy_of(values, copied, asked(sets, PriceSets()))) is not None:
-        in_force = values[STANDBY]
-        values = {**values, **{di: octets for di, octets in copy.items.items() if octets is not None}}
-        sets = switched(sets, told(values, copy.copied), NOON.replace(minute=59))
-        assert values[TABLE] == in_force
+            sets = before_last
+        now = switched(sets, told(values, copied), NOON.replace(hour=12 + minute // 60, minute=minute % 60))
+        if now is not sets:
+            before_last = sets
+            if now.day_tables and now.day_tables_switched != sets.day_tables_switched:
+                expected = values[STANDBY]
+            sets = now
+        assert (values[STANDBY] if sets.day_tables else values[TABLE]) == expected
+        used = plan_of({**values, 0x04000202: b"\x01", 0x04000203: b"\x01", 0x04000204: b"\x12"}, sets).day_tables
+        assert used[0][0].tariff == int(expected[:1].hex())
     assert sets.day_tables == 0

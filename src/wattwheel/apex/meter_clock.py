@@ -41,6 +41,7 @@ class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
         drift_ppb: how much faster the meter's clock runs, in parts of `clock_drift.PARTS`.
         since_s: from where on it drifts: the host's calendar, UTC, seconds since 2000.
         held: the clock is lost: neither offset nor host count until it is set.
+        is_doubtful: it disagrees with a broadcast time, and goes on all the same (2020 profile).
     """
 
     offset_s: float = 0.0
@@ -48,6 +49,7 @@ class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
     drift_ppb: int = 0
     since_s: float = 0.0
     held: HeldClock | None = None
+    is_doubtful: bool = False
 
 
 def drifted(since: timedelta, ppb: int) -> timedelta:
@@ -121,6 +123,11 @@ class MeterClock:
     def is_lost(self) -> bool:
         """Whether the clock has lost the time and was not set since."""
         return self.setting.held is not None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the clock disagrees with a broadcast time."""
+        return self.setting.is_doubtful
 
     @property
     def is_known(self) -> bool:

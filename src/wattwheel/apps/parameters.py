@@ -46,6 +46,7 @@ from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_all
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.limits_2020 import error_2020
 from wattwheel.model.prices import (
     PRICES_SWITCH,
     STEP_COUNT,
@@ -295,9 +296,7 @@ class Parameters:
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()
         meter.show_beside(self._records.items())
-        self._writes = meter.accept_writes(
-            lambda di, octets: refusal(self._values, di, octets), self._written, self._record
-        )
+        self._writes = meter.accept_writes(self._refusal, self._written, self._record)
         self._key_is_active = False
         if meter.has_port(PANEL_PORT):
             meter.on_sampled(PANEL_PORT, self._look_at_key)
@@ -309,6 +308,10 @@ class Parameters:
 
     def _local(self) -> datetime:
         return self._meter.now() + timedelta(minutes=self._settings.utc_offset_minutes)
+
+    def _refusal(self, di: int, octets: bytes) -> int:
+        error = refusal(self._values, di, octets)
+        return error or (error_2020(di, octets) if self._settings.profile == "2020" else 0)
 
     def _tell(self) -> None:
         self._meter.show(self._values)

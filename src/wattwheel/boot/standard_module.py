@@ -41,7 +41,7 @@ READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone sile
 
 PLATFORM_ITEMS = ("04000101", "04000102", "0400010C")
 PROGRAMMING_RECORDS = ("033000", *(f"0330{kind:02X}" for kind in (*range(0x05, 0x0D), 0x0F, 0x10)))
-CLOCK_RECORDS = "033004"
+CLOCK_RECORDS, BROADCAST_RECORDS = "033004", "B050"
 
 ENERGY_PREFIXES = ("01", "03", "05", "06", "B0", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
@@ -70,6 +70,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
     *((Control.READ, prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
     (Control.READ, CLOCK_RECORDS, "platform"),
+    (Control.READ, BROADCAST_RECORDS, "platform"),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.BROADCAST_TIME, "", "platform"),
     (Control.OUTPUT, "", "platform"),
@@ -261,7 +262,11 @@ def _energy_settings(settings: Settings) -> dict[str, Any]:
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
         "speed": settings.clock.speed,
         "ratings": _ratings(settings),
-        "functions": {"fee_control": fee_control, "cells": _cells(settings)},
+        "functions": {
+            "fee_control": fee_control,
+            "cells": _cells(settings),
+            "contacts": {"watches_clock": settings.meter.profile == "2020"},
+        },
     }
 
 
@@ -297,6 +302,7 @@ def _platform_settings(settings: Settings) -> dict[str, Any]:
         "time_sync_per_day": settings.dlt645.time_sync_per_day,
         "drift_ppb": drift_ppb(settings.clock.drift_ppm),
         "speed": settings.clock.speed,
+        "profile": settings.meter.profile,
         "gives_signals": bool(settings.pulse_output.file),
     }
 

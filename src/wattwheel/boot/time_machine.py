@@ -316,6 +316,7 @@ class TimeMachine(SimBoard):
             setting.changes,
             core.is_open if self._has_relay else None,
             setting.held is not None,
+            is_clock_doubtful=setting.is_doubtful,
         )
 
     def _push_to_port(self, readings: Readings) -> None:

@@ -62,11 +62,12 @@ OnAnswer = Callable[[Result | None, bytes], None]
 
 
 class ClockState(NamedTuple):
-    """The meter's clock beside its time: how often it was set, whether it is lost, and whether it is known at all."""
+    """The meter's clock beside its time: how often it was set, whether it is lost, known at all, and doubtful."""
 
     changes: int = 0
     is_lost: bool = False
     is_known: bool = True
+    is_doubtful: bool = False
 
 
 @dataclass(slots=True)
@@ -257,6 +258,7 @@ class MeteringLink:
                 relay_open=self._status.relay_open if self._status is not None else None,
                 is_clock_lost=clock.is_lost,
                 core_faults=self._faults(),
+                is_clock_doubtful=clock.is_doubtful,
             )
         )
 

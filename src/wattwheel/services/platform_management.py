@@ -1,9 +1,9 @@
 """Platform management: the meter's clock, and which signal the multi-function terminal gives.
 
 It owns the setting that makes the host's calendar the meter's, publishes it to every partition, and is the only one
-that changes it. Broadcast time (08H) is obeyed by the rules of `clock_rules.broadcast_verdict`. A write of date or time
-is recorded in the transaction that keeps it (03300400); a broadcast is not. What outlives a restart, and when a clock
-is lost, is in `clock_keeping`.
+that changes it. Broadcast time (08H) is obeyed by the rules of the meter's profile (`clock_rules`). A write of date or
+time is recorded in the transaction that keeps it (03300400); of broadcasts, `broadcast_records` says what is. What
+outlives a restart, and when a clock is lost, is in `clock_keeping`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
+from wattwheel.apex.meter_clock import ClockSetting
 from wattwheel.apex.partition import CLOCK_PORT, StartContext
 from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
@@ -25,6 +26,7 @@ from wattwheel.model.event_ring import EventRing, time_octets
 from wattwheel.model.private_items import STEP_DI
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services import clock_keeping as keeping
+from wattwheel.services.broadcast_records import BROADCASTS_KEY, BroadcastKeeping
 from wattwheel.services.clock_keeping import BUILD_DATE, SEEN_EVERY, SEEN_KEY, Kept
 from wattwheel.services.clock_rules import (
     DATE_DI,
@@ -33,9 +35,9 @@ from wattwheel.services.clock_rules import (
     TIME_DI,
     Verdict,
     broadcast_time,
-    broadcast_verdict,
     is_repeated,
     settlement_instants,
+    shown_digits,
     written_time,
 )
 from wattwheel.services.signal_output import SIGNAL_DI
@@ -69,6 +71,7 @@ class PlatformSettings(msgspec.Struct, frozen=True):
         earliest: no clock is right before it, where nothing else is known.
         speed: how many seconds of the host's calendar pass in one.
         gives_signals: there is an output for the multi-function terminal's pulses.
+        profile: "2007" or "2020": whose rules of broadcast times it follows.
     """
 
     utc_offset_minutes: int = 0
@@ -77,6 +80,7 @@ class PlatformSettings(msgspec.Struct, frozen=True):
     earliest: datetime = BUILD_DATE
     speed: float = 1.0
     gives_signals: bool = False
+    profile: str = "2007"
 
 
 class Platform:
@@ -94,6 +98,7 @@ class Platform:
         self._synchronised_on = ""
         self._synchronised_times = 0
         self._sets = EventRing()
+        self._broadcasts = BroadcastKeeping(settings.profile == "2020")
         self._followed = Followed()
         self._signals = TerminalSignals(context, self.local, self._parameters)
         self._waiting: deque[Callable[[], object]] = deque()
@@ -128,6 +133,7 @@ class Platform:
                 self._sets = msgspec.msgpack.decode(sets, type=EventRing)
             if follows := records.get(FOLLOWED_KEY):
                 self._followed = msgspec.msgpack.decode(follows, type=Followed)
+            self._broadcasts.take_up(records.get(BROADCASTS_KEY))
         except (ValueError, RecursionError):
             self._counters.add("records_unreadable")
         self._start(kept)
@@ -161,15 +167,20 @@ class Platform:
     def _set(self, kept: Kept) -> None:
         """Let the clock be `kept` from now on, here and everywhere."""
         self._kept = kept
-        now_ns, speed = self._clock.now_ns(), self._settings.speed
-        setting = keeping.setting_of(kept, self._clock.host_calendar(), now_ns, speed)
-        self._clock.take(setting)
+        setting = self._tell_setting()
         if setting.held is not None or self._counters["clock_lost"]:
             self._counters.set("clock_lost", int(setting.held is not None))
+        if setting.held is not None:
+            self._clock.call_at(self._clock.now_ns() + LOST_LOOK_NS, self._look_for_time)
+
+    def _tell_setting(self) -> ClockSetting:
+        host, now_ns = self._clock.host_calendar(), self._clock.now_ns()
+        setting = keeping.setting_of(self._kept, host, now_ns, self._settings.speed)
+        setting = msgspec.structs.replace(setting, is_doubtful=self._broadcasts.kept.is_doubtful)
+        self._clock.take(setting)
         if self._offset_port is not None:
             self._offset_port.write(msgspec.json.encode(setting))
-        if setting.held is not None:
-            self._clock.call_at(now_ns + LOST_LOOK_NS, self._look_for_time)
+        return setting
 
     # -- what a loss of the time is found by
 
@@ -194,7 +205,7 @@ class Platform:
 
     def _keep(self) -> None:
         if self._store is not None:
-            self._save(keeping.records_of(self._kept), lambda result: None)
+            self._save({**keeping.records_of(self._kept), **self._broadcasts.records()}, lambda result: None)
 
     def _look_for_time(self) -> None:
         """A lost clock follows the host's again once that can be right."""
@@ -247,9 +258,13 @@ class Platform:
         today = own.date().isoformat()
         obeyed = self._synchronised_times if self._synchronised_on == today else 0
         per_day = self._settings.time_sync_per_day
-        verdict = broadcast_verdict(received, own, obeyed, per_day, self._settlements())
+        verdict = self._broadcasts.verdict(received, own, obeyed, per_day, self._settlements())
         self._counters.add(verdict)
+        is_changed = self._broadcasts.judged(verdict, own, received)
         if verdict is not Verdict.ACCEPTED or received is None:
+            if is_changed:
+                self._tell_setting()
+                self._keep()
             self._reply(request, ERROR_OTHER)
             return verdict
         kept = self._set_to(received)
@@ -277,7 +292,7 @@ class Platform:
 
     def _records(self, kept: Kept) -> dict[str, bytes | None]:
         obeyed = (self._synchronised_on, self._synchronised_times)
-        return {**keeping.records_of(kept), SYNC_KEY: msgspec.json.encode(obeyed)}
+        return {**keeping.records_of(kept), SYNC_KEY: msgspec.json.encode(obeyed), **self._broadcasts.records()}
 
     # -- writes
 
@@ -298,12 +313,15 @@ class Platform:
         if written.date() != own.date():  # a day of its own: the time may be broadcast once more
             self._synchronised_on, self._synchronised_times = "", 0
 
+        kept_before, self._broadcasts.kept = self._broadcasts.kept, self._broadcasts.kept.settled()
+
         def saved(result: SaveResult) -> None:
             if result is SaveResult.SAVED:
                 self._counters.add("time_written")
                 self._sets = sets
                 self._set(kept)
             else:
+                self._broadcasts.kept = kept_before
                 self._synchronised_on, self._synchronised_times = obeyed
             self._bus.reply(request, error=_error(result))
 
@@ -320,9 +338,10 @@ class Platform:
             return
         if emptied(clears, self._followed, (CLOCK_SETS_DI,)):
             self._sets = EventRing()
+        self._broadcasts.kept = self._broadcasts.kept.following(clears, self._followed)
         self._followed = now
         records = {SETS_KEY: msgspec.msgpack.encode(self._sets), FOLLOWED_KEY: msgspec.msgpack.encode(now)}
-        self._save(records, lambda result: None)
+        self._save({**records, **self._broadcasts.records()}, lambda result: None)
 
     # -- answers
 
@@ -352,19 +371,16 @@ class Platform:
             self._in_turn(action)
 
     def _listed(self, group: int) -> list[int]:
-        return [di for di in (*_CLOCK_ITEMS, *self._sets.items(CLOCK_SETS_DI)) if di >> 24 == group]
+        records = {**self._sets.items(CLOCK_SETS_DI), **self._broadcasts.items()}
+        return [di for di in (*_CLOCK_ITEMS, *records) if di >> 24 == group]
 
     def octets(self, di: int) -> bytes | None:
         """Item octets of what this service owns, None for anything else."""
         if di == SIGNAL_DI:
             return bytes((self._signals.selected,))
         if di not in _CLOCK_ITEMS:
-            return self._sets.items(CLOCK_SETS_DI).get(di)
-        local = self.local()
-        weekday = f"{(local.weekday() + 1) % 7:02d}"
-        date, time = f"{local:%y%m%d}{weekday}", f"{local:%H%M%S}"
-        text = {DATE_DI: date, TIME_DI: time, DATE_TIME_DI: date + time}[di]
-        return items.encode(item_2007(di), text)
+            return self._sets.items(CLOCK_SETS_DI).get(di) or self._broadcasts.items().get(di)
+        return items.encode(item_2007(di), shown_digits(di, self.local()))
 
 
 _CLOCK_ITEMS = (DATE_DI, TIME_DI, DATE_TIME_DI)
