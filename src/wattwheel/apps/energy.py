@@ -30,6 +30,7 @@ from wattwheel.apps.factory import PANEL_PORT, unrecorded_clears
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import ERROR_OTHER, STEP_BACK_MINUTES, MeterFunction, Prepared, Turn
+from wattwheel.apps.further_freezing import FurtherFreezing
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
@@ -65,7 +66,7 @@ COMMANDS_WAITING_MAX = 16
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
     *(MeanPower, Contacts, Cells, Demand, FeeControl, SwitchOvers),
-    *(Freezing, Recording, LoadRecord, Reporting),
+    *(Freezing, FurtherFreezing, Recording, LoadRecord, Reporting),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
@@ -108,8 +109,8 @@ class Energy:
         fees, freezes = kinds.get(FeeControl), kinds.get(Freezing)
         if isinstance(fees, FeeControl) and isinstance(freezes, Freezing):
             fees.on_switched = freezes.prices_switched
-        if isinstance(fees, FeeControl) and isinstance(copies := kinds.get(SwitchOvers), SwitchOvers):
-            copies.price_sets = lambda: fees.charging.money.sets
+        for each in self.functions:
+            each.meet(self.functions)
         if isinstance(reporting := kinds.get(Reporting), Reporting):
             reporting.listen(self.functions)
         self._publishing = [

@@ -46,6 +46,7 @@ from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_all
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.further_freezes import DEFAULTS_2020, is_own_parameter
 from wattwheel.model.limits_2020 import error_2020
 from wattwheel.model.prices import (
     PRICES_SWITCH,
@@ -232,7 +233,7 @@ class Panel(msgspec.Struct, frozen=True):
 
 def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    digits = DEFAULTS | default_thresholds(settings.ratings)
+    digits = DEFAULTS | default_thresholds(settings.ratings) | (DEFAULTS_2020 if settings.profile == "2020" else {})
     return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()} | settings.items()
 
 
@@ -310,8 +311,11 @@ class Parameters:
         return self._meter.now() + timedelta(minutes=self._settings.utc_offset_minutes)
 
     def _refusal(self, di: int, octets: bytes) -> int:
+        is_2020 = self._settings.profile == "2020"
+        if not is_2020 and is_own_parameter(di):
+            return ERROR_NO_DATA
         error = refusal(self._values, di, octets)
-        return error or (error_2020(di, octets) if self._settings.profile == "2020" else 0)
+        return error or (error_2020(di, octets) if is_2020 else 0)
 
     def _tell(self) -> None:
         self._meter.show(self._values)

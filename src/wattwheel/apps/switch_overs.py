@@ -6,13 +6,14 @@ asks again at the next turn of a minute, and after each start.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
 
+from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.functions import MeterFunction, Turn
-from wattwheel.model.prices import FIRST_PRICES, PriceSets
+from wattwheel.model.prices import FIRST_PRICES
 from wattwheel.model.profile import is_2020
 from wattwheel.model.set_copies import Asked, asked
 
@@ -20,19 +21,19 @@ PORT = "switch_overs"
 
 
 class SwitchOvers(MeterFunction):
-    """See the module.
-
-    Attributes:
-        price_sets: gives the price sets that are running.
-    """
+    """See the module."""
 
     port: ClassVar[str] = PORT
 
     def __init__(self) -> None:
-        self.price_sets: Callable[[], PriceSets] = lambda: FIRST_PRICES
+        self._fees: FeeControl | None = None
         self._seen: tuple[object, object, object] = (None, None, None)
         self._asked: Asked = {}
         self._message = b""
+
+    def meet(self, functions: Sequence[MeterFunction]) -> None:
+        """Know whose price sets are switched over."""
+        self._fees = next((each for each in functions if isinstance(each, FeeControl)), None)
 
     def minute(self, turn: Turn) -> None:
         """Ask again for what has not been done."""
@@ -41,7 +42,8 @@ class SwitchOvers(MeterFunction):
 
     def push(self, turn: Turn) -> None:
         """Ask for the copies of sets that have been switched over."""
-        sets, prices = turn.image.sets, self.price_sets()
+        sets = turn.image.sets
+        prices = FIRST_PRICES if self._fees is None else self._fees.charging.money.sets
         before = self._seen
         if sets is before[0] and prices is before[1] and turn.parameters is before[2]:
             return

@@ -43,7 +43,7 @@ PLATFORM_ITEMS = ("04000101", "04000102", "0400010C")
 PROGRAMMING_RECORDS = ("033000", *(f"0330{kind:02X}" for kind in (*range(0x05, 0x0D), 0x0F, 0x10)))
 CLOCK_RECORDS, BROADCAST_RECORDS = "033004", "B050"
 
-ENERGY_PREFIXES = ("01", "03", "05", "06", "B0", *(f"1{family:X}" for family in range(16)))
+ENERGY_PREFIXES = ("01", "03", "05", "06", "B0", "B5", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
     *(Control.RELAY, Control.CONTACT, Control.SENSOR, Control.FEE, Control.REPORTED),
