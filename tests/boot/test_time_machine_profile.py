@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from tests.boot.test_time_machine import EVENING, FOUR_TARIFFS, PASSWORD, START_MS, after, play, rows, told
+from tests.boot.test_time_machine import EVENING, FOUR_TARIFFS, PASSWORD, START_MS, play, rows, told
 
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.boot.minute_core import MinuteCore, MinuteLoad
@@ -31,17 +31,17 @@ WRITTEN = {
 }
 
 
-def machine(profile):
+def machine(profile, core=None, store=None, calendar=EVENING, written_items=WRITTEN):
     settings = simulated_settings()
     own = msgspec.structs.replace(settings.dlt645, password_level_4=PASSWORD)
     meter = msgspec.structs.replace(settings.meter, profile=profile)
     settings = msgspec.structs.replace(settings, dlt645=own, meter=meter)
-    core = MinuteCore(MinuteLoad(rows(), START_MS, True, 1))
-    made = TimeMachine(settings, core, SimStore(SimDisk(1)), EVENING)
+    core = core or MinuteCore(MinuteLoad(rows(), START_MS, True, 1))
+    made = TimeMachine(settings, core, store or SimStore(SimDisk(1)), calendar)
     made.await_ready()
-    for di, digits in WRITTEN.items():
+    for di, digits in written_items.items():
         assert written(made, di, digits, PASSWORD), f"{di:08X}"
-    made.advance(after(made, 70) / 1e9)
+    made.advance(70)
     return made
 
 
@@ -107,3 +107,25 @@ def test_an_instant_that_passes_while_it_is_off_is_made_up_for(profile):
     assert 0x05030002 not in items
     assert (items[0x04000107] == bytes(5)) is (profile == "2020")
     assert made.local > datetime(2026, 3, 1, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("profiles", [("2007", "2020"), ("2020", "2007"), ("2007", "2020", "2007", "2020")])
+def test_whatever_profile_it_gets_what_is_in_force_stays(profiles):
+    """Each life has one switch-over, after which its own tariff is in force the whole day."""
+    core, store, calendar = MinuteCore(MinuteLoad(rows(), START_MS, True, 1)), SimStore(SimDisk(1)), EVENING
+    in_force = 1
+    for number, profile in enumerate(profiles, 1):
+        first = {0x04000203: "01", 0x04000204: "12"}
+        made = machine(profile, core, store, calendar, {**first, TABLE: "000001"} if number == 1 else first)
+        assert made.image.tariff == in_force, f"life {number}"
+        standby = STANDBY if profile == "2020" or not made.image.sets.day_tables else TABLE
+        in_force = 1 + number
+        instant = made.local.replace(second=0) + timedelta(minutes=2)
+        for di, digits in ((standby, f"0000{in_force:02d}"), (0x04000107, f"{instant:%y%m%d%H%M}")):
+            assert written(made, di, digits, PASSWORD)
+        play(made, 600, False)
+        made.advance(5)
+        assert made.image.tariff == in_force, f"life {number}"
+        assert (shown(made)[0x04000107] == bytes(5)) is (profile == "2020")
+        made.switch_off()
+        calendar = made.clock.calendar()
