@@ -11,9 +11,16 @@ import pytest
 
 from wattwheel.apps import energy
 from wattwheel.apps.energy_books import Ledger
+from wattwheel.apps.functions import Turn
+from wattwheel.apps.switch_overs import SwitchOvers
 from wattwheel.drivers.sim.storage import Torn
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR as CENTI
+from wattwheel.model.energy_items import STANDARD_WORDS
 from wattwheel.model.errors import NotAnswered
+from wattwheel.model.profile import PROFILE_DI, YEAR_2020
+from wattwheel.model.records import REGISTER_COUNT, EnergyTotals, Quality, Readings
+from wattwheel.model.register_image import RegisterImage
+from wattwheel.model.tariff_parameters import RunningSets
 from wattwheel.testing.world import World, simulated_settings
 
 LEVEL_4 = "440044"
@@ -28,6 +35,7 @@ LIMIT, STANDBY_LIMIT = 0x04060001, 0x04060201
 WORD_3, CURRENT_PRICE, STEP_ENERGY = 0x04000503, 0x02800020, 0xB0F00000
 SETS_BITS = 1 << 0 | 1 << 5 | 1 << 10 | 1 << 11
 DAY_1 = "000001"
+PROFILE_2020 = {PROFILE_DI: YEAR_2020}
 
 
 def wire(digits: str) -> bytes:
@@ -255,3 +263,37 @@ def test_kills_around_the_instant_mix_nothing(make_world, seed):
     assert [shown(world, 0x05000002 | kind << 16) for kind in (2, 3, 5, 7)] == [None] * 4
     assert Watched.newest.books.tariff == 4
     assert world.meter.crashes == []
+
+
+# -- what is asked for
+
+
+def pushed(function, second, sets, written=PROFILE_2020, is_minute=False):
+    image = RegisterImage(second, ((0,) * 8,), (0,) * REGISTER_COUNT, 1, 1, sets)
+    readings = Readings(0, float(second), Quality.VALID, EnergyTotals(1, (0,) * REGISTER_COUNT))
+    turn = Turn(readings, image, None, written, STANDARD_WORDS, (), {}, False, lambda di: None)
+    if is_minute:
+        function.minute(turn)
+    function.push(turn)
+    return function.published()
+
+
+def test_a_copy_is_asked_for_again_each_minute_until_it_was_made():
+    own = SwitchOvers()
+    running = RunningSets(day_tables=1, day_tables_switched=wire(AT_8))
+    assert pushed(own, 60, RunningSets(), is_minute=True) == b""
+    first = pushed(own, 61, running)
+    assert msgspec.msgpack.decode(first, type=dict[int, bytes]) == {TABLES_SWITCH: wire(AT_8)}
+    assert pushed(own, 62, running) is first
+    again = pushed(own, 120, running, is_minute=True)
+    assert again == first
+    assert again is not first
+    done = pushed(own, 121, RunningSets(day_tables_switched=wire(AT_8)))
+    assert msgspec.msgpack.decode(done) == {}
+    assert pushed(own, 180, RunningSets(day_tables_switched=wire(AT_8)), is_minute=True) is done
+
+
+def test_in_the_2007_profile_nothing_is_asked_for():
+    own = SwitchOvers()
+    running = RunningSets(day_tables=1, day_tables_switched=wire(AT_8))
+    assert pushed(own, 60, running, written={}, is_minute=True) == b""
