@@ -82,6 +82,13 @@ def test_a_meter_that_ran_its_second_set_goes_on_with_it_when_it_gets_the_profil
     assert asked(toggled_twice, PriceSets()) == {}
 
 
+def test_a_further_instant_that_comes_before_the_copy_leaves_the_standby_set_in_force():
+    waiting = RunningSets(day_tables=1, day_tables_switched=FURTHER)
+    sets = switched(waiting, told(VALUES, {}), NOON)
+    assert sets == RunningSets(day_tables=1, day_tables_switched=PAST)
+    assert switched(sets, told(VALUES, {DAY_TABLES_SWITCH: FURTHER}), NOON) is sets
+
+
 def test_a_copy_of_what_a_cut_made_forgotten_was_executed():
     assert after_copy(0, b"", PRICES_SWITCH, told({}, {PRICES_SWITCH: PAST})) == (0, PAST)
     assert after_copy(0, FURTHER, PRICES_SWITCH, told({}, {PRICES_SWITCH: PAST})) == (0, PAST)

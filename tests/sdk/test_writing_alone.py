@@ -1,4 +1,4 @@
-"""What an APP saves of its own between two writes: nothing else is under way meanwhile, and what fails changes nothing."""
+"""What an APP saves of its own between two writes: nothing else is under way, and what fails changes nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def medium():
 @pytest.fixture
 def writes(medium):
     done = []
-    made = Writes(None, medium, Counters(), lambda di, octets: 0, lambda di, octets: done.append((di, octets)))
+    made = Writes(
+        None, medium, Counters(lambda: None), lambda di, octets: 0, lambda di, octets: done.append((di, octets))
+    )
     made.done = done
     return made
 
