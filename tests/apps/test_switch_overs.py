@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from tests.apps.turns import Clockwork
 
 from wattwheel.apps import energy
 from wattwheel.apps.energy_books import Ledger
+from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.functions import Turn
+from wattwheel.apps.recording import Recording
 from wattwheel.apps.switch_overs import SwitchOvers
 from wattwheel.drivers.sim.storage import Torn
 from wattwheel.model.energy_items import MICROJOULE_PER_CENTIWATTHOUR as CENTI
@@ -297,3 +300,18 @@ def test_in_the_2007_profile_nothing_is_asked_for():
     own = SwitchOvers()
     running = RunningSets(day_tables=1, day_tables_switched=wire(AT_8))
     assert pushed(own, 60, running, written={}, is_minute=True) == b""
+
+
+@pytest.mark.parametrize(("told", "shown_bits"), [({}, SETS_BITS), (PROFILE_2020, 0)])
+def test_the_status_word_shows_no_standby_set_while_it_waits_for_its_copy(told, shown_bits):
+    instants = dict.fromkeys((PRICES_SWITCH, STEPS_SWITCH), AT_8)
+    recording, fees = Clockwork(Recording()), Clockwork(FeeControl(), instants)
+    recording.sets = RunningSets(1, 1, wire(AT_8), wire(AT_8))
+    found = 0
+    for work in (recording, fees):
+        work.parameters |= told
+        work.push("2026-06-01 07:59")
+        work.push("2026-06-01 08:00")
+        found |= work.function.status_bits(3)
+    assert fees.function.charging.money.sets.prices == 1
+    assert found & SETS_BITS == shown_bits

@@ -109,7 +109,9 @@ def test_an_instant_that_passes_while_it_is_off_is_made_up_for(profile):
     assert made.local > datetime(2026, 3, 1, 4, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("profiles", [("2007", "2020"), ("2020", "2007"), ("2007", "2020", "2007", "2020")])
+@pytest.mark.parametrize(
+    "profiles", [("2007", "2020"), ("2020", "2007"), ("2007", "2020", "2007", "2020"), ("2020", "2007", "2007", "2020")]
+)
 def test_whatever_profile_it_gets_what_is_in_force_stays(profiles):
     """Each life has one switch-over, after which its own tariff is in force the whole day."""
     core, store, calendar = MinuteCore(MinuteLoad(rows(), START_MS, True, 1)), SimStore(SimDisk(1)), EVENING

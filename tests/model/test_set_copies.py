@@ -66,6 +66,10 @@ def test_an_instant_that_was_written_meanwhile_is_not_consumed():
     assert DAY_TABLES_SWITCH not in copy.items
     assert copy.items[TABLE] == VALUES[STANDBY]
     assert copy.copied == {DAY_TABLES_SWITCH: PAST}
+    assert copy_of(values, {PRICES_SWITCH: PAST}, {DAY_TABLES_SWITCH: PAST}).copied == {
+        PRICES_SWITCH: PAST,
+        DAY_TABLES_SWITCH: PAST,
+    }
 
 
 def test_a_meter_that_ran_its_second_set_goes_on_with_it_when_it_gets_the_profile():
