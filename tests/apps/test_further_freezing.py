@@ -9,9 +9,11 @@ import msgspec
 import pytest
 from tests.apps.turns import Clockwork, at, octets_of, shown_time, wire
 
+from wattwheel.apps import further_freezing
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.further_freezing import STATE_KEY, FurtherFreezing
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.errors import UnknownItem
 from wattwheel.model.further_freezes import CONTENT_WORDS, DEFAULTS_2020, DEPTHS, INTERVALS, SCHEMES, FurtherKind
 from wattwheel.model.profile import PROFILE_DI, YEAR_2020
 from wattwheel.model.settled_books import Entry
@@ -95,6 +97,23 @@ def test_a_clock_that_goes_back_over_a_month_freezes_it_once():
     work.push("2026-12-01 00:00", 4)
     assert work.times(MONTH) == ["2612010000"]
     assert work.function.look(MONTH | 0x0101, b"")[:4] == wire("00000002")
+
+
+def test_after_a_clock_that_was_years_ahead_months_are_frozen_again():
+    work = Work()
+    work.push("2036-01-15 12:00", 1)
+    work.push("2026-11-30 23:59", 2)
+    work.push("2026-12-01 00:00", 3)
+    assert work.times(MONTH) == ["2612010000"]
+
+
+def test_the_register_table_has_as_many_as_are_kept():
+    assert list(DEPTHS.values()) == [12, 24, 5, 4, *[60] * 8]
+    for kind, depth in DEPTHS.items():
+        block = 0xB500FF00 | kind << 16
+        assert item_2007(block | 1).category == item_2007(block | depth).category == "freeze"
+        with pytest.raises(UnknownItem):
+            item_2007(block | depth + 1)
 
 
 def test_each_settlement_and_each_step_settlement():
@@ -202,11 +221,15 @@ def test_a_meter_clear_leaves_none():
     assert work.times(MONTH) == []
     assert [key for key in work.saved if key != STATE_KEY] == []
     assert Work(saved=work.saved).times(MONTH) == []
+    work.parameters = dict(work.parameters)  # whoever hears parameters looks at everything
+    work.push("2026-12-01 00:02", 9)
+    assert work.times(MONTH) == []
 
 
-def test_nothing_due_costs_nothing():
+def test_nothing_due_costs_nothing(monkeypatch):
     work = Work()
     work.run("2026-11-10 10:00", "2026-11-10 10:02")
+    monkeypatch.setattr(further_freezing, "month_begin", None)
     ring = SimpleNamespace(has=None)
     work.function._rings = dict.fromkeys(DEPTHS, ring)  # whoever looked at one would fail
     work.run("2026-11-10 10:03", "2026-11-10 11:00")
