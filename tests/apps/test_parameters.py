@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from wattwheel.apps.parameters import DEFAULTS, NUMBERS, PERIOD, SLIP, default_items, is_plain, refusal
 from wattwheel.model.catalogue import items_2007
+from wattwheel.model.further_freezes import is_own_parameter
 from wattwheel.protocols.dlt645.frame import Frame, FrameReader, encode
 from wattwheel.sdk.writing import malformed
 from wattwheel.testing.world import World, simulated_settings
@@ -202,7 +203,8 @@ def test_too_many_entries_have_an_error_bit_of_their_own(world):
 
 
 def test_every_plain_parameter_can_be_written_and_read(world):
-    plain = [item for item in items_2007() if item.write and item.members is None and is_plain(item.di)]
+    of_2007 = (item for item in items_2007() if not is_own_parameter(item.di))
+    plain = [item for item in of_2007 if item.write and item.members is None and is_plain(item.di)]
     assert len(plain) > 1200
     for item in itertools.islice(plain, 0, None, 40):
         octets = default_items().get(item.di) or _some_octets(item)

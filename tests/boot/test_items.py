@@ -47,11 +47,13 @@ def world():
     return happened()
 
 
-def happened() -> World:
+def happened(profile: str = "2007") -> World:
     """A meter to which things have happened."""
     settings = simulated_settings()
     own = msgspec.structs.replace(settings.dlt645, password_level_2=LEVEL_2, password_level_4=LEVEL_4)
-    world = World(3, settings=msgspec.structs.replace(settings, dlt645=own), calendar=BEFORE_SETTLEMENT)
+    meter = msgspec.structs.replace(settings.meter, profile=profile)
+    settings = msgspec.structs.replace(settings, dlt645=own, meter=meter)
+    world = World(3, settings=settings, calendar=BEFORE_SETTLEMENT)
     world.set_power(3000)
     world.await_ready()
     assert world.request(0x1A, b"\x02" + bytes.fromhex(LEVEL_2)[::-1] + bytes(4)) == (0x9A, b"")
@@ -145,8 +147,9 @@ NOT_WRITTEN = {
     **dict.fromkeys((0x04000701, 0x04000702, 0x04000704, 0x04000705), "the meter has no such port"),
     **dict.fromkeys(range(0x04000C01, 0x04000C0B), "passwords are changed by 18H alone"),
     **dict.fromkeys(range(0x04000D01, 0x04000D0D), "the metering core has no such coefficients"),
+    **dict.fromkeys((*range(0x0400B501, 0x0400B509), *range(0x0400B510, 0x0400B515)), "freezes of the 2020 profile"),
 }
-"""Rows that the standard lets be written and this meter does not have: a write is refused, no requested data."""
+"""Rows that are for writing and that this meter does not have: a write is refused, no requested data."""
 
 OWN_VALUE = {0x04000401: "any other address would be that of another meter"}
 NOT_READ = {0x04001503: bytes(12)}
@@ -239,3 +242,22 @@ def test_each_owner_of_a_group_is_asked_for_its_list_once():
 def test_the_command_says_why():
     for row in item_rows(unanswered_only=True):
         assert row["why"], row["di"]
+
+
+def test_what_the_2020_profile_alone_has_is_answered_and_written_there():
+    world = happened("2020")
+    groups = {reason.prefix: reason for reason in reasons() if "2020 profile" in reason.why}
+    assert set(groups) == {"0400B5", "B048", "B050", "B5"}
+    own = [item for item in ITEMS_2007 if reason_of(item.di) in groups.values()]
+    answered = {item.di for item in own if world.ask(item.di).error is None}
+    counts = {0xB0480000, 0xB0500000, 0xB0500100}
+    assert {di for di in answered if di >> 24 == 0xB0} == counts
+    assert {di for di in answered if di >> 24 == 4} == {item.di for item in own if item.write}
+    assert {di >> 16 & 0xFF for di in answered if di >> 24 == 0xB5} >= {0x05, 0x06}  # a settlement at a month's end
+    for di in answered:
+        decode(item_2007(di), world.ask(di).check())
+        if di >> 24 == 4:
+            value = neighbours(world.ask(di).check())[0]
+            assert world.write(di, value, 4, LEVEL_4) == (0x94, b""), f"{di:08X}"
+            assert world.ask(di).check() == value
+    assert world.meter.crashes == []

@@ -93,6 +93,14 @@ REFUSED = {
     "a number for a text": ("[meter]\naddress = 202611200001", "line 2, [meter] address", 202611200001, "in quotes"),
     "a text for a switch": ('[web]\nenabled = "yes"', "line 2, [web] enabled", "yes", "true or false"),
     "one of several": ('[meter]\nwiring = "delta"', "line 2, [meter] wiring", "delta", '"3p3w"'),
+    "no such profile": ('[meter]\nprofile = "1997"', "line 2, [meter] profile", "1997", '"2007" or "2020"'),
+    "a profile without quotes": ("[meter]\nprofile = 2020", "line 2, [meter] profile", 2020, '"2007" or "2020"'),
+    "more tariffs than the profile has": (
+        '[meter]\nprofile = "2020"\n[tariffs]\ncount = 13',
+        "line 4, [tariffs] count",
+        13,
+        "at most 12 (profile 2020)",
+    ),
     "not a number": ("[meter]\nnominal_voltage_v = nan", "line 2, [meter] nominal_voltage_v", None, "above 0"),
     "without end": ("[clock]\nspeed = inf", "line 2, [clock] speed", None, "up to 100000"),
     "beyond 64 bits": (f"[meter]\ncurrent_ratio = {10**30}", "line 2, [meter] current_ratio", 10**30, "999999"),
@@ -235,3 +243,8 @@ def test_every_default_is_valid_by_its_own_limits():
     table = tomllib.loads(default_toml())
     assert set(table) == set(Settings.__struct_fields__)
     assert re.fullmatch("[0-9]{12}", table["meter"]["address"])
+
+
+def test_as_many_tariffs_as_the_profile_has(write):
+    assert load(write('[meter]\nprofile = "2020"\n[tariffs]\ncount = 12')).tariffs.count == 12
+    assert load(write("[tariffs]\ncount = 63")).meter.profile == "2007"

@@ -23,15 +23,16 @@ ALL_1997 = list(catalogue.items_1997())
 
 
 def test_all_rows_are_there():
-    assert len(catalogue.ITEMS_2007) == 658 + 63  # the registers with four decimals are our own
+    own = 63 + 6 + 73  # registers with four decimals; events and freezes of the 2020 profile
+    assert len(catalogue.ITEMS_2007) == 658 + own
     assert len(catalogue.ITEMS_1997) == 305
     assert Counter(item.category for item in catalogue.ITEMS_2007) == {
         "energy": 95 + 63,
         "demand": 60,
         "variable": 67,
-        "event record": 147,
-        "parameter": 173,
-        "freeze": 95,
+        "event record": 147 + 6,
+        "parameter": 173 + 13,
+        "freeze": 95 + 60,
         "load record": 21,
     }
 
@@ -230,7 +231,7 @@ def test_passwords_are_not_readable_and_readings_not_writable():
     assert not any(item.read for item in ALL_2007 if item.di >> 8 == 0x04000C)
     assert not item_1997(0xC212).read
     assert not any(item.write for item in ALL_2007 if item.di >> 24 != 4)
-    assert sum(item.write for item in catalogue.ITEMS_2007) == 161
+    assert sum(item.write for item in catalogue.ITEMS_2007) == 161 + 13
     assert all(item.read or item.write for item in (*ALL_2007, *ALL_1997))
 
 

@@ -42,6 +42,7 @@ class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
         since_s: from where on it drifts: the host's calendar, UTC, seconds since 2000.
         held: the clock is lost: neither offset nor host count until it is set.
         stopped_s: somebody lets the host's calendar stand still at that time, UTC, seconds since 2000; None: it runs.
+        is_doubtful: it disagrees with a broadcast time, and goes on all the same (2020 profile).
     """
 
     offset_s: float = 0.0
@@ -50,6 +51,7 @@ class ClockSetting(msgspec.Struct, frozen=True, array_like=True):
     since_s: float = 0.0
     held: HeldClock | None = None
     stopped_s: float | None = None
+    is_doubtful: bool = False
 
 
 def drifted(since: timedelta, ppb: int) -> timedelta:
@@ -125,6 +127,11 @@ class MeterClock:
     def is_lost(self) -> bool:
         """Whether the clock has lost the time and was not set since."""
         return self.setting.held is not None
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the clock disagrees with a broadcast time."""
+        return self.setting.is_doubtful
 
     @property
     def is_known(self) -> bool:

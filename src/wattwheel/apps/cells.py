@@ -58,7 +58,7 @@ class Cells(MeterFunction):
 
     def push(self, turn: Turn) -> None:
         """Hear of the clock, and of the metering core's memory."""
-        self._is_clock_lost = turn.readings.is_clock_lost
+        self._is_clock_lost = turn.readings.is_clock_lost or turn.readings.is_clock_doubtful
         self._is_memory_faulty = bool(turn.readings.core_faults & MEMORY_FAULTS)
 
     def look(self, di: int, data: bytes) -> int | None:
@@ -70,7 +70,7 @@ class Cells(MeterFunction):
         return [SENSORS[name].di for name in self._values]
 
     def status_bits(self, number: int) -> int:
-        """Low batteries, a memory fault of the metering core and a lost clock, in word 1."""
+        """Low batteries, a memory fault of the metering core and a lost or doubtful clock, in word 1."""
         if number != 1:
             return 0
         clock, reading = self._values.get(CLOCK, 0), self._values.get(READING, READING_BATTERY_LOW)

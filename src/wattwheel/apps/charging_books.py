@@ -22,12 +22,14 @@ from wattwheel.model.prices import (
     NO_PRICES,
     PricePlan,
     PriceSets,
+    copied,
     next_settlement,
     next_switch,
     number,
     plan_of,
     switched,
 )
+from wattwheel.model.profile import is_2020
 from wattwheel.model.purchases import Account
 from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.settled_books import MINUTES_MAX, Minute
@@ -106,6 +108,11 @@ class ChargingBooks:
         except (ValueError, RecursionError):
             return
 
+    @property
+    def has_copies(self) -> bool:
+        """Whether the second sets are standby ones, which are copied: then only the first ever run for long."""
+        return is_2020(self._heard)
+
     def follow(self, turn: Turn) -> None:
         """Charge what has flowed at the prices so far, then take the parameters of now."""
         self.tariff = turn.image.tariff
@@ -118,12 +125,21 @@ class ChargingBooks:
         is_first, before = self._heard is None, self.plan.instants
         self._heard = turn.parameters
         self.limits = limits_of(turn.parameters)
-        self.plan = plan_of(turn.parameters, self.money.sets)
+        sets, last = copied(self.money.sets, turn.parameters), self.money.sets
+        self.plan = plan_of(turn.parameters, sets)
         if is_first:
             self._charge(turn.image)
         elif before != self.plan.instants:  # only instants to come count, and steps that are new begin now
             self._change(looked=turn.image.minute, used=self.money.used if before else 0)
+        if sets is not last:
+            self._switch_over(sets, turn.image.minute)
         self._find_due()
+
+    def _switch_over(self, sets: PriceSets, minute: int) -> None:
+        """Let `sets` run; steps that were switched over end the running step period."""
+        if sets.steps_switched != self.money.sets.steps_switched:
+            self._settle(minute)
+        self._change(sets=sets)
 
     def minute(self, turn: Turn) -> None:
         """The turn of a minute: charge, then switch sets over and end step periods that have come."""
@@ -139,9 +155,8 @@ class ChargingBooks:
             self._find_due()
         if self._switch is not None and self._switch <= minute:
             sets = switched(self.money.sets, self._heard, turn.local)
-            if sets.steps != self.money.sets.steps:
-                self._settle(minute)
-            self._change(sets=sets, looked=max(minute, self.money.looked))
+            self._switch_over(sets, minute)
+            self._change(looked=max(minute, self.money.looked))
             self.plan = plan_of(self._heard, sets)
             self._find_due()
         while self._due is not None and self._due <= minute:

@@ -14,7 +14,16 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from wattwheel.apps.contact_records import ALL_EVENTS, WATCHED, WHOLE_CLASS, WHOLE_FAMILY, Told
+from wattwheel.apps.contact_records import (
+    ALL_EVENTS,
+    CLOCK,
+    CLOCK_FAULT,
+    WATCHED,
+    WHOLE_CLASS,
+    WHOLE_FAMILY,
+    Told,
+    Watched,
+)
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.module_plug import PLUG_DI, Plug, plug_of
 from wattwheel.apps.status_words import SUPPLY_AUXILIARY, SUPPLY_SHIFT, SUPPLY_WORD
@@ -32,10 +41,11 @@ KEY, PLUG_KEY = "contacts", "contacts plug"
 SECOND_NS = 1_000_000_000
 STATUS_WORD_7, AUXILIARY_BIT = 7, 1 << 4
 EVENT_DI3 = (0x03, 0xB0)
-_ITEM_FAMILIES = frozenset({PLUG_DI >> 16, *(watched.count_di >> 16 for watched in WATCHED.values())})
+_ITEM_FAMILIES = frozenset(
+    {PLUG_DI >> 16, *(each.count_di >> 16 for each in (*WATCHED.values(), *CLOCK_FAULT.values()))}
+)
 
-All = dict[str, Told]
-_NONE: All = {str(name): Told() for name in WATCHED}
+ByName = dict[str, Told]
 
 
 class Contacts(MeterFunction):
@@ -45,9 +55,13 @@ class Contacts(MeterFunction):
     obeys = frozenset({Function.CONTACT})
 
     def __init__(self, settings: Mapping[str, bool] | None = None) -> None:
-        """`settings`: `has_auxiliary_supply`, without which nothing but a battery feeds the meter without mains."""
-        self._has_auxiliary = bool(settings and settings.get("has_auxiliary_supply"))
-        self._told, self._plug = dict(_NONE), Plug()
+        """`settings`: `has_auxiliary_supply`, without which nothing but a battery feeds the meter without mains;
+        `watches_clock`: whether a fault of the clock is an event (B048), as in the 2020 profile."""
+        own = settings or {}
+        self._has_auxiliary = bool(own.get("has_auxiliary_supply"))
+        self._watched: dict[str, Watched] = {**WATCHED, **(CLOCK_FAULT if own.get("watches_clock") else {})}
+        self._told: ByName = {str(name): Told() for name in self._watched}
+        self._plug = Plug()
         self._held: dict[str, bool] = {}
         self._last_ns: int | None = None
         self._second = self._faults = 0
@@ -62,10 +76,10 @@ class Contacts(MeterFunction):
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up states and records."""
         try:
-            found = msgspec.msgpack.decode(saved.get(KEY, b""), type=All)
+            found = msgspec.msgpack.decode(saved.get(KEY, b""), type=ByName)
         except (ValueError, RecursionError):
             found = {}
-        self._told = {name: found.get(name, Told()) for name in _NONE}
+        self._told = {name: found.get(name, Told()) for name in self._told}
         self._plug = plug_of(saved.get(PLUG_KEY, b""))
 
     # -- pushes
@@ -84,6 +98,7 @@ class Contacts(MeterFunction):
             return
         self._last_ns = last_ns + seconds * SECOND_NS
         is_good = turn.readings.quality is Quality.VALID and not turn.readings.core_faults & CHIP_FAULTS
+        is_good = is_good and not (CLOCK in self._told and _is_clock_faulty(turn))
         if self._is_quiet and is_good:
             return
         is_quiet = is_good
@@ -138,6 +153,8 @@ class Contacts(MeterFunction):
     def _holds(self, name: str, told: Told, turn: Turn) -> bool:
         """Whether the condition of the event holds now."""
         readings = turn.readings
+        if name == CLOCK:
+            return _is_clock_faulty(turn)
         if name == Contact.METERING_CHIP:
             return told.is_on or readings.quality is not Quality.VALID or bool(readings.core_faults & CHIP_FAULTS)
         if name == Contact.INTERNAL_SUPPLY and told.is_on and readings.momentary is not None:
@@ -147,7 +164,7 @@ class Contacts(MeterFunction):
 
     def _look(self, name: str, holds: bool, turn: Turn, seconds: int, later_s: int) -> None:
         """Take `seconds` looks in a row that found the same; after them came `later_s` more seconds."""
-        told, watched = self._told[name], WATCHED[name]
+        told, watched = self._told[name], self._watched[name]
         if holds is told.delay[0] and not told.delay[1]:
             return
         state = EventDelay(*told.delay)
@@ -197,7 +214,7 @@ class Contacts(MeterFunction):
     def _items(self) -> dict[int, bytes]:
         found = self._plug.ring.items(PLUG_DI)
         for name, told in self._told.items():
-            found |= told.items(WATCHED[name], self._second)
+            found |= told.items(self._watched[name], self._second)
         return found
 
     # -- commands
@@ -228,7 +245,7 @@ class Contacts(MeterFunction):
         told = {
             name: msgspec.structs.replace(each, ring=EventRing(), seconds=0, since=self._second)
             for name, each in self._told.items()
-            if WATCHED[name].is_named(di)
+            if self._watched[name].is_named(di)
         }
         has_plug = di in (ALL_EVENTS, PLUG_DI | WHOLE_CLASS, PLUG_DI | WHOLE_FAMILY)
         changes, apply_told = self._prepared({**self._told, **told})[:2]
@@ -242,7 +259,7 @@ class Contacts(MeterFunction):
 
         return Prepared({**changes, **more}, apply)
 
-    def _prepared(self, told: All) -> Prepared:
+    def _prepared(self, told: ByName) -> Prepared:
         def apply() -> None:
             self._told, self._is_quiet = told, False
 
@@ -253,3 +270,8 @@ class Contacts(MeterFunction):
             self._plug = plug
 
         return Prepared({PLUG_KEY: msgspec.msgpack.encode(plug)}, apply)
+
+
+def _is_clock_faulty(turn: Turn) -> bool:
+    """Whether the clock has lost the time, or disagrees with a broadcast."""
+    return turn.readings.is_clock_lost or turn.readings.is_clock_doubtful

@@ -30,12 +30,14 @@ from wattwheel.apps.factory import unrecorded_clears
 from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import ERROR_OTHER, STEP_BACK_MINUTES, MeterFunction, Prepared, Turn
+from wattwheel.apps.further_freezing import FurtherFreezing
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
 from wattwheel.apps.reporting import Reporting
 from wattwheel.apps.silence import Silence, turn_now
 from wattwheel.apps.status_words import STATUS_DIS
+from wattwheel.apps.switch_overs import SwitchOvers
 from wattwheel.apps.told_bits import told_bits
 from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.core_records import lost_counter
@@ -65,8 +67,8 @@ COMMANDS_WAITING_MAX = 16
 """Commands that wait for the one under way; one more is refused."""
 
 FUNCTIONS: tuple[type[MeterFunction], ...] = (
-    *(MeanPower, Contacts, Cells, Demand, FeeControl),
-    *(Freezing, Recording, LoadRecord, Reporting),
+    *(MeanPower, Contacts, Cells, Demand, FeeControl, SwitchOvers),
+    *(Freezing, FurtherFreezing, Recording, LoadRecord, Reporting),
 )
 """In the order in which they see a turn: whoever needs another's values comes after it."""
 
@@ -105,12 +107,8 @@ class Energy:
         own: Mapping[str, Any] = settings or {}
         making: list[Any] = list(FUNCTIONS)
         self.functions: list[MeterFunction] = [make(own[make.name]) if make.name in own else make() for make in making]
-        kinds = {type(each): each for each in self.functions}
-        fees, freezes = kinds.get(FeeControl), kinds.get(Freezing)
-        if isinstance(fees, FeeControl) and isinstance(freezes, Freezing):
-            fees.on_switched = freezes.prices_switched
-        if isinstance(reporting := kinds.get(Reporting), Reporting):
-            reporting.listen(self.functions)
+        for each in self.functions:
+            each.meet(self.functions)
         heard = [each for each in self.functions if each.port and meter.has_port(each.port)]
         self._publishing = [(each, meter.publish(each.port)) for each in heard]
         self._published: list[bytes] = [b""] * len(self._publishing)

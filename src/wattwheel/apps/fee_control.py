@@ -7,7 +7,7 @@ steps are only shown. All of it is saved in the transaction of the energy regist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Literal
@@ -16,6 +16,7 @@ import msgspec
 
 from wattwheel.apps.charging_books import STEP_PERIODS_KEPT, ChargingBooks, Money
 from wattwheel.apps.fee_records import amount_octets, purchase_record, refund_record
+from wattwheel.apps.freezing import Freezing
 from wattwheel.apps.functions import ERROR_OTHER, MeterFunction, Prepared, Turn
 from wattwheel.apps.relay_control import RelayBooks, RelayControl, RelaySettings
 from wattwheel.model import purchases
@@ -112,6 +113,12 @@ class FeeControl(MeterFunction):
         self.on_switched: Callable[[bytes, bytes], None] = _tell_nobody
         self._face: tuple[object, ...] = ()
         self._message = b""
+
+    def meet(self, functions: Sequence[MeterFunction]) -> None:
+        """Know who freezes at a switch-over."""
+        for each in functions:
+            if isinstance(each, Freezing):
+                self.on_switched = each.prices_switched
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up money, relay and records."""
@@ -219,7 +226,7 @@ class FeeControl(MeterFunction):
         control, money = self.control, self.charging.money
         relay, sets = control.books.relay, money.sets
         word_1 = (money.account.wallet.overdraft > 0) << OVERDRAFT_BIT | control.is_misoperating << MISOPERATION_BIT
-        word_3 = sets.prices << PRICES_BIT | sets.steps << STEPS_BIT
+        word_3 = 0 if self.charging.has_copies else sets.prices << PRICES_BIT | sets.steps << STEPS_BIT
         if self.mode != "none":
             word_3 |= control.is_measured_open << OPEN_BIT | control.is_order_open << ORDER_BIT
             word_3 |= relay.is_alarming << ALARM_BIT | relay.is_preserved << PRESERVATION_BIT

@@ -7,6 +7,7 @@ old entry or with the new one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -42,6 +43,7 @@ class Frozen(msgspec.Struct, frozen=True, array_like=True):
         return time if item == TIME else self.items.get(item)
 
 
+_Kind = TypeVar("_Kind", bound=int)
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Frozen).decode
 
@@ -53,8 +55,10 @@ class FreezeRing:
         newest: sequence number of the newest entry, 0: there was none yet.
     """
 
-    def __init__(self, kind: FreezeKind) -> None:
-        self.kind, self.depth = kind, DEPTHS[kind]
+    def __init__(self, kind: FreezeKind, depth: int | None = None, prefix: str = "") -> None:
+        """`depth`, `prefix`: how many entries, and what their keys begin with, where it is not the ring of `kind`."""
+        self.kind, self.depth = kind, DEPTHS[kind] if depth is None else depth
+        self._prefix = prefix or f"{KEY}{kind:d} "
         self.newest = 0
         self._slots: dict[int, tuple[int, int, bytes]] = {}  # sequence, minute, octets
 
@@ -117,14 +121,20 @@ class FreezeRing:
         return (each for each in self._slots.values() if each[0] > self.newest - self.depth)
 
     def _key(self, slot: int) -> str:
-        return f"{KEY}{self.kind:d} {slot}"
+        return f"{self._prefix}{slot}"
 
 
 def rings_of(saved: Mapping[str, bytes] | None = None) -> dict[FreezeKind, FreezeRing]:
     """The ring of each kind, with what was saved of it."""
     rings = {kind: FreezeRing(kind) for kind in FreezeKind}
-    for key, octets in (saved or {}).items():
-        kind, _, slot = key.removeprefix(KEY).partition(" ")
-        if key.startswith(KEY) and kind.isdecimal() and slot.isdecimal() and int(kind) in rings:
-            rings[FreezeKind(int(kind))].take_up(int(slot), octets)
+    taken_up(rings, saved or {}, KEY)
     return rings
+
+
+def taken_up(rings: Mapping[_Kind, FreezeRing], saved: Mapping[str, bytes], begin: str) -> None:
+    """Let `rings` take what was saved under keys of `begin`, number of the ring, and number of the slot."""
+    by_number = {int(kind): ring for kind, ring in rings.items()}
+    for key, octets in saved.items():
+        kind, _, slot = key.removeprefix(begin).partition(" ")
+        if key.startswith(begin) and kind.isdecimal() and slot.isdecimal() and int(kind) in by_number:
+            by_number[int(kind)].take_up(int(slot), octets)

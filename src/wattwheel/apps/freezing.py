@@ -14,25 +14,17 @@ from functools import partial
 import msgspec
 
 from wattwheel.apps.freeze_rings import KEY, FreezeRing, rings_of
+from wattwheel.apps.frozen_items import FrozenItems
 from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
 from wattwheel.model.bcd import MINUTES_MAX, minute_of, number
 from wattwheel.model.freeze import FreezePattern, daily_freezes_missed, freeze_pattern, next_freeze
 from wattwheel.model.freeze_content import (
     ALL_CONTENT,
     CONTENT_WORDS,
-    DEMAND_OF_ITEM,
     TIME,
-    VARIABLES,
     FreezeKind,
-    chosen,
-    frozen_demand,
-    frozen_energies,
-    frozen_totals,
-    frozen_variables,
 )
 from wattwheel.model.ratings import Ratings
-from wattwheel.model.records import Quality
-from wattwheel.model.register_image import RegisterImage
 from wattwheel.model.turns_between import SECONDS_A_MINUTE, pause_s_max
 from wattwheel.sdk import Function
 
@@ -83,7 +75,7 @@ class Freezing(MeterFunction):
         self._due = 0  # nothing is, before that minute
         self._sets: object = None
         self._pending: list[tuple[FreezeKind, bytes]] = []
-        self._energies: tuple[RegisterImage, dict[int, bytes]] | None = None
+        self._frozen = FrozenItems()
         self._late_minutes_max = LATE_MINUTES_MAX
 
     def rate(self, ratings: Ratings) -> None:
@@ -222,23 +214,7 @@ class Freezing(MeterFunction):
             self.needs_saving_now = True
 
     def _items(self, kind: FreezeKind, turn: Turn) -> dict[int, bytes]:
-        image = turn.image
-        items = chosen(kind, self._content_word(kind, turn))
-        if kind is FreezeKind.HOURLY:
-            return frozen_totals(image.totals, items)
-        if self._energies is None or self._energies[0] is not image:
-            self._energies = (image, frozen_energies(image.shares, turn.words, image.tariffs))
-        energies = self._energies[1]
-        found: dict[int, bytes] = {}
-        for item in items:
-            if item == VARIABLES:
-                readings = turn.readings
-                found[item] = frozen_variables(readings.momentary if readings.quality is Quality.VALID else None)
-            elif item in DEMAND_OF_ITEM:
-                found[item] = frozen_demand(turn.look(DEMAND_OF_ITEM[item]), image.tariffs)
-            else:
-                found[item] = energies[item]
-        return found
+        return self._frozen.of(kind, self._content_word(kind, turn), turn)
 
     def _content_word(self, kind: FreezeKind, turn: Turn) -> int:
         word = turn.parameters.get(CONTENT_WORDS[kind])

@@ -10,7 +10,7 @@ answered, and no push is taken meanwhile. (Pushes carry totals, so one that is p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
@@ -126,6 +126,9 @@ class MeterFunction:
 
     def rate(self, ratings: Ratings) -> None:
         """Take what the meter is made for. It comes before `begin`."""
+
+    def meet(self, functions: Sequence[MeterFunction]) -> None:
+        """Know all functions of the partition. It comes before `begin`."""
 
     def begin(self, saved: Mapping[str, bytes]) -> None:
         """Take up what was saved, all functions' keys together. Octets that are not its own format it forgets."""

@@ -29,6 +29,7 @@ from wattwheel.apps.programming_records import (
     recorded,
     saved_state,
 )
+from wattwheel.apps.set_keeping import SetKeeping
 from wattwheel.model import display_lists
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.communication_parameters import (
@@ -44,6 +45,8 @@ from wattwheel.model.demand import PERIOD, PERIODS_MIN, SLIP, SLIPS_MIN, are_all
 from wattwheel.model.errors import UnknownItem
 from wattwheel.model.event_clears import Clears
 from wattwheel.model.event_thresholds import default_thresholds
+from wattwheel.model.further_freezes import DEFAULTS_2020, is_own_parameter
+from wattwheel.model.limits_2020 import error_2020
 from wattwheel.model.panel_state import PANEL_PORT, PasswordChange, panel_state_of
 from wattwheel.model.prices import (
     PRICES_SWITCH,
@@ -201,6 +204,7 @@ class Settings(msgspec.Struct, frozen=True):
         ratings: what the meter is made for; default thresholds depend on it.
         utc_offset_minutes: meter standard time minus UTC.
         tariffs: how many there are, until another number is written.
+        profile: "2007" or "2020": whose rules the meter follows.
     """
 
     address: str = ""
@@ -209,6 +213,7 @@ class Settings(msgspec.Struct, frozen=True):
     ratings: Ratings = Ratings()
     utc_offset_minutes: int = 0
     tariffs: int = TARIFFS
+    profile: str = "2007"
 
     def items(self) -> dict[int, bytes]:
         """The parameters that the settings say."""
@@ -221,7 +226,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 def default_items(settings: Settings = Settings()) -> dict[int, bytes]:  # noqa: B008 (frozen)
     """Identifier to octets of what a meter knows to which nothing has been written."""
-    digits = DEFAULTS | default_thresholds(settings.ratings)
+    digits = DEFAULTS | default_thresholds(settings.ratings) | (DEFAULTS_2020 if settings.profile == "2020" else {})
     return {di: bytes.fromhex(each)[::-1] for di, each in digits.items()} | settings.items()
 
 
@@ -281,12 +286,11 @@ class Parameters:
         self._settings = meter.settings(Settings)
         self._values = default_items(self._settings) | written_items(meter.saved)
         self._records = self._next = saved_state(meter.saved)
+        self._sets = SetKeeping(meter, self._values, self._settings.profile == "2020")
         self._publish = meter.publish(PARAMETERS_PORT)
         self._tell()
         meter.show_beside(self._records.items())
-        self._writes = meter.accept_writes(
-            lambda di, octets: refusal(self._values, di, octets), self._written, self._record
-        )
+        self._writes = meter.accept_writes(self._refusal, self._written, self._record)
         self._key_is_active = False
         if meter.has_port(PANEL_PORT):
             meter.on_sampled(PANEL_PORT, self._look_at_key)
@@ -294,15 +298,23 @@ class Parameters:
             meter.on_sampled(CLEARS_PORT, self._follow_clears)
             self._newest_clears = meter.sampled(CLEARS_PORT)
             meter.accept(Function.CLEAR_EVENTS, self._follow_now)
+        self._sets.follow(self._writes, self._tell)
         meter.accept(Function.WRITE_ADDRESS, self._write_address)
         meter.accept(Function.CHANGE_RATE, self._change_rate)
 
     def _local(self) -> datetime:
         return self._meter.now() + timedelta(minutes=self._settings.utc_offset_minutes)
 
+    def _refusal(self, di: int, octets: bytes) -> int:
+        is_2020 = self._settings.profile == "2020"
+        if not is_2020 and is_own_parameter(di):
+            return ERROR_NO_DATA
+        error = refusal(self._values, di, octets)
+        return error or (error_2020(di, octets) if is_2020 else 0)
+
     def _tell(self) -> None:
         self._meter.show(self._values)
-        self._publish(msgspec.msgpack.encode({**self._values, **self._records.counts()}))
+        self._publish(msgspec.msgpack.encode({**self._values, **self._records.counts(), **self._sets.told()}))
 
     # -- writes
 

@@ -47,6 +47,7 @@ from wattwheel.model.energy_items import STANDARD_WORDS
 from wattwheel.model.event_ring import EventRing, count_octets
 from wattwheel.model.event_thresholds import Thresholds, thresholds_of
 from wattwheel.model.momentary_items import rounded
+from wattwheel.model.profile import is_2020
 from wattwheel.model.ratings import Ratings
 from wattwheel.model.records import Quality
 from wattwheel.model.register_image import RegisterImage
@@ -368,7 +369,10 @@ class Recording(MeterFunction):
         if number in (1, 2):
             return direction_words(None if last is None else last.situation.momentary)[number - 1]
         if number == 3:
-            return 0 if last is None else sets_word(last.image.sets) | supply_word(self.judge.active)
+            if last is None:
+                return 0
+            sets = 0 if is_2020(self._parameters) else sets_word(last.image.sets)
+            return sets | supply_word(self.judge.active)
         return event_word(number, self.judge.active)
 
 

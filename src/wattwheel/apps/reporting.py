@@ -9,7 +9,7 @@ tells their counts among the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -74,7 +74,7 @@ class Reporting(MeterFunction):
         if len(kept.word) == STATUS_OCTETS:
             self._word, self._counts = int.from_bytes(kept.word, "little"), kept.counts
 
-    def listen(self, functions: Iterable[MeterFunction]) -> None:
+    def meet(self, functions: Sequence[MeterFunction]) -> None:
         """Hear from `functions` of their events."""
         for each in functions:
             each.on_report = self.tell

@@ -8,22 +8,22 @@ side.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
 
 from wattwheel.boot.settings_check import Source, build
 from wattwheel.boot.settings_functions import BoardSettings, ClockSettings, FeeControlSettings, PulseOutputSettings
+from wattwheel.boot.toml_file import table_of, text_of
 from wattwheel.boot.toml_lines import KeyPath, TomlLines
-from wattwheel.model.errors import BadInput, ConfigError
+from wattwheel.model.errors import ConfigError
 from wattwheel.model.inputs import HouseInput, InputSettings, RecordingInput, checked_input
+from wattwheel.model.profile import TARIFFS_MAX_2020
 from wattwheel.model.tariff import TARIFFS
 
-FILE_OCTETS_MAX = 1 << 20
 BROADCAST_ADDRESS = "999999999999"
 OFF = "off"
 GAIN_MIN = 0.01
@@ -64,6 +64,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         active_constant_imp_per_kwh: test pulses per kWh of the meter's own side.
         reactive_constant_imp_per_kvarh: test pulses per kvarh of the meter's own side.
         factory_days: how long a new meter stays in factory mode, once in its life; 0: it never is.
+        profile: whose rules it follows where they differ: "2007", or "2020" of later meters.
     """
 
     address: Address = "202611200001"
@@ -78,6 +79,7 @@ class MeterSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     active_constant_imp_per_kwh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
     reactive_constant_imp_per_kvarh: Annotated[int, Meta(ge=1, le=1_000_000)] = 6400
     factory_days: Annotated[int, Meta(ge=0, le=31)] = 0
+    profile: Literal["2007", "2020"] = "2007"
 
 
 class CalibrationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -303,8 +305,8 @@ def load(path: str | Path | None = None, overrides: Sequence[Override] = ()) -> 
 
     Raises BadInput when the file cannot be read and ConfigError, with the line, for anything in it that cannot be.
     """
-    text = _text_of(Path(path)) if path is not None else ""
-    table = _parsed(text, str(path))
+    text = text_of(Path(path)) if path is not None else ""
+    table = table_of(text, str(path))
     said_as: dict[KeyPath, str] = {}
     for section, key, value, words in overrides:
         part = table.setdefault(section, {})
@@ -319,43 +321,11 @@ def load(path: str | Path | None = None, overrides: Sequence[Override] = ()) -> 
 
 def _found_from(folder: Path, settings: Settings) -> Settings:
     """`settings` whose relative names of files count from `folder`."""
-    own: list[tuple[str, Any]] = [("module", settings.module), ("pulse_output", settings.pulse_output)]
-    files = {section: {"file": str(folder / Path(told.file).expanduser())} for section, told in own if told.file}
-    found = {section: msgspec.structs.replace(told, **files[section]) for section, told in own if told.file}
-    return msgspec.structs.replace(settings, **found)
-
-
-def _text_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            octets = file.read(FILE_OCTETS_MAX + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot read the settings: {error.strerror}; give a TOML file or none") from None
-    if len(octets) > FILE_OCTETS_MAX:
-        raise BadInput(f"{path}: longer than {FILE_OCTETS_MAX} octets; that is no settings file")
-    try:
-        return octets.decode("utf-8-sig").replace("\r\n", "\n") + "\n"
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"line {line}", octets[error.start : error.start + 1], "UTF-8 text", str(path)) from None
-
-
-def _parsed(text: str, file: str) -> dict[str, object]:
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise ConfigError("whole file", "hundreds of nested brackets", "a flat TOML file", file) from None
-    except tomllib.TOMLDecodeError as error:
-        why, _, place = str(error).partition(" (at ")
-        where = place.rstrip(")") or "whole file"
-        line = where.removeprefix("line ").partition(",")[0]
-        lines = text.splitlines()
-        found = (
-            lines[int(line) - 1].strip()[:80] if line.isdigit() and int(line) <= len(lines) else "the end of the file"
-        )
-        raise ConfigError(where, found, f'TOML such as key = "value" ({why[:1].lower()}{why[1:]})', file) from None
-    except ValueError:  # the interpreter's own bound on the digits of an integer
-        raise ConfigError("whole file", "a number with thousands of digits", "numbers of a meter", file) from None
+    module, output = (
+        msgspec.structs.replace(own, file=str(folder / Path(own.file).expanduser())) if own.file else own
+        for own in (settings.module, settings.pulse_output)
+    )
+    return msgspec.structs.replace(settings, module=module, pulse_output=output)
 
 
 def _check_together(settings: Settings, source: Source) -> None:
@@ -369,6 +339,8 @@ def _check_together(settings: Settings, source: Source) -> None:
     if meter.starting_current_a >= meter.nominal_current_a:
         allowed = f"below nominal_current_a = {meter.nominal_current_a:g}"
         raise source.refusal(("meter", "starting_current_a"), meter.starting_current_a, allowed)
+    if meter.profile == "2020" and settings.tariffs.count > TARIFFS_MAX_2020:
+        raise source.refusal(("tariffs", "count"), settings.tariffs.count, f"at most {TARIFFS_MAX_2020} (profile 2020)")
     _check_calibration(settings, source)
     try:
         checked_input(settings.input)

@@ -41,9 +41,9 @@ READINGS_AGE_PUSHES_MAX = 3.5  # older readings are stale, whoever has gone sile
 
 PLATFORM_ITEMS = ("04000101", "04000102", "0400010C")
 PROGRAMMING_RECORDS = ("033000", *(f"0330{kind:02X}" for kind in (*range(0x05, 0x0D), 0x0F, 0x10)))
-CLOCK_RECORDS = "033004"
+CLOCK_RECORDS, BROADCAST_RECORDS = "033004", "B050"
 
-ENERGY_PREFIXES = ("01", "03", "05", "06", "B0", *(f"1{family:X}" for family in range(16)))
+ENERGY_PREFIXES = ("01", "03", "05", "06", "B0", "B5", *(f"1{family:X}" for family in range(16)))
 ENERGY_COMMANDS = (
     *(Control.FREEZE, Control.CLEAR_DEMAND, Control.CLEAR_METER, Control.CLEAR_EVENTS),
     *(Control.RELAY, Control.CONTACT, Control.SENSOR, Control.FEE, Control.REPORTED),
@@ -71,6 +71,7 @@ ROUTES: tuple[tuple[int, str, str], ...] = (
     *((Control.READ, prefix, "energy") for prefix in ENERGY_PREFIXES),
     *((Control.READ, prefix, "parameters") for prefix in PROGRAMMING_RECORDS),
     (Control.READ, CLOCK_RECORDS, "platform"),
+    (Control.READ, BROADCAST_RECORDS, "platform"),
     *((control, "", "energy") for control in ENERGY_COMMANDS),
     (Control.CLEAR_EVENTS, "0E5100", "parameters"),
     (Control.CLEAR_EVENTS, "0E5200", "platform"),
@@ -229,6 +230,8 @@ def _sampling(partners: Sequence[str], settings: Settings) -> Iterable[SamplingC
     yield cell("parameters", "parameters", ("energy", *following, KERNEL), PARAMETERS_OCTETS_MAX, heard_at_once)
     yield cell("panel", "security", ("display", "parameters", "energy", KERNEL), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("clears", "energy", ("parameters", "platform"), SMALL_OCTETS_MAX, ("parameters", "platform"))
+    if settings.meter.profile == "2020":
+        yield cell("switch_overs", "energy", ("parameters",), SMALL_OCTETS_MAX, ("parameters",))
     yield cell("relay", "energy", ("metering", "display", KERNEL, *web), SMALL_OCTETS_MAX, ("metering",))
     yield cell("display", "display", (KERNEL, *web), DISPLAY_OCTETS_MAX)
     yield cell("condition", KERNEL, ("display", "energy"), SMALL_OCTETS_MAX)
@@ -265,7 +268,10 @@ def _energy_settings(settings: Settings) -> dict[str, Any]:
         "functions": {
             "fee_control": fee_control,
             "cells": _cells(settings),
-            "contacts": {"has_auxiliary_supply": settings.board.auxiliary_supply},
+            "contacts": {
+                "has_auxiliary_supply": settings.board.auxiliary_supply,
+                "watches_clock": settings.meter.profile == "2020",
+            },
         },
     }
 
@@ -291,6 +297,7 @@ def _parameters_settings(settings: Settings, lines: Sequence[str]) -> dict[str, 
         "ratings": _ratings(settings),
         "name_plate": {str(di): octets.hex() for di, octets in name_plate(settings).items()},
         "tariffs": settings.tariffs.count,
+        "profile": settings.meter.profile,
         "utc_offset_minutes": settings.clock.utc_offset_minutes,
     }
 
@@ -301,6 +308,7 @@ def _platform_settings(settings: Settings) -> dict[str, Any]:
         "time_sync_per_day": settings.dlt645.time_sync_per_day,
         "drift_ppb": drift_ppb(settings.clock.drift_ppm),
         "speed": settings.clock.speed,
+        "profile": settings.meter.profile,
         "gives_signals": bool(settings.pulse_output.file),
     }
 

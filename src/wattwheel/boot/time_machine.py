@@ -335,6 +335,7 @@ class TimeMachine(SimBoard):
             setting.held is not None,
             core.faults,
             core.plug,
+            is_clock_doubtful=setting.is_doubtful,
         )
 
     def _push_to_port(self, readings: Readings) -> None:

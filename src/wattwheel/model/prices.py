@@ -12,8 +12,9 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from wattwheel.model.profile import after_copy
 from wattwheel.model.tariff import STEP_LIMITS_MAX, TARIFFS_MAX, step_number
-from wattwheel.model.tariff_parameters import has_come, instant_of
+from wattwheel.model.tariff_parameters import changed_over, instant_of
 
 PRICES_SWITCH, STEPS_SWITCH = 0x04000108, 0x04000109
 STEP_COUNT = 0x04000207
@@ -88,12 +89,18 @@ FIRST_PRICES = PriceSets()
 
 def switched(sets: PriceSets, parameters: Mapping[int, bytes], local: datetime) -> PriceSets:
     """The sets that run at `local`: each pair changes over once at its instant, or later when that was missed."""
-    prices, steps = parameters.get(PRICES_SWITCH, b""), parameters.get(STEPS_SWITCH, b"")
-    if prices != sets.prices_switched and has_come(prices, local):
-        sets = msgspec.structs.replace(sets, prices=1 - sets.prices, prices_switched=prices)
-    if steps != sets.steps_switched and has_come(steps, local):
-        sets = msgspec.structs.replace(sets, steps=1 - sets.steps, steps_switched=steps)
-    return sets
+    prices = changed_over(sets.prices, sets.prices_switched, PRICES_SWITCH, parameters, local)
+    steps = changed_over(sets.steps, sets.steps_switched, STEPS_SWITCH, parameters, local)
+    found = PriceSets(prices[0], steps[0], prices[1], steps[1])
+    return sets if found == sets else found
+
+
+def copied(sets: PriceSets, parameters: Mapping[int, bytes]) -> PriceSets:
+    """The sets that run once `parameters` tell of copies, see `profile.after_copy`."""
+    prices = after_copy(sets.prices, sets.prices_switched, PRICES_SWITCH, parameters)
+    steps = after_copy(sets.steps, sets.steps_switched, STEPS_SWITCH, parameters)
+    found = PriceSets(prices[0], steps[0], prices[1], steps[1])
+    return sets if found == sets else found
 
 
 def next_switch(sets: PriceSets, parameters: Mapping[int, bytes]) -> datetime | None:

@@ -121,7 +121,8 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     `at_ns` is the monotonic arrival time of the push; `calendar_s` the meter's calendar time (UTC, seconds since
     2000-01-01) at that instant; `quality` STALE after three missed pushes; `clock_changes` how often that clock had
     been set or synchronised; `is_clock_lost`: it had lost the time and was not set since; `plug`: octets of the core's
-    `model.plug_records.PlugRecords`, empty where they are not known or there are none.
+    `model.plug_records.PlugRecords`, empty where they are not known or there are none; `is_clock_doubtful`: a broadcast
+    time was too far from it.
     """
 
     at_ns: int
@@ -135,6 +136,7 @@ class Readings(msgspec.Struct, frozen=True, array_like=True):
     is_clock_lost: bool = False
     core_faults: int = 0  # `model.core_records.CoreFault` bits
     plug: bytes = b""
+    is_clock_doubtful: bool = False
 
 
 class ValueRow(msgspec.Struct, frozen=True, omit_defaults=False, kw_only=True):

@@ -11,6 +11,7 @@ from datetime import datetime, tzinfo
 
 import msgspec
 
+from wattwheel.model.profile import after_copy, is_2020
 from wattwheel.model.tariff import (
     ALL_WORK,
     DAY_TABLES_MAX,
@@ -53,12 +54,24 @@ def switched(sets: RunningSets, parameters: Mapping[int, bytes], local: datetime
 
     An instant that was executed is not executed again before another one has been written, whatever the clock does.
     """
-    zones, tables = parameters.get(ZONES_SWITCH, b""), parameters.get(DAY_TABLES_SWITCH, b"")
-    if zones != sets.zones_switched and has_come(zones, local):
-        sets = msgspec.structs.replace(sets, zones=1 - sets.zones, zones_switched=zones)
-    if tables != sets.day_tables_switched and has_come(tables, local):
-        sets = msgspec.structs.replace(sets, day_tables=1 - sets.day_tables, day_tables_switched=tables)
-    return sets
+    zones = changed_over(sets.zones, sets.zones_switched, ZONES_SWITCH, parameters, local)
+    tables = changed_over(sets.day_tables, sets.day_tables_switched, DAY_TABLES_SWITCH, parameters, local)
+    found = RunningSets(zones[0], tables[0], zones[1], tables[1])
+    return sets if found == sets else found
+
+
+def changed_over(
+    running: int, executed: bytes, switch: int, parameters: Mapping[int, bytes], local: datetime
+) -> tuple[int, bytes]:
+    """Running set of one pair and the instant executed last, after its instant `switch` has been looked at.
+
+    In the 2020 profile the second set runs from the instant on until it has been copied; else the other set runs on.
+    """
+    running, executed = after_copy(running, executed, switch, parameters)
+    instant = parameters.get(switch, b"")
+    if instant != executed and has_come(instant, local):
+        return (1 if is_2020(parameters) else 1 - running), instant
+    return running, executed
 
 
 def switch_instants(parameters: Mapping[int, bytes], local: datetime) -> list[datetime]:

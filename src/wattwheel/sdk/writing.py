@@ -100,7 +100,7 @@ class Writes:
         self._bus, self._store, self._counters = bus, store, counters
         self._check, self._written, self._beside = check, written, beside
         self._waiting: deque[_Write] = deque()
-        self._actions: list[Callable[[], None]] = []
+        self._actions: deque[Callable[[], None]] = deque()
         self._is_saving = False
 
     def between(self, action: Callable[[], None]) -> None:
@@ -109,6 +109,23 @@ class Writes:
             self._actions.append(action)
         else:
             action()
+
+    def alone(self, changes: Changes, saved: Callable[[], None]) -> None:
+        """Save `changes` of the APP's own while no write is under way; for an action of `between`.
+
+        `saved` is called when they are on the medium; when they cannot be kept, nothing has changed.
+        """
+
+        def ended(result: SaveResult) -> None:
+            self._is_saving = False
+            if result is SaveResult.SAVED:
+                saved()
+            else:
+                self._counters.add("writes_unsaved")
+            self._go_on()
+
+        self._is_saving = True
+        self._store.save(changes, promised=True, on_saved=ended)
 
     def take(self, request: Message) -> None:
         """Carry out a WRITE, now or when those before it are done."""
@@ -141,15 +158,18 @@ class Writes:
             else:
                 self._counters.add("writes_unsaved")
                 self._refuse(write, ERR_OTHER)
-            actions, self._actions = self._actions, []
-            for action in actions:
-                action()
-            while self._waiting and not self._is_saving:
-                self._begin(self._waiting.popleft())
+            self._go_on()
 
         self._is_saving = True
         beside = self._beside(di, octets, write.operator)
         self._store.save({**beside, item_key(di): octets}, promised=True, on_saved=saved)
+
+    def _go_on(self) -> None:
+        """What has waited for a change that has ended."""
+        while self._actions and not self._is_saving:
+            self._actions.popleft()()
+        while self._waiting and not self._is_saving:
+            self._begin(self._waiting.popleft())
 
     def _refuse(self, write: _Write, error: int) -> None:
         self._counters.add("writes_refused")

@@ -46,6 +46,7 @@ class PlatformSettings(msgspec.Struct, frozen=True):
         earliest: no clock is right before it, where nothing else is known.
         speed: how many seconds of the host's calendar pass in one.
         gives_signals: there is an output for the multi-function terminal's pulses.
+        profile: "2007" or "2020": whose rules of broadcast times it follows.
     """
 
     utc_offset_minutes: int = 0
@@ -54,6 +55,7 @@ class PlatformSettings(msgspec.Struct, frozen=True):
     earliest: datetime = BUILD_DATE
     speed: float = 1.0
     gives_signals: bool = False
+    profile: str = "2007"
 
 
 class Trusted(NamedTuple):

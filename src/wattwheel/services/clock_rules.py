@@ -14,6 +14,9 @@ SYNC_DIFFERENCE_MAX = timedelta(minutes=5)
 GUARD = timedelta(minutes=5)
 """Around midnight and settlement instants, in whole minutes: 23:55:00 to 00:05:59."""
 
+DIFFERENCE_MIN_2020, DIFFERENCE_MAX_2020 = timedelta(seconds=60), timedelta(seconds=300)
+"""Of the 2020 profile: nearer a clock is left alone, further away it is in doubt."""
+
 
 OPERATOR_OCTETS, STAMP_OCTETS = 4, 6
 REPEATED_WITHIN = timedelta(seconds=3)
@@ -28,6 +31,9 @@ class Verdict(StrEnum):
     NEAR_MIDNIGHT = "time_near_midnight"
     NEAR_SETTLEMENT = "time_near_settlement"
     TOO_FAR = "time_too_far"
+    TOO_NEAR = "time_too_near"
+    CROSSES_MIDNIGHT = "time_crosses_midnight"
+    CROSSES_SETTLEMENT = "time_crosses_settlement"
 
 
 def broadcast_time(data: bytes) -> datetime | None:
@@ -55,6 +61,12 @@ def written_time(di: int, octets: bytes, own: datetime) -> datetime | None:
     else:
         return None
     return broadcast_time(bytes.fromhex(date + time)[::-1])
+
+
+def shown_digits(di: int, local: datetime) -> str:
+    """What a read of date, time or both shows at the standard time `local`, as the pictures print it."""
+    date, time = f"{local:%y%m%d}{local.isoweekday() % 7:02d}", f"{local:%H%M%S}"
+    return {DATE_DI: date, TIME_DI: time, DATE_TIME_DI: date + time}[di]
 
 
 def is_repeated(record: bytes, operator: bytes, own: datetime, written: datetime) -> bool:
@@ -96,6 +108,37 @@ def broadcast_verdict(
     return Verdict.TOO_FAR if abs(received - own) > SYNC_DIFFERENCE_MAX else Verdict.ACCEPTED
 
 
+def broadcast_verdict_2020(
+    received: datetime | None,
+    own: datetime,
+    obeyed_today: int,
+    per_day: int,
+    settlements: DayHours = frozenset(),
+    is_protected: bool = False,
+) -> Verdict:
+    """The same in the 2020 profile, where a clock that is nearly right is left alone, and TOO_FAR makes it doubtful.
+
+    `is_protected`: it came encrypted or with a message authentication code; then only the lower limit counts.
+    """
+    if received is None:
+        return Verdict.IMPOSSIBLE
+    if abs(received - own) < DIFFERENCE_MIN_2020:
+        return Verdict.TOO_NEAR
+    if is_protected:
+        return Verdict.ACCEPTED
+    if abs(received - own) > DIFFERENCE_MAX_2020:
+        return Verdict.TOO_FAR
+    if obeyed_today >= per_day:
+        return Verdict.DONE_TODAY
+    if received.date() != own.date():
+        return Verdict.CROSSES_MIDNIGHT
+    first, last = sorted((received, own))
+    hour = last.replace(minute=0, second=0, microsecond=0)
+    if first < hour and (hour.day, hour.hour) in settlements:
+        return Verdict.CROSSES_SETTLEMENT
+    return Verdict.ACCEPTED
+
+
 def _hours_near(*times: datetime) -> Iterable[tuple[int, int]]:
     """Day and hour of the full hours near which `times` are."""
     guard_minutes = GUARD.seconds // 60
@@ -103,9 +146,3 @@ def _hours_near(*times: datetime) -> Iterable[tuple[int, int]]:
         later = time + GUARD
         if later.minute <= 2 * guard_minutes:
             yield later.day, later.hour
-
-
-def clock_digits(di: int, local: datetime) -> str:
-    """The digits of date, time, or both (`di`) at `local`, the highest first. KeyError for another item."""
-    date, time = f"{local:%y%m%d}{(local.weekday() + 1) % 7:02d}", f"{local:%H%M%S}"
-    return {DATE_DI: date, TIME_DI: time, DATE_TIME_DI: date + time}[di]

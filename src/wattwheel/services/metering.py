@@ -71,7 +71,7 @@ class _Partition:
         settings = context.decode_settings(MeteringSettings)
         self._counters = context.counters
         self._first_address = settings.meter_address
-        has_parameters = context.has_port(PARAMETERS_PORT)
+        has_parameters, clock = context.has_port(PARAMETERS_PORT), context.clock
         self._parameters = context.sampling_destination(PARAMETERS_PORT) if has_parameters else None
         self.link = MeteringLink(
             clock=context.clock,
@@ -79,7 +79,7 @@ class _Partition:
             on_readings=lambda published: readings.write(msgspec.msgpack.encode(published)),
             meter_address=self._address,
             push_ns=settings.push_ns,
-            clock_state=lambda: ClockState(context.clock.changes, context.clock.is_lost, context.clock.is_known),
+            clock_state=lambda: ClockState(clock.changes, clock.is_lost, clock.is_known, clock.is_doubtful),
         )
         self._relay = context.sampling_destination(RELAY_PORT) if context.has_port(RELAY_PORT) else None
         self._relay_order = StandingOrder(context.clock, self.link, Kind.SET_RELAY, RELAY_REPEAT_NS)

@@ -4,8 +4,7 @@ Theory of operation. Each push carries running totals; what is kept is the highe
 so lost, late, doubled and garbled pushes neither lose nor double energy, and no register ever falls. A core that
 comes back with lower totals (a cut of the supply, a damaged memory) is flagged: its registers are held at the last
 good value until they pass it, one by one, and `behind_microjoule` says by how much they are short. A core that says
-itself that it has lost its registers is believed: what it tells is published as it is, and whoever books goes on from
-there.
+itself that it has lost its registers is believed: what it tells is published, and whoever books goes on from there.
 
 Supervision: a push is due each second, or as often as the settings say. After three missed ones the last readings are
 published once more as STALE. Requests are answered or given up in bounded time; either side may restart at any instant.
@@ -65,11 +64,12 @@ OnAnswer = Callable[[Result | None, bytes], None]
 
 
 class ClockState(NamedTuple):
-    """The meter's clock beside its time: how often it was set, whether it is lost, and whether it is known at all."""
+    """The meter's clock beside its time: how often it was set, whether it is lost, known at all, and doubtful."""
 
     changes: int = 0
     is_lost: bool = False
     is_known: bool = True
+    is_doubtful: bool = False
 
 
 @dataclass(slots=True)
@@ -268,6 +268,7 @@ class MeteringLink:
                 is_clock_lost=clock.is_lost,
                 core_faults=self._faults(),
                 plug=self.plug.octets,
+                is_clock_doubtful=clock.is_doubtful,
             )
         )
 

@@ -1,9 +1,9 @@
 """Platform management: the meter's clock, and which signal the multi-function terminal gives.
 
 It owns the setting that makes the host's calendar the meter's, publishes it to every partition, and is the only one
-that changes it. Broadcast time (08H) is obeyed by the rules of `clock_rules.broadcast_verdict`. A write of date or time
-is recorded in the transaction that keeps it (03300400); a broadcast is not. What outlives a restart, and when a clock
-is lost, is in `clock_keeping`.
+that changes it. Broadcast time (08H) is obeyed by the rules of the meter's profile (`clock_rules`). A write of date or
+time is recorded in the transaction that keeps it (03300400); of broadcasts, `broadcast_records` says what is. What
+outlives a restart, and when a clock is lost, is in `clock_keeping`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ import msgspec
 
 from wattwheel.apex.bus import TO_BUS, BusPort
 from wattwheel.apex.messages import Control, Message
-from wattwheel.apex.meter_clock import seconds_since_2000
+from wattwheel.apex.meter_clock import ClockSetting, seconds_since_2000
 from wattwheel.apex.partition import CLOCK_PORT, StartContext
-from wattwheel.apex.ports import SamplingDestinationPort
 from wattwheel.apex.store import REQUEST_PORT, Loading, SaveResult, StoreClient
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed, emptied, followed
@@ -26,6 +25,7 @@ from wattwheel.model.event_ring import EventRing, time_octets
 from wattwheel.model.private_items import CLOCK_DI, STEP_DI
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services import clock_keeping as keeping
+from wattwheel.services.broadcast_records import BROADCASTS_KEY, BroadcastKeeping
 from wattwheel.services.clock_keeping import SEEN_EVERY, SEEN_KEY, Kept, PlatformSettings
 from wattwheel.services.clock_rules import (
     DATE_DI,
@@ -34,10 +34,9 @@ from wattwheel.services.clock_rules import (
     TIME_DI,
     Verdict,
     broadcast_time,
-    broadcast_verdict,
-    clock_digits,
     is_repeated,
     settlement_instants,
+    shown_digits,
     written_time,
 )
 from wattwheel.services.clock_watch import FROZEN_BEHIND_MAX, LOOK_NS, ClockWatch, Fault
@@ -51,6 +50,8 @@ ERROR_OTHER, ERROR_NO_DATA = 0x01, 0x02
 ERRORS = {result: 0 if result is SaveResult.SAVED else ERROR_OTHER for result in SaveResult}
 
 CLOCK_SETS_DI = 0x03300400
+_CLOCK_ITEMS = (DATE_DI, TIME_DI, DATE_TIME_DI)
+_NONE_OBEYED = ("", 0)
 WAITING_MAX = 64
 """Writes that wait for the one under way; one more is refused."""
 
@@ -67,19 +68,18 @@ class Platform:
     """The service's state and its answers."""
 
     def __init__(self, context: StartContext, settings: PlatformSettings) -> None:
-        self._settings = settings
-        self._context = context
-        self._counters = context.counters
-        self._clock = context.clock
+        self._context, self._settings = context, settings
+        self._counters, self._clock = context.counters, context.clock
         self._offset_port = context.sampling_source(CLOCK_PORT) if context.has_port(CLOCK_PORT) else None
-        self._parameters = _destination(context, PARAMETERS_PORT)
-        self._clears = _destination(context, CLEARS_PORT)
+        ports = [port for port in (PARAMETERS_PORT, CLEARS_PORT) if context.has_port(port)]
+        heard = {port: context.sampling_destination(port) for port in ports}
+        self._parameters, self._clears = heard.get(PARAMETERS_PORT), heard.get(CLEARS_PORT)
         self._kept = Kept()
-        self._synchronised_on = ""
-        self._synchronised_times = 0
+        self._obeyed = _NONE_OBEYED
         self._sets = EventRing()
+        self._broadcasts = BroadcastKeeping(settings.profile == "2020")
         self._followed = Followed()
-        self._watch, self._frozen = ClockWatch(), False
+        self._watch, self._frozen, self._looks_for_time = ClockWatch(), False, False
         self._signals = TerminalSignals(context, self.local, self._parameters)
         self._waiting: deque[Callable[[], object]] = deque()
         self._is_saving = False
@@ -105,7 +105,7 @@ class Platform:
         try:
             kept = keeping.kept_of(records)
             if on := records.get(SYNC_KEY):
-                self._synchronised_on, self._synchronised_times = msgspec.json.decode(on, type=tuple[str, int])
+                self._obeyed = msgspec.json.decode(on, type=tuple[str, int])
         except (ValueError, RecursionError):  # of another version: the host's clock is the best there is
             self._counters.add("clock_unreadable")
         try:
@@ -113,6 +113,7 @@ class Platform:
                 self._sets = msgspec.msgpack.decode(sets, type=EventRing)
             if follows := records.get(FOLLOWED_KEY):
                 self._followed = msgspec.msgpack.decode(follows, type=Followed)
+            self._broadcasts.take_up(records.get(BROADCASTS_KEY))
         except (ValueError, RecursionError):
             self._counters.add("records_unreadable")
         self._start(kept)
@@ -148,16 +149,25 @@ class Platform:
         """Let the clock be `kept` from now on, here and everywhere."""
         self._kept = kept
         self._watch.begin()
-        now_ns, speed = self._clock.now_ns(), self._settings.speed
-        stopped_s = self._clock.setting.stopped_s
-        setting = keeping.setting_of(kept, self._clock.host_calendar(), now_ns, speed, stopped_s)
-        self._clock.take(setting)
+        setting = self._tell_setting()
         if setting.held is not None or self._counters["clock_lost"]:
             self._counters.set("clock_lost", int(setting.held is not None))
+        if setting.held is not None:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        if not self._looks_for_time:
+            self._looks_for_time = True
+            self._clock.call_at(self._clock.now_ns() + LOST_LOOK_NS, self._look_for_time)
+
+    def _tell_setting(self) -> ClockSetting:
+        host, now_ns, stopped_s = self._clock.host_calendar(), self._clock.now_ns(), self._clock.setting.stopped_s
+        setting = keeping.setting_of(self._kept, host, now_ns, self._settings.speed, stopped_s)
+        setting = msgspec.structs.replace(setting, is_doubtful=self._broadcasts.kept.is_doubtful)
+        self._clock.take(setting)
         if self._offset_port is not None:
             self._offset_port.write(msgspec.json.encode(setting))
-        if setting.held is not None:
-            self._clock.call_at(now_ns + LOST_LOOK_NS, self._look_for_time)
+        return setting
 
     # -- what a loss of the time is found by
 
@@ -198,10 +208,11 @@ class Platform:
 
     def _keep(self) -> None:
         if self._store is not None:
-            self._save(keeping.records_of(self._kept), lambda result: None)
+            self._save({**keeping.records_of(self._kept), **self._broadcasts.records()}, lambda result: None)
 
     def _look_for_time(self) -> None:
         """A lost clock follows the host's again once that can be right."""
+        self._looks_for_time = False
         host, earliest = self._clock.host_calendar(), self._settings.earliest
         behind_max = FROZEN_BEHIND_MAX if self._frozen else keeping.STEP_BACK_MAX
         found = keeping.recovered(self._kept, host, self.calendar, earliest, behind_max)
@@ -210,7 +221,7 @@ class Platform:
             self._set(found)
             self._in_turn(self._keep)
         elif self._clock.is_lost:
-            self._clock.call_at(self._clock.now_ns() + LOST_LOOK_NS, self._look_for_time)
+            self._look_again()
 
     # -- one change after the other
 
@@ -250,17 +261,21 @@ class Platform:
         """Obey or ignore a broadcast time; what was decided is counted, and told to whoever asked."""
         received, own = broadcast_time(data), self.local()
         today = own.date().isoformat()
-        obeyed = self._synchronised_times if self._synchronised_on == today else 0
+        obeyed = self._obeyed[1] if self._obeyed[0] == today else 0
         per_day = self._settings.time_sync_per_day
-        verdict = broadcast_verdict(received, own, obeyed, per_day, self._settlements())
+        verdict = self._broadcasts.verdict(received, own, obeyed, per_day, self._settlements())
         self._counters.add(verdict)
+        is_changed = self._broadcasts.judged(verdict, own, received)
         if verdict is not Verdict.ACCEPTED or received is None:
+            if is_changed:
+                self._tell_setting()
+                self._keep()
             self._reply(request, ERROR_OTHER)
             return verdict
         kept = self._set_to(received)
         assert kept is not None, "a time so near by can be kept"
         self._set(kept)
-        self._synchronised_on, self._synchronised_times = today, obeyed + 1
+        self._obeyed = today, obeyed + 1
         if self._store is None:
             self._reply(request, 0)
         else:
@@ -269,11 +284,8 @@ class Platform:
 
     def _settlements(self) -> frozenset[tuple[int, int]]:
         octets = self._parameters.read()[0] if self._parameters is not None else None
-        return (
-            frozenset()
-            if octets is None
-            else settlement_instants(msgspec.msgpack.decode(octets, type=dict[int, bytes]))
-        )
+        told = {} if octets is None else msgspec.msgpack.decode(octets, type=dict[int, bytes])
+        return settlement_instants(told)
 
     def _reply(self, request: Message | None, error: int) -> None:
         if request is not None:
@@ -285,8 +297,8 @@ class Platform:
         return keeping.was_set(self._kept, self._clock.host_calendar(), time)
 
     def _records(self, kept: Kept) -> dict[str, bytes | None]:
-        obeyed = (self._synchronised_on, self._synchronised_times)
-        return {**keeping.records_of(kept), SYNC_KEY: msgspec.json.encode(obeyed)}
+        obeyed = msgspec.json.encode(self._obeyed)
+        return {**keeping.records_of(kept), SYNC_KEY: obeyed, **self._broadcasts.records()}
 
     # -- writes
 
@@ -303,9 +315,10 @@ class Platform:
         sets = self._sets
         if not sets.records or not is_repeated(sets.records[0], operator, own, written):
             sets = sets.added(operator + time_octets(own) + time_octets(written))
-        obeyed = (self._synchronised_on, self._synchronised_times)
+        obeyed, broadcasts = self._obeyed, self._broadcasts.kept
         if written.date() != own.date():  # a day of its own: the time may be broadcast once more
-            self._synchronised_on, self._synchronised_times = "", 0
+            self._obeyed = _NONE_OBEYED
+        self._broadcasts.kept = broadcasts.settled()
 
         def saved(result: SaveResult) -> None:
             if result is SaveResult.SAVED:
@@ -313,7 +326,7 @@ class Platform:
                 self._sets = sets
                 self._set(kept)
             else:
-                self._synchronised_on, self._synchronised_times = obeyed
+                self._obeyed, self._broadcasts.kept = obeyed, broadcasts
             self._bus.reply(request, error=ERRORS[result])
 
         self._save({**self._records(kept), SETS_KEY: msgspec.msgpack.encode(sets)}, saved)
@@ -328,9 +341,10 @@ class Platform:
             return
         if emptied(clears, self._followed, (CLOCK_SETS_DI,)):
             self._sets = EventRing()
+        self._broadcasts.kept = self._broadcasts.kept.following(clears, self._followed)
         self._followed = now
         records = {SETS_KEY: msgspec.msgpack.encode(self._sets), FOLLOWED_KEY: msgspec.msgpack.encode(now)}
-        self._save(records, lambda result: None)
+        self._save({**records, **self._broadcasts.records()}, lambda result: None)
 
     def _follow_now(self, request: Message) -> None:
         """A clear is about to be answered: by then these records have followed it."""
@@ -369,22 +383,16 @@ class Platform:
             self._in_turn(action)
 
     def _listed(self, group: int) -> list[int]:
-        return [di for di in (*_CLOCK_ITEMS, *self._sets.items(CLOCK_SETS_DI)) if di >> 24 == group]
+        records = {**self._sets.items(CLOCK_SETS_DI), **self._broadcasts.items()}
+        return [di for di in (*_CLOCK_ITEMS, *records) if di >> 24 == group]
 
     def octets(self, di: int) -> bytes | None:
         """Item octets of what this service owns, None for anything else."""
         if di == SIGNAL_DI:
             return bytes((self._signals.selected,))
         if di not in _CLOCK_ITEMS:
-            return self._sets.items(CLOCK_SETS_DI).get(di)
-        return items.encode(item_2007(di), clock_digits(di, self.local()))
-
-
-_CLOCK_ITEMS = (DATE_DI, TIME_DI, DATE_TIME_DI)
-
-
-def _destination(context: StartContext, port: str) -> SamplingDestinationPort | None:
-    return context.sampling_destination(port) if context.has_port(port) else None
+            return self._sets.items(CLOCK_SETS_DI).get(di) or self._broadcasts.items().get(di)
+        return items.encode(item_2007(di), shown_digits(di, self.local()))
 
 
 def start(context: StartContext) -> None:
