@@ -43,7 +43,7 @@ def times(world):
 
 
 @pytest.mark.parametrize("operations", range(24))
-@pytest.mark.parametrize("name", [METERING_CORE, "metering", "energy"])
+@pytest.mark.parametrize("name", [METERING_CORE, "metering", "energy", "store"])
 def test_each_once_whoever_dies_at_whatever_point(name, operations):
     world = made()
     world.kill_within(name, operations)

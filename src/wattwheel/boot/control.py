@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 
 from wattwheel.boot.settings import default_state_folder
-from wattwheel.boot.unsupplied import move_unsupplied
 from wattwheel.model.contacts import PLUG_CONTACTS
 from wattwheel.model.display import Lcd
 from wattwheel.model.errors import BadInput, NotAnswered, Refused
@@ -55,6 +54,8 @@ def set_contact(state: str | None, contact: str, position: str) -> bool:
 
     False: the meter is without supply, and the board has noted what has happened to the plug of its module.
     """
+    from wattwheel.boot.unsupplied import move_unsupplied  # every other command speaks to a meter that runs
+
     folder = state_folder(state)
     try:
         ask(folder, {"contact": contact, "position": position})

@@ -120,7 +120,7 @@ KINDS: dict[str, Kind] = {
     "event clear": Kind(
         partial(asked, 0x1B, authority(2, LEVEL_2) + b"\xff" * 4), partial(read, CLEARS), may_be_missing=True
     ),
-    "plug event": Kind(partial(contact, "module-plug removed"), partial(read, (PLUG, PLUG + 1))),
+    "plug event": Kind(partial(contact, "module-plug removed"), partial(read, (PLUG, PLUG + 1)), is_made_up=True),
     "freeze": Kind(partial(asked, 0x16, b"\x99" * 4), partial(read, FREEZES), may_be_missing=True),
 }
 """By name. One more kind is one more row."""
