@@ -9,6 +9,10 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # how long an example takes says something of the machine's other work
 
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "dbus": ("dbus-daemon",), "uv": ("uv",)}
 """System programs that a test may need: any one of the names will do."""

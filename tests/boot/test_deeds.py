@@ -17,19 +17,8 @@ JSON = st.recursive(
 OF_HANDS = (Control.PRESS, Control.CONTACT, Control.SENSOR, Control.FEE, Control.COMMISSION)
 NAMES = st.sampled_from(
     (
-        *(
-            "press",
-            "contact",
-            "sensor",
-            "value",
-            "stuck",
-            "fee",
-            "position",
-            "relay_sticks",
-            "commission",
-            "clock_stops",
-        ),
-        *("long", "seconds", "ask"),
+        *("press", "long", "seconds", "stuck", "contact", "position", "relay_sticks", "clock_stops"),
+        *("sensor", "value", "fee", "commission", "ask"),
     )
 )
 
