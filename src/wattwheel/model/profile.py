@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PROFILE_DI = 0x0E500000
+PROFILE_DI = 0x0E600000
 """Private: the year of the profile, BCD; only told where it is not 2007."""
 
 YEAR_2020 = b"\x20\x20"
 TARIFFS_MAX_2020, HOLIDAYS_MAX_2020 = 12, 20
 
-_COPIED_DI = 0x0E510000
+_COPIED_DI = 0x0E610000
 
 
 def is_2020(parameters: Mapping[int, bytes] | None) -> bool:

@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
-
-import msgspec
+from typing import Literal, NamedTuple
 
 from wattwheel.apex.messages import Control, Message
 from wattwheel.drivers.sim.storage import Torn
@@ -40,6 +38,7 @@ DEMANDS = (0x01010000, 0x01010100, 0x0101FF00, 0x01020000, 0x01010001)
 FREEZES = (0x05010001, 0x05010101, 0x05010201, 0x05010501, 0x05010601, 0x05010801, 0x0501FF01)
 CLEARS = (0x03300100, 0x03300101, 0x03300200, 0x03300201, 0x03300300, 0x03300301)
 PERIOD, DAY_TABLE, DATE_TIME = 0x04000103, 0x04010001, 0x0400010C
+STANDBY_TABLE, TABLES_SWITCH, TABLES_FREEZE = 0x04020001, 0x04000107, 0x05030001
 PLUG = 0xB0520000
 CONTACT_S_MAX = 2.0
 
@@ -53,6 +52,7 @@ class Kind(NamedTuple):
         calendar: when the world begins.
         is_made_up: what a cut has prevented the meter does after the restart, so that old is never seen.
         may_be_missing: a meter that refuses it has no such function; told, and no failure.
+        profile: of the meter.
     """
 
     act: Callable[[World], bool]
@@ -60,6 +60,7 @@ class Kind(NamedTuple):
     calendar: datetime = NOON
     is_made_up: bool = False
     may_be_missing: bool = False
+    profile: Literal["2007", "2020"] = "2007"
 
 
 def read(items: Sequence[int], world: World) -> Hashable:
@@ -100,6 +101,13 @@ def contact(words: str, world: World) -> bool:
     return bool(replies) and replies[0] is not None and not replies[0].error
 
 
+def _switched_over(world: World) -> bool:
+    """A standby table, then an instant that has come already: it is copied as soon as that is heard."""
+    is_done = write(STANDBY_TABLE, "000004", world) and write(TABLES_SWITCH, "2802010000", world)
+    world.advance(AFTER_S)
+    return is_done
+
+
 def _over_midnight(world: World) -> bool:
     midnight = BEFORE_SETTLEMENT.replace(hour=0, minute=0, second=0) + timedelta(days=1)
     world.advance((midnight - world.clock.calendar()).total_seconds() + AFTER_S)
@@ -119,6 +127,9 @@ KINDS: dict[str, Kind] = {
     ),
     "event clear": Kind(
         partial(asked, 0x1B, authority(2, LEVEL_2) + b"\xff" * 4), partial(read, CLEARS), may_be_missing=True
+    ),
+    "switch-over by copying": Kind(
+        _switched_over, partial(read, (DAY_TABLE, TABLES_SWITCH, TABLES_FREEZE)), profile="2020"
     ),
     "plug event": Kind(partial(contact, "module-plug removed"), partial(read, (PLUG, PLUG + 1)), is_made_up=True),
     "freeze": Kind(partial(asked, 0x16, b"\x99" * 4), partial(read, FREEZES), may_be_missing=True),
@@ -173,9 +184,9 @@ def _sweep(name: str, kind: Kind, times: int, seed: int, score: Score) -> None:
 
 def _lived(kind: Kind, seed: int, cut_at: int | None, torn: Torn) -> _Life:
     """One world in which the transaction happens; `cut_at`: how many writes come before the one that is cut."""
-    settings = simulated_settings()
-    own = msgspec.structs.replace(settings.dlt645, password_level_2=LEVEL_2, password_level_4=LEVEL_4)
-    world = World(seed, settings=msgspec.structs.replace(settings, dlt645=own), calendar=kind.calendar)
+    passwords = {"password_level_2": LEVEL_2, "password_level_4": LEVEL_4}
+    settings = simulated_settings(dlt645=passwords, meter={"profile": kind.profile})
+    world = World(seed, settings=settings, calendar=kind.calendar)
     world.set_power(POWER_W, reactive_var=(1e5, 2e5, 3e5))
     world.await_ready()
     world.advance(FLOW_S)
