@@ -1,16 +1,9 @@
-"""What the security service tells of factory mode, for the status document. Heavier modules are not needed for that."""
+"""What the security service tells of factory mode, for the status document."""
 
 from __future__ import annotations
 
-import msgspec
-
 from wattwheel.apex.partition import StartContext
-
-PANEL_PORT = "panel"
-
-
-class _Panel(msgspec.Struct, frozen=True):
-    factory: bool | None = None
+from wattwheel.model.panel_state import PANEL_PORT, panel_state_of
 
 
 class FactoryMode:
@@ -22,4 +15,4 @@ class FactoryMode:
     def is_on(self) -> bool | None:
         """Whether the meter is in factory mode; None: nobody has said so yet."""
         octets = self._panel.read()[0] if self._panel is not None else None
-        return None if octets is None else msgspec.json.decode(octets, type=_Panel).factory
+        return None if octets is None else panel_state_of(octets).is_in_factory
