@@ -150,7 +150,8 @@ def test_schemes_of_minutes_have_their_own_intervals_and_are_not_made_up():
     ]
     assert shown_time(work.function.look(last | 1, b"")[:5]) == "2603011000"
     assert len(blocks[0]) == 16
-    assert work.function.look(0xB5210101, b"") is None
+    assert work.function.look(0xB5210101, b"") == blocks[0][6:10]
+    assert work.function.look(0xB5210301, b"") is None
     again = Work({INTERVALS[0x21]: "0005"}, saved=work.saved)
     again.push("2026-03-01 13:02", 99)
     assert shown_time(again.function.look(first | 1, b"")[:5]) == "2603011010"

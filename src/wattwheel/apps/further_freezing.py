@@ -166,21 +166,17 @@ class FurtherFreezing(MeterFunction):
     # -- reads and commands
 
     def look(self, di: int, data: bytes) -> bytes | None:
-        """An item or the block of an entry; of minutes there are blocks alone."""
+        """An item or the block of an entry."""
         ring = self._rings.get(di >> 16 & 0xFF) if di >> 24 == FURTHER_DI3 and self._is_on and not data else None
         entry = None if ring is None else ring.entry(di & 0xFF)
-        item = di >> 8 & 0xFF
-        if ring is None or entry is None or (ring.kind is FreezeKind.HOURLY and item != BLOCK):
-            return None
-        return entry.shown(ring.kind, item)
+        return None if ring is None or entry is None else entry.shown(ring.kind, di >> 8 & 0xFF)
 
     def listed(self) -> Iterator[int]:
         """Time, items and block of every entry."""
         for kind, ring in self._rings.items() if self._is_on else ():
             for back in ring.backs:
                 entry = ring.entry(back)
-                items = (TIME, *(entry.items if entry else ())) if kind not in SCHEMES else ()
-                for item in (*items, BLOCK):
+                for item in (TIME, *(entry.items if entry else ()), BLOCK):
                     yield FURTHER_DI3 << 24 | kind << 16 | item << 8 | back
 
     def clear(self, turn: Turn, operator: bytes) -> Prepared | None:
