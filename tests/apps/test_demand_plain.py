@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.apps.demand_bench import KILOWATT_MINUTE, NONE, Bench
 
@@ -216,11 +216,14 @@ class Both:
 
     tariff_before = None
 
+    is_clock_set = False
+
     def settle(self):
+        """After a push: an instant that has come settles, unless the clock was set since the push before."""
         for instant in (SETTLED, PASSED_BY):
-            if self.settled_up_to < instant <= self.own.at:
+            if self.settled_up_to < instant <= self.own.at and not self.is_clock_set:
                 self.model.settle(instant)
-        self.settled_up_to = self.own.at
+        self.settled_up_to, self.is_clock_set = self.own.at, False
 
     def step(self, powers, minutes, times, event, number, is_pushed):
         own, model = self.own, self.model
@@ -237,6 +240,7 @@ class Both:
             own.start(is_power_up=event != "kill")
         elif event == "clock":
             own.clock_changes += 1
+            self.is_clock_set = True
         elif event == "method":
             method = METHODS[number % len(METHODS)]
             is_good, self.method = method == self.method, method
@@ -260,8 +264,14 @@ class Both:
         self.minutes_end(count, is_good, is_good_for_tariff)
 
 
+IDLE = [(0, 0)] * 4
+TO_MIDNIGHT = [(IDLE, minutes, (1, 1), "nothing", 0, False) for minutes in (1, 1, 3, 12)]
+
+
 @settings(deadline=None)
 @given(st.lists(STEPS, max_size=12))
+@example([*TO_MIDNIGHT, (IDLE, 0, (1, 1), "clock", 0, False)])
+@example([*TO_MIDNIGHT, (IDLE, 0, (1, 1), "clock", 0, True)])
 def test_it_is_what_a_plain_list_of_minutes_says(steps):
     both = Both()
     for at, step in enumerate(steps, 1):
