@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattwheel.apps.energy_books import Ledger, RunningTariff, energy_item
+from wattwheel.apps.energy_books import Ledger, RunningTariff
+from wattwheel.apps.register_views import energy_item
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.energy_items import Words
 from wattwheel.model.records import ELEMENTS, REGISTER_COUNT, REGISTERS, EnergyTotals

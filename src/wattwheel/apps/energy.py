@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from wattwheel.apps import energy_books, status_words
+from wattwheel.apps import status_words
 from wattwheel.apps.cells import Cells
 from wattwheel.apps.contacts import Contacts
 from wattwheel.apps.demand import Demand
@@ -34,6 +34,7 @@ from wattwheel.apps.further_freezing import FurtherFreezing
 from wattwheel.apps.load_record import LoadRecord
 from wattwheel.apps.mean_power import MeanPower
 from wattwheel.apps.recording import Recording
+from wattwheel.apps.register_views import is_view, view_item, views
 from wattwheel.apps.reporting import Reporting
 from wattwheel.apps.silence import Silence, turn_now
 from wattwheel.apps.status_words import STATUS_DIS
@@ -41,7 +42,7 @@ from wattwheel.apps.switch_overs import SwitchOvers
 from wattwheel.apps.told_bits import told_bits
 from wattwheel.apps.unsaved import Unsaved
 from wattwheel.model.core_records import lost_counter
-from wattwheel.model.energy_items import PERIODS_BLOCK, PRECISE_DI3, energy_items
+from wattwheel.model.energy_items import energy_items
 from wattwheel.model.event_clears import EVENT_CLEARS_MAX, Clears
 from wattwheel.model.momentary_items import momentary_items
 from wattwheel.model.panel_state import PANEL_PORT
@@ -219,8 +220,8 @@ class Energy:
         """What the first function that knows `di` says of it; of a status word, what all of them say."""
         if di in STATUS_DIS:
             return None if self._turn is None else status_words.shown(di, self._status_word)
-        if di >> 24 == PRECISE_DI3 or (di >> 24 == 0 and di & 0xFF == PERIODS_BLOCK):
-            return None if self._turn is None else energy_books.energy_item(self.ledger, di)
+        if is_view(di):
+            return None if self._turn is None else view_item(self.ledger, di)
         for function in self.functions:
             if (value := function.look(di, data)) is not None:
                 return value
@@ -232,8 +233,7 @@ class Energy:
 
     def listed(self) -> list[int]:
         """What the functions answer."""
-        precise = energy_books.precise_items(self.ledger)
-        return [*STATUS_DIS, *precise, *chain.from_iterable(function.listed() for function in self.functions)]
+        return [*STATUS_DIS, *views(self.ledger), *chain.from_iterable(each.listed() for each in self.functions)]
 
     # -- the medium
 

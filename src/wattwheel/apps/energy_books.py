@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from operator import add, lt, sub
 
 import msgspec
@@ -12,9 +11,6 @@ import msgspec
 from wattwheel.apps.energy_history import History
 from wattwheel.model.core_records import CoreFault
 from wattwheel.model.energy_items import (
-    FOUR_DECIMALS,
-    PERIODS_BLOCK,
-    PRECISE_DI3,
     STANDARD_WORDS,
     TWO_DECIMALS,
     View,
@@ -309,48 +305,12 @@ def period_items(ledger: Ledger, period: int, view: View = TWO_DECIMALS) -> dict
 def settled_items(ledger: Ledger) -> dict[int, int | tuple[int, ...]]:
     """The items of the settlement periods that have ended, the newest is 1."""
     values: dict[int, int | tuple[int, ...]] = {}
-    for period in range(1, _periods(ledger)):
+    for period in range(1, period_count(ledger)):
         values |= period_items(ledger, period)
     return values
 
 
-def energy_item(ledger: Ledger, di: int) -> int | tuple[int, ...] | None:
-    """What is read of the register `di` (00xxxxxx, 0Dxxxxxx): at one time, or the block of now and all periods.
-
-    None for what there is not, and for the block of what is a block itself.
-    """
-    view, own = FOUR_DECIMALS if di >> 24 == PRECISE_DI3 else TWO_DECIMALS, di & 0xFFFFFF
-    if own & 0xFF != PERIODS_BLOCK:
-        return period_items(ledger, own & 0xFF, view).get(own)
-    base = own & ~0xFF
-    column: list[int] = []
-    for period in range(_periods(ledger)):
-        value = period_items(ledger, period, view).get(base | period)
-        if not isinstance(value, int):
-            break
-        column.append(value)
-    return tuple(column) or None
-
-
-def precise_items(ledger: Ledger) -> tuple[int, ...]:
-    """The identifiers of the registers with four decimals, without the blocks over all periods."""
-    if ledger.books is None:
-        return ()
-    kept = (entry.copy in ledger.history.phases for entry in ledger.books.settled.entries)
-    return _precise_items(ledger.tariffs, (bool(ledger.books.elements), *kept))
-
-
-@lru_cache(maxsize=1)  # asked for again and again while somebody watches, and the same for a month
-def _precise_items(tariffs: int, has_phases: Sequence[bool]) -> tuple[int, ...]:
-    """`has_phases`: of now and of each period, the newest first, whether registers of the phases are kept."""
-    own: list[int] = []
-    for period, has_own in enumerate(has_phases):
-        own += tariff_items([NO_TOTALS[: len(REGISTERS)]], STANDARD_WORDS, tariffs, period)
-        own += phase_items(EnergyTotals(0, NO_TOTALS), STANDARD_WORDS, period) if has_own else ()
-    return tuple(PRECISE_DI3 << 24 | di for di in own)
-
-
-def _periods(ledger: Ledger) -> int:
+def period_count(ledger: Ledger) -> int:
     """Now, and the periods that have ended."""
     return 1 + len(ledger.books.settled.entries) if ledger.books else 0
 

@@ -164,7 +164,7 @@ def test_what_is_no_screen(text):
 
 def test_every_row_is_tested_somewhere():
     profile_2020 = 6 + 97
-    assert len(ROWS) == 950 + 63 + 13 + profile_2020
+    assert len(ROWS) == 950 + 63 + 15 + profile_2020
     assert len(PLAIN) == len(ROWS) - 21 - 2 - 8 - 12
     assert len(list(numbers_and_limits())) > 550
 
