@@ -12,8 +12,9 @@ from tests.apps.test_contacts import tell
 from tests.apps.test_meter_clear import LEVEL_2, clear_data
 
 from wattwheel.apps.module_plug import PLUG_DI, Plug, plug_of
+from wattwheel.model.contacts import NO_SERIAL
 from wattwheel.model.event_ring import EventRing
-from wattwheel.model.plug_records import NO_SERIAL, PlugEvent, PlugRecord, PlugRecords
+from wattwheel.model.plug_records import PlugEvent, PlugRecord, PlugRecords
 from wattwheel.model.private_items import MODULE_PLUG_DI
 from wattwheel.testing.world import World, simulated_settings
 

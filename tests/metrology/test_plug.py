@@ -11,8 +11,9 @@ from wattwheel.metrology.plug import PlugWatch
 from wattwheel.metrology.pulses import PULSES_STATE_OCTETS
 from wattwheel.metrology.ring import STATE_OCTETS_MAX
 from wattwheel.metrology.saved_state import SavedState
+from wattwheel.model.contacts import NO_SERIAL
 from wattwheel.model.errors import ItemValueError
-from wattwheel.model.plug_records import NO_SERIAL, PlugEvent, PlugRecord, PlugRecords
+from wattwheel.model.plug_records import PlugEvent, PlugRecord, PlugRecords
 
 FIRST, SECOND = "0123456789abcdef", "fedcba9876543210"
 STEPS = st.one_of(st.sampled_from(("removed", "inserted")), st.sampled_from((FIRST, SECOND, "00" * 8)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattwheel.model.contacts import STATES, WATCHED_WITHOUT_MAINS, told_changes
+from wattwheel.model.contacts import STATES, WATCHED_WITHOUT_MAINS, Contact, allowed, is_state, told_changes
 
 
 @pytest.mark.parametrize("name", WATCHED_WITHOUT_MAINS)
@@ -33,3 +33,12 @@ def test_what_says_no_change_is_refused(words):
 @given(st.binary(max_size=60))
 def test_no_words_of_changes_break_anything(octets):
     told_changes(octets, 0)
+
+
+@pytest.mark.parametrize(
+    ("digits", "is_one"),
+    [("0011223344556677", True), ("FFFFFFFFFFFFFFFE", True), ("ffffffffffFFFFFF", False), ("00112233", False)],
+)
+def test_a_serial_number_is_not_what_stands_for_none(digits, is_one):
+    assert is_state(Contact.SECURITY_ELEMENT, digits) is is_one
+    assert "not all F" in allowed(Contact.SECURITY_ELEMENT)

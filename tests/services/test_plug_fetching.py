@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from wattwheel.model.contacts import NO_SERIAL
 from wattwheel.model.core_records import CoreStatus
-from wattwheel.model.plug_records import NO_SERIAL, PlugEvent, PlugRecord, PlugRecords
+from wattwheel.model.plug_records import PlugEvent, PlugRecord, PlugRecords
 from wattwheel.protocols.corelink import Kind
 from wattwheel.protocols.corelink_bodies import Result
 from wattwheel.services.plug_fetching import PlugFetching

@@ -95,6 +95,21 @@ def test_each_once_over_a_rough_link_and_deaths(seed):
     assert records(world) == expected
 
 
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_after_the_clock_was_set_the_time_is_the_new_one(hours):
+    world = made()
+    offset = timedelta(minutes=world.meter.settings.clock.utc_offset_minutes)
+    set_to = world.clock.calendar() + timedelta(hours=hours)
+    local = set_to + offset
+    digits = f"{local:%y%m%d}{local.isoweekday() % 7:02d}{local:%H%M%S}"
+    assert world.write(0x0400010C, wire(digits), 4, LEVEL_4)[0] == 0x94
+    world.advance(2)
+    world.meter.core.plug.move("removed")
+    world.advance(1)
+    (time,) = times(world)
+    assert abs(time - set_to) <= timedelta(seconds=4)
+
+
 def test_without_the_management_module_the_core_records_at_the_right_time():
     world = made()
     SimBoard.lose_power(world.meter)  # it is out, or does not run; the metering core goes on

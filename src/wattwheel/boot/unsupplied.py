@@ -17,7 +17,8 @@ METER_LOCK = "meter.lock"
 def move_unsupplied(folder: Path, state: str) -> bool:
     """Let the plug of the management module be in `state` (`model.contacts`), as `hil.plug.ModulePlug.move` says.
 
-    False: a meter runs on `folder`, or none ever has, or it is somebody else's.
+    False: a meter runs on `folder`, or none ever has, or it is somebody else's. Raises DoorUnavailable when the board's
+    memory cannot be written.
     """
     if not (folder / METERING_FOLDER).is_dir():
         return False
@@ -26,6 +27,11 @@ def move_unsupplied(folder: Path, state: str) -> bool:
     except (DoorUnavailable, StorageError):
         return False
     try:
-        return SimPlug(folder / METERING_FOLDER / PLUG_NAME, host_milliseconds).move(state)
+        path = folder / METERING_FOLDER / PLUG_NAME
+        plug = SimPlug(path, host_milliseconds)
+        is_moved = plug.move(state)
+        if not plug.is_kept:
+            raise DoorUnavailable(str(path), "cannot be written: the board has noted nothing")
+        return is_moved
     finally:
         os.close(lock)

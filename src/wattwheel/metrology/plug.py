@@ -12,9 +12,9 @@ import struct
 from collections.abc import Callable
 
 from wattwheel.hil.plug import ModulePlug, PlugChange
-from wattwheel.model.contacts import SERIAL_OCTETS
+from wattwheel.model.contacts import NO_SERIAL, SERIAL_OCTETS
 from wattwheel.model.errors import ItemValueError
-from wattwheel.model.plug_records import NO_SERIAL, SECOND_MAX, PlugEvent, PlugRecord, PlugRecords
+from wattwheel.model.plug_records import SECOND_MAX, PlugEvent, PlugRecord, PlugRecords
 
 _HEAD = struct.Struct(f"<QBB{SERIAL_OCTETS}s")  # number taken, whether it is out, has a serial; the records follow
 

@@ -50,11 +50,14 @@ PLUG_CONTACTS = (Contact.MODULE_PLUG, Contact.SECURITY_ELEMENT)
 SERIAL_OCTETS = 8
 """Of a security element's serial number, two hex digits each."""
 
+NO_SERIAL = b"\xff" * SERIAL_OCTETS
+"""What stands for none in a record."""
+
 
 def allowed(name: str) -> str:
     """The states of the contact `name`, for a sentence."""
     states = STATES.get(name)
-    return f"{2 * SERIAL_OCTETS} hex digits" if states is None else " or ".join(states)
+    return f"{2 * SERIAL_OCTETS} hex digits that are not all F" if states is None else " or ".join(states)
 
 
 def is_state(name: str, state: str) -> bool:
@@ -66,9 +69,10 @@ def is_state(name: str, state: str) -> bool:
 
 
 def serial_of(digits: str) -> bytes | None:
-    """The serial number that `digits` say, the first digits first; None for what is none."""
+    """The serial number that `digits` say, the first digits first; None for what is none, as FF...FF in a record."""
     is_hex = len(digits) == 2 * SERIAL_OCTETS and digits.isascii() and all(each in _HEX for each in digits)
-    return bytes.fromhex(digits) if is_hex else None
+    serial = bytes.fromhex(digits) if is_hex else NO_SERIAL
+    return serial if serial != NO_SERIAL else None
 
 
 def told_changes(data: bytes, now: int) -> tuple[str, list[tuple[str, int]]] | None:

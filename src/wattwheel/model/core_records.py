@@ -96,6 +96,12 @@ class CoreStatus(msgspec.Struct, frozen=True, array_like=True):
     plug_epoch: int = 0
     plug_count: int = 0
 
+    def pulse_figures(self) -> dict[str, int]:
+        """What the pulse output did, by the names of its counters; nothing before it did anything."""
+        if not (self.pulses_given or self.pulses_dropped):
+            return {}
+        return {"pulses_given": self.pulses_given, "pulses_dropped": self.pulses_dropped}
+
 
 class CoreIdentity(msgspec.Struct, frozen=True, array_like=True):
     """Which metering core this is.

@@ -15,7 +15,6 @@ from wattwheel.model.contacts import SERIAL_OCTETS
 from wattwheel.model.errors import ItemValueError
 from wattwheel.model.event_ring import RECORDS_MAX
 
-NO_SERIAL = b"\xff" * SERIAL_OCTETS
 COUNT_MAX = SECOND_MAX = 2**32 - 1
 
 _HEAD = struct.Struct("<QI")  # epoch, count; the records follow

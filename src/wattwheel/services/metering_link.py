@@ -106,6 +106,7 @@ class MeteringLink:
         self._push_ns = push_ns
         self._clock_state = clock_state
         self._held: Quality | None = None
+        self._changes_heard = 0
         self._held_until_ns = clock.now_ns() + CLOCK_PATIENCE_NS
         self._reader = LinkReader(Side.CORE)
         self._counts: Counter[str] = Counter()
@@ -232,7 +233,12 @@ class MeteringLink:
         self._publish(Quality.VALID)
 
     def clock_heard(self) -> None:
-        """The meter's time may be known now: publish what has waited for it."""
+        """The meter's time may be known now: publish what has waited for it. Of one that was set the core is told."""
+        changes = self._clock_state().changes
+        if changes != self._changes_heard:
+            self._changes_heard = changes
+            self._number += 1
+            self._answer(Message(Kind.CALENDAR, self._number, b""), encode_calendar(self._calendar()))
         if (held := self._held) is not None:
             self._publish(held)
 
@@ -327,7 +333,7 @@ class MeteringLink:
             "messages_incomplete": reader.incomplete,
             "behind_microjoule": self._behind,
             "core_faults": status.faults if status is not None else 0,
-            **_given(status),
+            **(status.pulse_figures() if status is not None else {}),
             **self._counts,
         }
 
@@ -387,13 +393,6 @@ class MeteringLink:
     def _calendar(self) -> CalendarTime:
         elapsed = self._clock.calendar() - _CALENDAR_EPOCH
         return CalendarTime(max(0, round(elapsed.total_seconds() * 1000)), True)
-
-
-def _given(status: CoreStatus | None) -> dict[str, int]:
-    """What the core's pulse output did, where it has one."""
-    if status is None or not (status.pulses_given or status.pulses_dropped):
-        return {}
-    return {"pulses_given": status.pulses_given, "pulses_dropped": status.pulses_dropped}
 
 
 def _ignore(result: Result | None, body: bytes) -> None:

@@ -39,7 +39,13 @@ def test_of_too_many_the_oldest_give_way():
     assert plug.now_ms() is None
 
 
-@pytest.mark.parametrize("octets", [b"", b"{", b"[]", b'{"number": "x"}', b'{"serial": "zz"}', b"\xff"])
+IMPOSSIBLE = (
+    *(b'{"number": -5}', b'{"number": 18446744073709551615}', b'{"number": 1e30}'),
+    *(b'{"changes": [[1, true, "", -5000]]}', b'{"changes": [[-1, true, "", 0]]}'),
+)
+
+
+@pytest.mark.parametrize("octets", [b"", b"{", b"[]", b'{"number": "x"}', b'{"serial": "zz"}', b"\xff", *IMPOSSIBLE])
 def test_a_file_that_cannot_be_read_is_that_of_a_new_plug(tmp_path, octets):
     (tmp_path / "plug").write_bytes(octets)
     plug = SimPlug(tmp_path / "plug")
@@ -52,6 +58,12 @@ def test_without_a_medium_it_is_known_until_the_supply_is_lost(tmp_path):
     plug = SimPlug(tmp_path / "nowhere" / "plug")
     plug.move("removed")
     assert plug.level().is_removed
+    assert not plug.is_kept
+    (tmp_path / "nowhere").mkdir()
+    plug.move("inserted")
+    assert plug.is_kept
+    plug.move("removed")
+    (tmp_path / "nowhere" / "plug").unlink()
     assert not SimPlug(tmp_path / "nowhere" / "plug").level().is_removed
 
 

@@ -31,22 +31,27 @@ def board_clock(clock: Clock) -> Callable[[], int | None]:
     return now_ms
 
 
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 _Serial = Annotated[str, msgspec.Meta(pattern=f"^([0-9a-f]{{{2 * SERIAL_OCTETS}}})?$")]
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    number: int = 0
+    number: _Number = 0
     is_removed: bool = False
     serial: _Serial = ""
-    changes: tuple[tuple[int, bool, _Serial, int | None], ...] = ()
+    changes: tuple[tuple[_Number, bool, _Serial, _Number | None], ...] = ()
 
 
 class SimPlug:
-    """A plug that is kept in the file `path` where one is given. A new one is in, and has no security element."""
+    """A plug that is kept in the file `path` where one is given. A new one is in, and has no security element.
+
+    Attributes:
+        is_kept: the newest change is in the file.
+    """
 
     def __init__(self, path: Path | None = None, board_ms: Callable[[], int | None] = lambda: None) -> None:
         """`board_ms`: the board's own clock, which goes on without supply; None: it has none."""
-        self._path, self.now_ms = path, board_ms
+        self._path, self.now_ms, self.is_kept = path, board_ms, True
         self._kept = _Kept()
         if path is not None:
             try:
@@ -102,4 +107,6 @@ class SimPlug:
                 os.fsync(file.fileno())
             beside.replace(self._path)
         except OSError:
-            return
+            self.is_kept = False
+        else:
+            self.is_kept = True
