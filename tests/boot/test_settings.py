@@ -102,7 +102,7 @@ REFUSED = {
         "at most 12 (profile 2020)",
     ),
     "not a number": ("[meter]\nnominal_voltage_v = nan", "line 2, [meter] nominal_voltage_v", None, "above 0"),
-    "without end": ("[clock]\nspeed = inf", "line 2, [clock] speed", None, "up to 100000"),
+    "without end": ("[clock]\nspeed = inf", "line 2, [clock] speed", None, "from 0.001 to 100000"),
     "beyond 64 bits": (f"[meter]\ncurrent_ratio = {10**30}", "line 2, [meter] current_ratio", 10**30, "999999"),
     "below": ("[dlt645]\nmax_reply_data = 0", "line 2, [dlt645] max_reply_data", 0, "from 16 to 200"),
     "no port": ('[dlt645]\nlisten = "localhost"', "line 2, [dlt645] listen", "localhost", "HOST:PORT"),

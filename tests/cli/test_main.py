@@ -90,6 +90,7 @@ BAD_INPUT = {
     "a page that is nowhere": ["run", "--web", "127.0.0.1:99999"],
     "a line that is none": ["run", "--serial", "COM1"],
     "no speed": ["run", "--speed", "0"],
+    "next to no speed": ["run", "--speed", "0.0001"],
     "speed in words": ["run", "--speed", "fast"],
     "a speed that is no number": ["run", "--speed", "nan"],
     "no such button": ["press", "left"],

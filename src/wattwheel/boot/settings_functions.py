@@ -24,7 +24,7 @@ class ClockSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     utc_offset_minutes: Annotated[int, Meta(ge=-720, le=840)] = 0
-    speed: Annotated[float, Meta(gt=0, le=100_000)] = 1.0
+    speed: Annotated[float, Meta(ge=0.001, le=100_000)] = 1.0
     drift_ppm: Annotated[float, Meta(ge=-DRIFT_PPM_MAX, le=DRIFT_PPM_MAX)] = 0.0
 
 
