@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattwheel.apex.codes import OperatingMode
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed
+from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Frame, encode
 from wattwheel.services.broadcast_records import BroadcastKeeping, Broadcasts
+from wattwheel.services.change_queue import SAVE_AGAIN_NS
 from wattwheel.services.clock_rules import (
     DIFFERENCE_MAX_2020,
     DIFFERENCE_MIN_2020,
@@ -315,6 +318,55 @@ def test_the_2007_profile_is_as_it_was():
     assert clock_of(world) - world.clock.calendar() > 25 * SECOND
     assert [world.ask(di).error for di in (SET, SET + 1, ABNORMAL, ABNORMAL + 1, FAULT, FAULT + 1)] == [2] * 6
     assert world.counters()["platform"] == {"time_too_far": 1, "time_accepted": 1}
+
+
+def set_store(world: World, mode: OperatingMode) -> None:
+    world.meter.module.set_mode("store", mode)
+    world.advance(3)
+
+
+@pytest.mark.parametrize(("alone", "broadcasts"), [(False, 1), (False, 300), (True, 3)])
+def test_what_the_store_kept_waiting_is_not_done_later(alone, broadcasts):
+    world = world_of()
+    world.advance(2)
+    set_store(world, OperatingMode.IDLE)
+    now = clock_of(world)
+    broadcast(world, 600)  # its record is what is under way
+    channel = world.channel()
+    for _ in range(broadcasts):
+        octets = octets_of(now + 100 * SECOND)
+        if alone:
+            assert world.request(0x08, octets) == (0xC8, b"\x01")
+        else:
+            channel.write(encode(Frame(ADDRESS_BROADCAST, 0x08, octets)))
+            world.advance(0.01)
+    world.advance(30)
+    set_store(world, OperatingMode.COLD_START)
+    world.await_ready()
+    world.advance(3)
+    assert abs(clock_of(world) - world.clock.calendar()) < 3 * SECOND
+    assert world.counters()["platform"].get("time_late", 0) == (0 if alone else broadcasts)
+    assert "time_accepted" not in world.counters()["platform"]
+    assert world.read(SET) == 0
+    broadcast(world, 120)
+    assert world.read(SET) == 1
+    assert world.meter.crashes == []
+
+
+def test_what_the_medium_refused_is_kept_once_it_takes_it():
+    world = world_of()
+    world.advance(2)
+    world.meter.disk.is_full = True
+    broadcast(world, 600)
+    world.advance(5)
+    assert has_fault(world)
+    world.meter.disk.is_full = False
+    world.advance(SAVE_AGAIN_NS / 1e9 + 15)
+    world.kill("kernel")
+    world.advance(5)
+    world.await_ready()
+    assert has_fault(world)
+    assert world.read(ABNORMAL) == 1
 
 
 def test_a_clock_that_lost_the_time_is_a_fault_event_too():
