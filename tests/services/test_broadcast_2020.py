@@ -369,6 +369,19 @@ def test_what_the_medium_refused_is_kept_once_it_takes_it():
     assert world.read(ABNORMAL) == 1
 
 
+def test_a_clock_that_stands_still_is_an_event_when_it_is_found():
+    world = world_of()
+    world.advance(10)
+    before = clock_of(world)
+    world.clock.drift_calendar(-1e6)
+    world.advance(4)
+    assert world.ask(FAULT + 1).error == 2
+    world.advance(3.5)
+    begin = times(world.ask(FAULT + 1).check())[0]
+    assert begin is not None
+    assert 5 * SECOND <= begin - before <= 8 * SECOND
+
+
 def test_a_clock_that_lost_the_time_is_a_fault_event_too():
     world = world_of()
     world.advance(3)
