@@ -13,7 +13,7 @@ from wattwheel.apex.codes import OperatingMode
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed
 from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Frame, encode
-from wattwheel.services.broadcast_records import BroadcastKeeping, Broadcasts
+from wattwheel.services.broadcast_records import BROADCASTS_KEY, BroadcastKeeping, Broadcasts
 from wattwheel.services.change_queue import SAVE_AGAIN_NS
 from wattwheel.services.clock_rules import (
     DIFFERENCE_MAX_2020,
@@ -117,8 +117,10 @@ def test_one_abnormal_record_a_day_and_a_doubt_that_ends():
     kept = Broadcasts().judged(Verdict.TOO_FAR, NOON, NOON + 400 * SECOND)
     assert kept.is_doubtful
     assert kept.judged(Verdict.TOO_FAR, NOON + SECOND, NOON + 500 * SECOND) is kept
-    assert kept.judged(Verdict.DONE_TODAY, NOON, NOON + 100 * SECOND) is kept
     assert kept.judged(Verdict.IMPOSSIBLE, NOON, None) is kept
+    for within in (Verdict.DONE_TODAY, Verdict.CROSSES_MIDNIGHT, Verdict.CROSSES_SETTLEMENT):
+        after = kept.judged(within, NOON, NOON + 100 * SECOND)
+        assert (after.is_doubtful, after.items()) == (False, kept.items())
     fine = kept.judged(Verdict.TOO_NEAR, NOON, NOON)
     assert not fine.is_doubtful
     assert fine.judged(Verdict.TOO_NEAR, NOON, NOON) is fine
@@ -148,10 +150,25 @@ def test_ten_are_kept_and_a_class_or_all_are_cleared():
 
 def test_the_2007_profile_keeps_nothing():
     keeping = BroadcastKeeping(is_2020=False)
-    keeping.take_up(b"\xff")
+    assert not keeping.take_up(None)
     assert not keeping.judged(Verdict.TOO_FAR, NOON, NOON)
     assert not keeping.kept.is_doubtful
     assert (keeping.items(), keeping.records()) == ({}, {})
+
+
+def test_the_2007_profile_forgets_a_doubt_and_leaves_the_records():
+    doubtful = BroadcastKeeping(is_2020=True)
+    assert doubtful.judged(Verdict.TOO_FAR, NOON, NOON + 400 * SECOND)
+    saved = doubtful.records()[BROADCASTS_KEY]
+    other = BroadcastKeeping(is_2020=False)
+    assert other.take_up(saved)
+    assert not other.kept.is_doubtful
+    assert other.items() == {}
+    later = BroadcastKeeping(is_2020=True)
+    assert not later.take_up(other.records()[BROADCASTS_KEY])
+    assert not later.kept.is_doubtful
+    assert later.items() == doubtful.items()
+    assert not BroadcastKeeping(is_2020=False).take_up(later.records()[BROADCASTS_KEY])
 
 
 @given(st.binary(max_size=30))
@@ -318,6 +335,47 @@ def test_the_2007_profile_is_as_it_was():
     assert clock_of(world) - world.clock.calendar() > 25 * SECOND
     assert [world.ask(di).error for di in (SET, SET + 1, ABNORMAL, ABNORMAL + 1, FAULT, FAULT + 1)] == [2] * 6
     assert world.counters()["platform"] == {"time_too_far": 1, "time_accepted": 1}
+
+
+def test_a_time_that_comes_too_often_ends_the_doubt_too():
+    world = world_of()
+    broadcast(world, 120)
+    broadcast(world, 400)
+    world.advance(2)
+    assert has_fault(world)
+    broadcast(world, 120)
+    world.advance(2)
+    assert not has_fault(world)
+    assert world.counters()["platform"] == {"time_accepted": 1, "time_too_far": 1, "time_done_today": 1}
+
+
+def in_profile(world: World, profile: str) -> World:
+    """The meter started anew with another profile: what it has saved is all that is left."""
+    world.meter.lose_power()
+    other = world_of(profile, world.clock.calendar())
+    other.meter.lose_power()
+    other.meter.disk.slots, other.meter.disk.memories = world.meter.disk.slots, world.meter.disk.memories
+    other.quiet()
+    other.meter.power_up()
+    other.await_ready()
+    other.advance(3)
+    return other
+
+
+def test_a_doubt_does_not_outlive_the_2020_profile():
+    world = world_of()
+    broadcast(world, 400)
+    world.advance(2)
+    assert has_fault(world)
+    world = in_profile(world, "2020")
+    assert has_fault(world)
+    world = in_profile(world, "2007")
+    assert not has_fault(world)
+    world = in_profile(world, "2020")
+    world.advance(10)
+    assert not has_fault(world)
+    assert [world.read(di) for di in (ABNORMAL, SET)] == [1, 0]
+    assert world.ask(FAULT).check()[:3] == bytes(3)
 
 
 def set_store(world: World, mode: OperatingMode) -> None:

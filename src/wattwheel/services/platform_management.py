@@ -108,7 +108,8 @@ class Platform:
                 self._sets = msgspec.msgpack.decode(sets, type=EventRing)
             if follows := records.get(FOLLOWED_KEY):
                 self._followed = msgspec.msgpack.decode(follows, type=Followed)
-            self._broadcasts.take_up(records.get(BROADCASTS_KEY))
+            if self._broadcasts.take_up(records.get(BROADCASTS_KEY)):
+                self._queue.take(self._keep)
         except (ValueError, RecursionError):
             self._counters.add("records_unreadable")
         self._start(kept)
