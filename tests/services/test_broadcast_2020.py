@@ -427,6 +427,23 @@ def test_what_the_medium_refused_is_kept_once_it_takes_it():
     assert world.read(ABNORMAL) == 1
 
 
+@pytest.mark.parametrize("writes", range(8))
+def test_a_clock_that_the_medium_did_not_take_is_not_set_later(writes):
+    world = world_of()
+    world.advance(2)
+    octets = octets_of(clock_of(world) + 1000 * SECOND)[:3]
+    first = world.meter.disk.writes + 1 + writes
+    world.meter.disk.failing_writes = range(first, first + 1000)
+    reply = world.write(TIME_DI, octets, 4, PASSWORD)
+    world.meter.disk.failing_writes = ()
+    world.advance(SAVE_AGAIN_NS / 1e9 + 15)
+    world.kill("kernel")
+    world.advance(5)
+    world.await_ready()
+    is_set = clock_of(world) - world.clock.calendar() > 900 * SECOND
+    assert (is_set, world.read(0x03300400)) == ((True, 1) if reply == (0x94, b"") else (False, 0))
+
+
 def test_a_clock_that_stands_still_is_an_event_when_it_is_found():
     world = world_of()
     world.advance(10)
