@@ -167,7 +167,8 @@ def test_what_passed_in_the_other_profile_is_not_made_up():
     of_2020 = dict(work.parameters)
     assert STATE_KEY in work.saved
     other = Work(saved=work.saved, profile=False)
-    other.push("2026-12-05 00:00", 3)
+    assert other.push("2026-12-05 00:00", 3)
+    assert not other.push("2026-12-05 00:01", 3)
     assert STATE_KEY not in other.saved
     later = Work({INTERVALS[0x21]: "0060"}, saved=other.saved)
     later.settled = work.settled

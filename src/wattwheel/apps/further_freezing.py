@@ -128,6 +128,7 @@ class FurtherFreezing(MeterFunction):
         if self._state != FurtherState():
             self._state = FurtherState()
             self._unsaved[STATE_KEY] = None
+            self.needs_saving_now = True
 
     def _end_months(self, turn: Turn, now: int) -> None:
         until = self._state.until
