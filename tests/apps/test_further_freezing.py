@@ -159,6 +159,47 @@ def test_schemes_of_minutes_have_their_own_intervals_and_are_not_made_up():
     assert shown_time(again.function.look(first | 1, b"")[:5]) == "2603011305"
 
 
+def test_what_passed_in_the_other_profile_is_not_made_up():
+    work = Work({INTERVALS[0x21]: "0060"})
+    work.settles("2026-11-01 00:00")
+    work.step_ends("2026-11-01 00:00")
+    work.run("2026-11-30 23:58", "2026-12-01 00:01")
+    of_2020 = dict(work.parameters)
+    assert STATE_KEY in work.saved
+    other = Work(saved=work.saved, profile=False)
+    assert other.push("2026-12-05 00:00", 3)
+    assert not other.push("2026-12-05 00:01", 3)
+    assert STATE_KEY not in other.saved
+    later = Work({INTERVALS[0x21]: "0060"}, saved=other.saved)
+    later.settled = work.settled
+    later.settles("2027-01-01 00:00")
+    later.step_ends("2027-01-01 00:00")
+    later.push("2027-02-03 00:30", 9)
+    assert (later.times(SETTLEMENT), later.times(MONTH), later.times(YEAR)) == ([], ["2612010000"], [])
+    assert later.times(STEP) == []
+    # the same within one run, and what follows is frozen as ever
+    later.parameters = {di: octets for di, octets in of_2020.items() if di != PROFILE_DI}
+    later.push("2027-02-03 00:31", 9)
+    later.settles("2027-03-01 00:00")
+    later.push("2027-03-02 00:00", 10)
+    later.parameters = of_2020
+    later.push("2027-03-02 12:01", 11)
+    assert (later.times(SETTLEMENT), later.times(MONTH)) == ([], ["2612010000"])
+    later.settles("2027-04-01 00:00")
+    later.push("2027-04-01 00:00", 12)
+    assert (later.times(SETTLEMENT), later.times(MONTH)) == (["2704010000"], ["2704010000", "2612010000"])
+
+
+@pytest.mark.parametrize(("is_power_up", "frozen"), [(True, []), (False, ["2606100500"])])
+def test_a_minute_that_passed_without_supply_is_not_frozen(is_power_up, frozen):
+    work = Work({INTERVALS[0x21]: "0060"})
+    work.is_power_up = is_power_up
+    work.push("2026-06-10 05:00:12", 1)
+    assert work.times(0xB5210000) == frozen
+    work.push("2026-06-10 06:00:00", 1)
+    assert work.times(0xB5210000) == ["2606100600", *frozen]
+
+
 @pytest.mark.parametrize("kind", [*FurtherKind, *SCHEMES])
 def test_each_ring_has_its_depth(kind):
     work = Work({INTERVALS[kind]: "0001"} if kind in SCHEMES else {})

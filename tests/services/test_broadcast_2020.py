@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wattwheel.apex.codes import OperatingMode
 from wattwheel.model.catalogue import item_2007
 from wattwheel.model.event_clears import Clears, Followed
-from wattwheel.services.broadcast_records import BroadcastKeeping, Broadcasts
+from wattwheel.protocols.dlt645.frame import ADDRESS_BROADCAST, Frame, encode
+from wattwheel.services.broadcast_records import BROADCASTS_KEY, BroadcastKeeping, Broadcasts
+from wattwheel.services.change_queue import SAVE_AGAIN_NS
 from wattwheel.services.clock_rules import (
     DIFFERENCE_MAX_2020,
     DIFFERENCE_MIN_2020,
@@ -114,8 +117,10 @@ def test_one_abnormal_record_a_day_and_a_doubt_that_ends():
     kept = Broadcasts().judged(Verdict.TOO_FAR, NOON, NOON + 400 * SECOND)
     assert kept.is_doubtful
     assert kept.judged(Verdict.TOO_FAR, NOON + SECOND, NOON + 500 * SECOND) is kept
-    assert kept.judged(Verdict.DONE_TODAY, NOON, NOON + 100 * SECOND) is kept
     assert kept.judged(Verdict.IMPOSSIBLE, NOON, None) is kept
+    for within in (Verdict.DONE_TODAY, Verdict.CROSSES_MIDNIGHT, Verdict.CROSSES_SETTLEMENT):
+        after = kept.judged(within, NOON, NOON + 100 * SECOND)
+        assert (after.is_doubtful, after.items()) == (False, kept.items())
     fine = kept.judged(Verdict.TOO_NEAR, NOON, NOON)
     assert not fine.is_doubtful
     assert fine.judged(Verdict.TOO_NEAR, NOON, NOON) is fine
@@ -145,10 +150,25 @@ def test_ten_are_kept_and_a_class_or_all_are_cleared():
 
 def test_the_2007_profile_keeps_nothing():
     keeping = BroadcastKeeping(is_2020=False)
-    keeping.take_up(b"\xff")
+    assert not keeping.take_up(None)
     assert not keeping.judged(Verdict.TOO_FAR, NOON, NOON)
     assert not keeping.kept.is_doubtful
     assert (keeping.items(), keeping.records()) == ({}, {})
+
+
+def test_the_2007_profile_forgets_a_doubt_and_leaves_the_records():
+    doubtful = BroadcastKeeping(is_2020=True)
+    assert doubtful.judged(Verdict.TOO_FAR, NOON, NOON + 400 * SECOND)
+    saved = doubtful.records()[BROADCASTS_KEY]
+    other = BroadcastKeeping(is_2020=False)
+    assert other.take_up(saved)
+    assert not other.kept.is_doubtful
+    assert other.items() == {}
+    later = BroadcastKeeping(is_2020=True)
+    assert not later.take_up(other.records()[BROADCASTS_KEY])
+    assert not later.kept.is_doubtful
+    assert later.items() == doubtful.items()
+    assert not BroadcastKeeping(is_2020=False).take_up(later.records()[BROADCASTS_KEY])
 
 
 @given(st.binary(max_size=30))
@@ -315,6 +335,126 @@ def test_the_2007_profile_is_as_it_was():
     assert clock_of(world) - world.clock.calendar() > 25 * SECOND
     assert [world.ask(di).error for di in (SET, SET + 1, ABNORMAL, ABNORMAL + 1, FAULT, FAULT + 1)] == [2] * 6
     assert world.counters()["platform"] == {"time_too_far": 1, "time_accepted": 1}
+
+
+def test_a_time_that_comes_too_often_ends_the_doubt_too():
+    world = world_of()
+    broadcast(world, 120)
+    broadcast(world, 400)
+    world.advance(2)
+    assert has_fault(world)
+    broadcast(world, 120)
+    world.advance(2)
+    assert not has_fault(world)
+    assert world.counters()["platform"] == {"time_accepted": 1, "time_too_far": 1, "time_done_today": 1}
+
+
+def in_profile(world: World, profile: str) -> World:
+    """The meter started anew with another profile: what it has saved is all that is left."""
+    world.meter.lose_power()
+    other = world_of(profile, world.clock.calendar())
+    other.meter.lose_power()
+    other.meter.disk.slots, other.meter.disk.memories = world.meter.disk.slots, world.meter.disk.memories
+    other.quiet()
+    other.meter.power_up()
+    other.await_ready()
+    other.advance(3)
+    return other
+
+
+def test_a_doubt_does_not_outlive_the_2020_profile():
+    world = world_of()
+    broadcast(world, 400)
+    world.advance(2)
+    assert has_fault(world)
+    world = in_profile(world, "2020")
+    assert has_fault(world)
+    world = in_profile(world, "2007")
+    assert not has_fault(world)
+    world = in_profile(world, "2020")
+    world.advance(10)
+    assert not has_fault(world)
+    assert [world.read(di) for di in (ABNORMAL, SET)] == [1, 0]
+    assert world.ask(FAULT).check()[:3] == bytes(3)
+
+
+def set_store(world: World, mode: OperatingMode) -> None:
+    world.meter.module.set_mode("store", mode)
+    world.advance(3)
+
+
+@pytest.mark.parametrize(("alone", "broadcasts"), [(False, 1), (False, 300), (True, 3)])
+def test_what_the_store_kept_waiting_is_not_done_later(alone, broadcasts):
+    world = world_of()
+    world.advance(2)
+    set_store(world, OperatingMode.IDLE)
+    now = clock_of(world)
+    broadcast(world, 600)  # its record is what is under way
+    channel = world.channel()
+    for _ in range(broadcasts):
+        octets = octets_of(now + 100 * SECOND)
+        if alone:
+            assert world.request(0x08, octets) == (0xC8, b"\x01")
+        else:
+            channel.write(encode(Frame(ADDRESS_BROADCAST, 0x08, octets)))
+            world.advance(0.01)
+    world.advance(30)
+    set_store(world, OperatingMode.COLD_START)
+    world.await_ready()
+    world.advance(3)
+    assert abs(clock_of(world) - world.clock.calendar()) < 3 * SECOND
+    assert world.counters()["platform"].get("time_late", 0) == (0 if alone else broadcasts)
+    assert "time_accepted" not in world.counters()["platform"]
+    assert world.read(SET) == 0
+    broadcast(world, 120)
+    assert world.read(SET) == 1
+    assert world.meter.crashes == []
+
+
+def test_what_the_medium_refused_is_kept_once_it_takes_it():
+    world = world_of()
+    world.advance(2)
+    world.meter.disk.is_full = True
+    broadcast(world, 600)
+    world.advance(5)
+    assert has_fault(world)
+    world.meter.disk.is_full = False
+    world.advance(SAVE_AGAIN_NS / 1e9 + 15)
+    world.kill("kernel")
+    world.advance(5)
+    world.await_ready()
+    assert has_fault(world)
+    assert world.read(ABNORMAL) == 1
+
+
+@pytest.mark.parametrize("writes", range(8))
+def test_a_clock_that_the_medium_did_not_take_is_not_set_later(writes):
+    world = world_of()
+    world.advance(2)
+    octets = octets_of(clock_of(world) + 1000 * SECOND)[:3]
+    first = world.meter.disk.writes + 1 + writes
+    world.meter.disk.failing_writes = range(first, first + 1000)
+    reply = world.write(TIME_DI, octets, 4, PASSWORD)
+    world.meter.disk.failing_writes = ()
+    world.advance(SAVE_AGAIN_NS / 1e9 + 15)
+    world.kill("kernel")
+    world.advance(5)
+    world.await_ready()
+    is_set = clock_of(world) - world.clock.calendar() > 900 * SECOND
+    assert (is_set, world.read(0x03300400)) == ((True, 1) if reply == (0x94, b"") else (False, 0))
+
+
+def test_a_clock_that_stands_still_is_an_event_when_it_is_found():
+    world = world_of()
+    world.advance(10)
+    before = clock_of(world)
+    world.clock.drift_calendar(-1e6)
+    world.advance(4)
+    assert world.ask(FAULT + 1).error == 2
+    world.advance(3.5)
+    begin = times(world.ask(FAULT + 1).check())[0]
+    assert begin is not None
+    assert 5 * SECOND <= begin - before <= 8 * SECOND
 
 
 def test_a_clock_that_lost_the_time_is_a_fault_event_too():

@@ -168,7 +168,8 @@ class Contacts(MeterFunction):
         if holds is told.delay[0] and not told.delay[1]:
             return
         state = EventDelay(*told.delay)
-        flip = looked(state, holds, watched.delay_s, seconds)
+        is_judged = name == CLOCK and holds and turn.readings.is_clock_lost  # it took the delay to find that
+        flip = looked(state, holds, 0 if is_judged else watched.delay_s, seconds)
         if flip is None:
             self._told[name] = msgspec.structs.replace(told, delay=(state.is_active, state.differing_s))
         else:

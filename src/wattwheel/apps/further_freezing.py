@@ -2,7 +2,8 @@
 
 They are made as those of `freezing`, from the image of the push that finds them due, and have their nominal times. Of
 months and years that were missed the newest is made up for, of settlements all that were; minutes are not. In the
-2007 profile there are none of them, and nothing is looked at.
+2007 profile there are none of them, and nothing is looked at: what passes meanwhile was not missed, so 2020 begins anew
+after it.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class FurtherFreezing(MeterFunction):
         self._is_on = False
         self._intervals: dict[int, int] = {}
         self._minute: int | None = None  # of the last turn
+        self._missed = -1  # up to that minute the supply was off
         self._due = 0  # nothing is, before that minute
         self._settled: object = None
         self._late_minutes_max = LATE_MINUTES_MAX
@@ -98,9 +100,13 @@ class FurtherFreezing(MeterFunction):
 
     def minute(self, turn: Turn) -> None:
         """Months, years and schemes of minutes."""
+        if turn.is_power_up:
+            self._missed = turn.minute_missed
         if turn.parameters is not self._parameters and turn.parameters:
             self._parameters, self._due = turn.parameters, 0
             self._is_on, self._intervals = is_2020(turn.parameters), intervals_of(turn.parameters)
+            if not self._is_on:
+                self._begin_anew()
         if not self._is_on:
             return
         now, before = turn.image.minute, self._minute
@@ -108,13 +114,21 @@ class FurtherFreezing(MeterFunction):
         if before is not None and before < now < self._due:
             return
         is_running = before is not None and 0 < now - before <= self._late_minutes_max
-        since = before if is_running and before is not None else now - 1
+        since = max(now - 1, self._missed) if before is None else before if is_running else now - 1
         for kind, minutes in self._intervals.items():
             nominal = now - now % minutes
             if nominal > since and now != before:
                 self._freeze(kind, nominal, turn)
         self._end_months(turn, now)
         self._due = min([next_month(now), *(now - now % each + each for each in self._intervals.values())])
+
+    def _begin_anew(self) -> None:
+        """Forget what was looked for: this is the 2007 profile, in which nothing is missed."""
+        self._minute = self._settled = None
+        if self._state != FurtherState():
+            self._state = FurtherState()
+            self._unsaved[STATE_KEY] = None
+            self.needs_saving_now = True
 
     def _end_months(self, turn: Turn, now: int) -> None:
         until = self._state.until

@@ -1,8 +1,8 @@
 """What the 2020 profile keeps of broadcast times: records of them, and whether the clock is in doubt. Pure.
 
 A time that is further away than a broadcast may set makes the clock doubtful, until it is set or a broadcast finds it
-right; of such ones the first of a day is recorded. The identifiers are this platform's own: B0 and the number of the
-event in the table of events.
+within the limits; of such ones the first of a day is recorded. The identifiers are this platform's own: B0 and the
+number of the event in the table of events.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from wattwheel.services.clock_rules import Verdict, broadcast_verdict, broadcast
 BROADCASTS_KEY = "broadcasts"
 SET_DI, ABNORMAL_DI, _FAMILY_DI = 0xB0500000, 0xB0500100, 0xB050FF00
 
-_ENDS_DOUBT = (Verdict.ACCEPTED, Verdict.TOO_NEAR)
+_DOUBTS_NOTHING = (Verdict.TOO_FAR, Verdict.IMPOSSIBLE)
+"""All others of the 2020 profile say that the clock is within the limits, whether it is set or not."""
 
 
 class Broadcasts(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +49,7 @@ class Broadcasts(msgspec.Struct, frozen=True, array_like=True):
         if verdict is Verdict.ACCEPTED and received is not None:
             record = time_octets(own) + time_octets(received)
             after = msgspec.structs.replace(self, obeyed=self.obeyed.added(record))
-        return after.settled() if verdict in _ENDS_DOUBT else after
+        return after if verdict in _DOUBTS_NOTHING else after.settled()
 
     def settled(self) -> Broadcasts:
         """With a clock that is not in doubt."""
@@ -67,7 +68,7 @@ class Broadcasts(msgspec.Struct, frozen=True, array_like=True):
 
 
 class BroadcastKeeping:
-    """The rules of a profile, and what it keeps of broadcasts: that of 2007 keeps nothing.
+    """The rules of a profile, and what it keeps of broadcasts: that of 2007 only the records it found, and shows none.
 
     Attributes:
         verdict: the rule. It takes every broadcast as one in clear: protected ones are not known apart yet.
@@ -78,11 +79,20 @@ class BroadcastKeeping:
         self._is_2020 = is_2020
         self.verdict: Callable[..., Verdict] = broadcast_verdict_2020 if is_2020 else broadcast_verdict
         self.kept = Broadcasts()
+        self._is_kept = is_2020
 
-    def take_up(self, saved: bytes | None) -> None:
-        """Go on from what was saved. Raises ValueError or RecursionError for octets of another version."""
-        if saved and self._is_2020:
-            self.kept = msgspec.msgpack.decode(saved, type=Broadcasts)
+    def take_up(self, saved: bytes | None) -> bool:
+        """Go on from what was saved; whether that has to be saved anew.
+
+        In the 2007 profile nothing sets or ends a doubt, so it is forgotten. Raises ValueError or RecursionError for
+        octets of another version.
+        """
+        if not saved:
+            return False
+        found = msgspec.msgpack.decode(saved, type=Broadcasts)
+        self._is_kept = True
+        self.kept = found if self._is_2020 else found.settled()
+        return self.kept is not found
 
     def judged(self, verdict: Verdict, own: datetime, received: datetime | None) -> bool:
         """A broadcast has been judged; whether that changes what is kept."""
@@ -93,7 +103,7 @@ class BroadcastKeeping:
 
     def records(self) -> dict[str, bytes | None]:
         """What has to be saved."""
-        return {BROADCASTS_KEY: msgspec.msgpack.encode(self.kept)} if self._is_2020 else {}
+        return {BROADCASTS_KEY: msgspec.msgpack.encode(self.kept)} if self._is_kept else {}
 
     def items(self) -> dict[int, bytes]:
         """What is read."""

@@ -3,13 +3,12 @@
 It owns the setting that makes the host's calendar the meter's, publishes it to every partition, and is the only one
 that changes it. Broadcast time (08H) is obeyed by the rules of the meter's profile (`clock_rules`). A write of date or
 time is recorded in the transaction that keeps it (03300400); of broadcasts, `broadcast_records` says what is. What
-outlives a restart, and when a clock is lost, is in `clock_keeping`.
+outlives a restart, and when a clock is lost, is in `clock_keeping`; what waits for the medium, in `change_queue`.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,6 +25,7 @@ from wattwheel.model.private_items import CLOCK_DI, STEP_DI
 from wattwheel.protocols.dlt645 import items
 from wattwheel.services import clock_keeping as keeping
 from wattwheel.services.broadcast_records import BROADCASTS_KEY, BroadcastKeeping
+from wattwheel.services.change_queue import BROADCAST_NS_MAX, REQUEST_NS_MAX, ChangeQueue
 from wattwheel.services.clock_keeping import SEEN_EVERY, SEEN_KEY, Kept, PlatformSettings
 from wattwheel.services.clock_rules import (
     DATE_DI,
@@ -52,9 +52,6 @@ ERRORS = {result: 0 if result is SaveResult.SAVED else ERROR_OTHER for result in
 CLOCK_SETS_DI = 0x03300400
 _CLOCK_ITEMS = (DATE_DI, TIME_DI, DATE_TIME_DI)
 _NONE_OBEYED = ("", 0)
-WAITING_MAX = 64
-"""Writes that wait for the one under way; one more is refused."""
-
 AHEAD_TOLD = timedelta(hours=1)
 """A saved clock that is further ahead of the host's is told at the start."""
 
@@ -81,16 +78,14 @@ class Platform:
         self._followed = Followed()
         self._watch, self._frozen, self._looks_for_time = ClockWatch(), False, False
         self._signals = TerminalSignals(context, self.local, self._parameters)
-        self._waiting: deque[Callable[[], object]] = deque()
-        self._is_saving = False
         self._store = StoreClient.of(context, STORE_BIT) if context.has_port(REQUEST_PORT) else None
-        if self._store is not None:
-            self._is_saving = True  # nothing is changed before it is known what there was
+        self._queue = ChangeQueue(self._store, self._clock)
+        if self._store is not None:  # nothing is changed before it is known what there was
             self._store.load(self._loaded)
         else:
             self._start(Kept())
         if self._clears is not None:
-            context.wheel.task(CLEARS_BIT, lambda: self._in_turn(self._follow_clears))
+            context.wheel.task(CLEARS_BIT, lambda: self._queue.take(self._follow_clears))
             self._clears.on_message(context.wheel.poster(CLEARS_BIT))
         if context.has_port(TO_BUS):
             self._bus = BusPort(context)
@@ -113,12 +108,13 @@ class Platform:
                 self._sets = msgspec.msgpack.decode(sets, type=EventRing)
             if follows := records.get(FOLLOWED_KEY):
                 self._followed = msgspec.msgpack.decode(follows, type=Followed)
-            self._broadcasts.take_up(records.get(BROADCASTS_KEY))
+            if self._broadcasts.take_up(records.get(BROADCASTS_KEY)):
+                self._queue.take(self._keep)
         except (ValueError, RecursionError):
             self._counters.add("records_unreadable")
         self._start(kept)
-        self._saved()
-        self._in_turn(self._follow_clears)
+        self._queue.go_on()
+        self._queue.take(self._follow_clears)
 
     def _start(self, kept: Kept) -> None:
         """Begin with what was saved, if it can be believed."""
@@ -131,7 +127,7 @@ class Platform:
             days = ahead / timedelta(days=1)
             self._context.report("clock", f"goes on in meter time, {days:.1f} days ahead of this machine's")
         if found != kept:
-            self._in_turn(self._keep)
+            self._queue.take(self._keep)
         self._clock.call_at(self._clock.now_ns(), self._see)
         self._clock.call_at(self._clock.now_ns(), self._watch_clock)
         self._context.on_stop(self._keep_seen)
@@ -180,7 +176,7 @@ class Platform:
             self._frozen = fault is Fault.FROZEN
             self._set(found)
             self._context.report("clock", f"the host's {fault}, {host:%F %T}; goes on from {self.calendar:%F %T}")
-            self._in_turn(self._keep)
+            self._queue.take(self._keep)
         self._clock.call_at(now_ns + LOOK_NS, self._watch_clock)
 
     def _stop_clock(self, request: Message) -> None:
@@ -195,7 +191,7 @@ class Platform:
         """Save the time as seen, when it is long enough since it was; look again."""
         seen = self._kept.seen
         if seen is None or self.calendar - seen >= SEEN_EVERY:
-            self._in_turn(self._keep_seen)
+            self._queue.take(self._keep_seen)
         self._clock.call_at(self._clock.now_ns() + SEEN_LOOK_NS, self._see)
 
     def _keep_seen(self) -> None:
@@ -204,11 +200,11 @@ class Platform:
         shown, host = self.calendar, self._clock.host_calendar()
         self._kept = keeping.rebased(self._kept._replace(seen=shown), host, shown)
         records = keeping.records_of(self._kept)
-        self._store.save(records if self._kept.trusted is not None else {SEEN_KEY: records[SEEN_KEY]})
+        self._queue.save_with_others(records if self._kept.trusted is not None else {SEEN_KEY: records[SEEN_KEY]})
 
     def _keep(self) -> None:
         if self._store is not None:
-            self._save({**keeping.records_of(self._kept), **self._broadcasts.records()}, lambda result: None)
+            self._queue.save({**keeping.records_of(self._kept), **self._broadcasts.records()})
 
     def _look_for_time(self) -> None:
         """A lost clock follows the host's again once that can be right."""
@@ -219,43 +215,28 @@ class Platform:
         if found is not None:
             self._context.report("clock", f"found: follows the host's again, {host:%F %T}")
             self._set(found)
-            self._in_turn(self._keep)
+            self._queue.take(self._keep)
         elif self._clock.is_lost:
             self._look_again()
-
-    # -- one change after the other
-
-    def _in_turn(self, action: Callable[[], object]) -> None:
-        """Run `action` when no change is on its way to the medium."""
-        if self._is_saving:
-            self._waiting.append(action)
-        else:
-            action()
-
-    def _save(self, records: Mapping[str, bytes | None], on_saved: Callable[[SaveResult], None]) -> None:
-        assert self._store is not None
-        self._is_saving = True
-
-        def saved(result: SaveResult) -> None:
-            on_saved(result)
-            self._saved()
-
-        self._store.save(records, promised=True, on_saved=saved)
-
-    def _saved(self) -> None:
-        self._is_saving = False
-        while self._waiting and not self._is_saving:
-            self._waiting.popleft()()
 
     # -- broadcast time
 
     def _hear(self, message: Message) -> None:
         if message.control == Control.BROADCAST_TIME:
-            self._in_turn(lambda: self.synchronise(message.data))
+            self._hear_time(message.data)
         elif message.control == Control.OUTPUT:
             self._signals.select(message.data)
         elif message.control == Control.PRESS and message.di == STEP_DI:
             self._signals.step()
+
+    def _hear_time(self, data: bytes) -> None:
+        """Obey or ignore a broadcast time, unless it has to wait until it is no longer the time."""
+
+        def drop() -> None:
+            self._counters.add("time_late")
+
+        if not self._queue.take_within(BROADCAST_NS_MAX, lambda: self.synchronise(data), drop):
+            drop()
 
     def synchronise(self, data: bytes, request: Message | None = None) -> Verdict:
         """Obey or ignore a broadcast time; what was decided is counted, and told to whoever asked."""
@@ -279,7 +260,7 @@ class Platform:
         if self._store is None:
             self._reply(request, 0)
         else:
-            self._save(self._records(kept), lambda result: self._reply(request, ERRORS[result]))
+            self._queue.save(self._records(kept), lambda result: self._reply(request, ERRORS[result]))
         return verdict
 
     def _settlements(self) -> frozenset[tuple[int, int]]:
@@ -329,7 +310,8 @@ class Platform:
                 self._obeyed, self._broadcasts.kept = obeyed, broadcasts
             self._bus.reply(request, error=ERRORS[result])
 
-        self._save({**self._records(kept), SETS_KEY: msgspec.msgpack.encode(sets)}, saved)
+        records = {**self._records(kept), SETS_KEY: msgspec.msgpack.encode(sets)}
+        self._queue.save(records, saved, is_undone=True)
 
     def _follow_clears(self) -> None:
         """Empty the records of clock setting when a meter or event clear wants it."""
@@ -344,7 +326,7 @@ class Platform:
         self._broadcasts.kept = self._broadcasts.kept.following(clears, self._followed)
         self._followed = now
         records = {SETS_KEY: msgspec.msgpack.encode(self._sets), FOLLOWED_KEY: msgspec.msgpack.encode(now)}
-        self._save({**records, **self._broadcasts.records()}, lambda result: None)
+        self._queue.save({**records, **self._broadcasts.records()})
 
     def _follow_now(self, request: Message) -> None:
         """A clear is about to be answered: by then these records have followed it."""
@@ -377,10 +359,8 @@ class Platform:
         """Change the clock as `request` wants, after those before it."""
         if request.control == Control.WRITE and (request.di not in _CLOCK_ITEMS or self._store is None):
             self._bus.reply(request, error=ERROR_NO_DATA)
-        elif len(self._waiting) >= WAITING_MAX:
+        elif not self._queue.take_within(REQUEST_NS_MAX, action, lambda: self._reply(request, ERROR_OTHER)):
             self._bus.reply(request, error=ERROR_OTHER)
-        else:
-            self._in_turn(action)
 
     def _listed(self, group: int) -> list[int]:
         records = {**self._sets.items(CLOCK_SETS_DI), **self._broadcasts.items()}
