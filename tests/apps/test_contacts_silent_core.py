@@ -215,3 +215,21 @@ def test_no_opening_is_lost_however_the_clock_is_set(changes, killed_after):
     found = [second for pair in own.records() for second in pair]
     assert len(found) == len(expected)
     assert all(abs(one - other) <= 2 for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("heard_s", [1021, 1000])
+def test_an_opening_that_was_looked_at_once_before_a_restart_goes_on(heard_s):
+    """A push has found it open, its delay was not over; what the core says next comes after the closing."""
+    own = Clocked()
+    own.push(100_000, 1000)
+    own.tell(100_020, 1020, "open")
+    own.push(100_021, 1021)
+    assert own.records() == []
+    own = Clocked(own.saved)
+    own.push(99_000 + heard_s, heard_s, Quality.STALE)
+    own.tell(100_120, 1120, "closed")
+    own.function.silence(own.turn(100_121, 1121, Quality.STALE))
+    own.saved.update(own.function.changes())
+    assert own.records() == []
+    own.push(100_200, 1200)
+    assert own.records() == [[100_022, 100_122]]

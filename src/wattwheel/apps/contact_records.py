@@ -85,6 +85,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
         changed_at: the local second of the newest change; 0: none was ever told.
         changes_ns: the instants of `changes` in the meter's own time (`RegisterImage.at_ns`), by which delays are
             judged whatever the clock is set to; as many as there are changes, or they are not known.
+        looked: local second and instant of the newest change that was looked at; 0: not known.
     """
 
     is_on: bool = False
@@ -95,6 +96,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     changes: tuple[tuple[int, bool], ...] = ()
     changed_at: int = 0
     changes_ns: tuple[int, ...] = ()
+    looked: tuple[int, int] = (0, 0)
 
     @property
     def _is_timed(self) -> bool:
@@ -116,7 +118,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
                 at_ns = None if at_ns is None or not known else known[-1]
             elif at_ns < known[-1]:  # the machine's clock began anew
                 known = self._moved(at_ns - (second - last) * SECOND_NS)
-        is_full = len(self.changes) == CHANGES_WAITING_MAX  # then it is as it was before the newest of them
+        is_full = len(self.changes) >= CHANGES_WAITING_MAX  # then it is as it was before the newest of them
         changes = self.changes[:-1] if is_full else (*self.changes, (second, is_on))
         instants = () if at_ns is None else known[:-1] if is_full else (*known, at_ns)
         return msgspec.structs.replace(self, is_on=is_on, changes=changes, changed_at=second, changes_ns=instants)
@@ -132,15 +134,28 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
         newest_ns = at_ns - max(0, second - self.changes[-1][0]) * SECOND_NS
         return msgspec.structs.replace(self, changes_ns=self._moved(newest_ns))
 
-    def parted(self, second: int, at_ns: int, is_valid: bool) -> tuple[Told, int]:
+    def resumed(self) -> Told:
+        """After a restart: a change that was looked at, and whose delay is not over as far as is known, waits again."""
+        is_on = not self.changes[0][1] if self.changes else self.is_on
+        looked_at, looked_ns = self.looked
+        if is_on is self.delay[0] or not (looked_at or (self.changed_at and not self.changes)):
+            return self
+        is_known = looked_at and looked_ns and self._is_timed
+        changes = ((looked_at or self.changed_at, is_on), *self.changes)
+        instants = (looked_ns, *self.changes_ns) if is_known else ()
+        return msgspec.structs.replace(self, delay=(self.delay[0], 0), changes=changes, changes_ns=instants)
+
+    def parted(self, second: int, at_ns: int, is_stale: bool, is_watched: bool) -> tuple[Told, int]:
         """As it was at a push of that time, and how many of the changes are later: they wait for another one.
 
-        `is_valid`: the push is not an old one that is heard again.
+        `is_stale`: the core is silent, and nobody can look but at an old push; of what `is_watched` all waits then.
         """
         if not (self.changes and self._is_timed):
             return self, 0
         told = zip(self.changes, self.changes_ns, strict=True)
-        waits = [own_ns > at_ns and (own >= second or not is_valid) for (own, _), own_ns in told]
+        waits = [own_ns > at_ns and (own >= second or is_stale) for (own, _), own_ns in told]
+        if is_stale and is_watched:
+            waits[0] = True
         count = len(waits) - waits.index(True) if True in waits else 0
         if not count:
             return self, 0
