@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.boot.test_living_outputs import METER, wait_for
 
 from wattwheel.apex.messages import Control
+from wattwheel.boot.core_settings import PLUG_NAME
 from wattwheel.boot.metering_core import RING_NAME
 from wattwheel.boot.minute_core import MinuteCore, MinuteLoad
 from wattwheel.boot.minute_pulses import MinutePulses
@@ -41,6 +42,15 @@ from wattwheel.testing.living import LivingMeter
 SINGLE = '[meter]\nwiring = "1p2w"\nnominal_voltage_v = 230.0\n'
 DAY_MICROJOULE = 1440 * 60_000 * 1_100_000
 """What the load `constant` gives in a day."""
+
+
+def seen_removed(state):
+    """A plug that was taken out on the board of the meter in the folder, and a core that has seen it."""
+    (state / METERING_FOLDER).mkdir(parents=True)
+    watch = PlugWatch(SimPlug(state / METERING_FOLDER / PLUG_NAME))
+    watch.plug.move("removed")
+    watch.look(lambda at_ms: 830_000_000_000, 7)
+    return watch
 
 
 def kept(state):
@@ -86,9 +96,7 @@ def counters(sink=None, constants=(6400, 6400)):
 def test_a_simulation_keeps_remainders_constants_and_faults(tmp_path):
     state = tmp_path / "state"
     before = counters()
-    watch = PlugWatch(SimPlug())
-    watch.plug.move("removed")
-    watch.look(lambda at_ms: 830_000_000_000, 7)
+    watch = seen_removed(state)
     calendar = packed_calendar(5, 1_000_000)
     lost = int(CoreFault.REGISTERS_LOST)
     keep(state, SavedState(lost, 5, 900, ledger_of(FINE), before.to_state(), 1, watch.to_state(), calendar))
@@ -295,9 +303,7 @@ def test_octets_that_are_no_state_are_refused(octets):
 
 def test_plug_records_are_answered_in_a_simulation(tmp_path):
     state = tmp_path / "state"
-    watch = PlugWatch(SimPlug())
-    watch.plug.move("removed")
-    watch.look(lambda at_ms: 830_000_000_000, 7)
+    watch = seen_removed(state)
     keep(state, SavedState(0, 5, 900, ledger_of(FINE), b"", 1, watch.to_state()))
     settings, script = tmp_path / "meter.toml", tmp_path / "script.toml"
     settings.write_text(SINGLE)

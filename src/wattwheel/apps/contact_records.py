@@ -18,6 +18,10 @@ SECONDS_MAX = 60 * COUNT_MAX
 CHANGES_WAITING_MAX = 16
 """Changes of one contact that are kept until the next look; of more, the newest go in pairs."""
 
+SECOND_NS = 1_000_000_000
+CLOCK_STEP_S = 2
+"""Seconds between times of the clock that may be so many more or fewer than have passed; else the clock was set."""
+
 WHOLE_CLASS, WHOLE_FAMILY = 0xFF, 0xFFFF
 ALL_EVENTS = 0xFFFFFFFF
 COVER_ENERGIES, MAGNETIC_ENERGIES = 6, 2
@@ -79,6 +83,9 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
         since: local second since 2000 at which the one that lasts began.
         changes: what was told since the last look, in order: the local second of it, and the state from then on.
         changed_at: the local second of the newest change; 0: none was ever told.
+        changes_ns: the instants of `changes` in the meter's own time (`RegisterImage.at_ns`), by which delays are
+            judged whatever the clock is set to; as many as there are changes, or they are not known.
+        looked: local second and instant of the newest change that was looked at; 0: not known.
     """
 
     is_on: bool = False
@@ -88,32 +95,105 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     since: int = 0
     changes: tuple[tuple[int, bool], ...] = ()
     changed_at: int = 0
+    changes_ns: tuple[int, ...] = ()
+    looked: tuple[int, int] = (0, 0)
 
-    def changed(self, is_on: bool, second: int) -> Told:
-        """As it is once it was told to be in a state from the local second `second` on.
+    @property
+    def _is_timed(self) -> bool:
+        return len(self.changes_ns) == len(self.changes)
 
-        Changes come in order of time: one that is told with an earlier second than the one before counts from that on.
+    def changed(self, is_on: bool, second: int, at_ns: int | None = None) -> Told:
+        """As it is once it was told to be in a state from the local second `second` on, the instant `at_ns`.
+
+        Changes come in order of time: one that is told with an earlier time than the one before counts from that on.
+        A clock that was set back in between does not make it earlier.
         """
         if is_on is self.is_on:
             return self
-        second = max(second, self.changes[-1][0]) if self.changes else second
-        is_full = len(self.changes) == CHANGES_WAITING_MAX  # then it is as it was before the newest of them
+        known = self.changes_ns if self._is_timed else ()
+        if self.changes:
+            last = self.changes[-1][0]
+            if at_ns is None or not known or (at_ns < known[-1] and second <= last):
+                second = max(second, last)
+                at_ns = None if at_ns is None or not known else known[-1]
+            elif at_ns < known[-1]:  # the machine's clock began anew
+                known = self._moved(at_ns - (second - last) * SECOND_NS)
+        is_full = len(self.changes) >= CHANGES_WAITING_MAX  # then it is as it was before the newest of them
         changes = self.changes[:-1] if is_full else (*self.changes, (second, is_on))
-        return msgspec.structs.replace(self, is_on=is_on, changes=changes, changed_at=second)
+        instants = () if at_ns is None else known[:-1] if is_full else (*known, at_ns)
+        return msgspec.structs.replace(self, is_on=is_on, changes=changes, changed_at=second, changes_ns=instants)
 
-    def runs(self, second: int, seconds: int, is_watched: bool) -> list[tuple[bool, int, int]]:
+    def _moved(self, newest_ns: int) -> tuple[int, ...]:
+        """The instants of the changes, as far apart as they are, the newest at `newest_ns`."""
+        return tuple(newest_ns - (self.changes_ns[-1] - at_ns) for at_ns in self.changes_ns)
+
+    def powered_up(self, second: int, at_ns: int) -> Told:
+        """With the instants of what waits told by the clock that runs since the power-up, its first push being then."""
+        if not (self.changes and self._is_timed):
+            return self
+        newest_ns = at_ns - max(0, second - self.changes[-1][0]) * SECOND_NS
+        return msgspec.structs.replace(self, changes_ns=self._moved(newest_ns))
+
+    def resumed(self) -> Told:
+        """After a restart: a change that was looked at, and whose delay is not over as far as is known, waits again."""
+        is_on = not self.changes[0][1] if self.changes else self.is_on
+        looked_at, looked_ns = self.looked
+        if is_on is self.delay[0] or not (looked_at or (self.changed_at and not self.changes)):
+            return self
+        is_known = looked_at and looked_ns and self._is_timed
+        changes = ((looked_at or self.changed_at, is_on), *self.changes)
+        instants = (looked_ns, *self.changes_ns) if is_known else ()
+        return msgspec.structs.replace(self, delay=(self.delay[0], 0), changes=changes, changes_ns=instants)
+
+    def parted(self, second: int, at_ns: int, is_stale: bool, is_watched: bool) -> tuple[Told, int]:
+        """As it was at a push of that time, and how many of the changes are later: they wait for another one.
+
+        `is_stale`: the core is silent, and nobody can look but at an old push; of what `is_watched` all waits then.
+        """
+        if not (self.changes and self._is_timed):
+            return self, 0
+        told = zip(self.changes, self.changes_ns, strict=True)
+        waits = [own_ns > at_ns and (own >= second or is_stale) for (own, _), own_ns in told]
+        if is_stale and is_watched:
+            waits[0] = True
+        count = len(waits) - waits.index(True) if True in waits else 0
+        if not count:
+            return self, 0
+        due = len(waits) - count
+        is_on = not self.changes[due][1]
+        return msgspec.structs.replace(
+            self, is_on=is_on, changes=self.changes[:due], changes_ns=self.changes_ns[:due]
+        ), count
+
+    def _ages(self, second: int, at_ns: int | None) -> list[int]:
+        """How many seconds ago the changes were: by the clock, or as they have passed where it was set since."""
+        changes = self.changes or ((self.changed_at, self.is_on),)
+        ages = [second - at for at, _ in changes]
+        if self.changes and self._is_timed and at_ns is not None:
+            passed = [round((at_ns - own_ns) / SECOND_NS) for own_ns in self.changes_ns]
+            if any(abs(age - by_clock) > CLOCK_STEP_S for age, by_clock in zip(passed, ages, strict=True)):
+                ages = passed
+        return [max(1, age) for age in ages]
+
+    def runs(
+        self, second: int, seconds: int, is_watched: bool, at_ns: int | None = None
+    ) -> list[tuple[bool, int, int]]:
         """The looks up to the local second `second` that find what was told: state, how many looks, how many after.
 
-        `seconds`: how many looks are due; `is_watched`, without supply too: it is looked at from its first change on.
+        `seconds`: how many looks are due; `is_watched`, without supply too: it is looked at from its first change on;
+        `at_ns`: the instant. Where the clock was set since a change, the looks after it are counted so that they have
+        the times of the clock as it was.
         """
         changes = self.changes or ((self.changed_at, self.is_on),)
-        ages = [max(1, second - at) for at, _ in changes]
+        ages = self._ages(second, at_ns)
         span = max(seconds, ages[0]) if is_watched else seconds
         ends = [min(age, span) for age in (*ages, 0)]
         states = [not changes[0][1], *(state for _, state in changes)]
         begins = [span, *ends[:-1]]
-        each = zip(states, begins, ends, strict=True)
-        return [(state, begin - end, end) for state, begin, end in each if begin > end]
+        steps = [at + age - second for (at, _), age in zip(changes, ages, strict=True)] if self.changes else [0]
+        ahead = [step if abs(step) > CLOCK_STEP_S else 0 for step in (steps[0], *steps)]
+        each = zip(states, begins, ends, ahead, strict=True)
+        return [(state, begin - end, end - step) for state, begin, end, step in each if begin > end]
 
     def flipped(self, watched: Watched, second: int, turn: Turn) -> Told:
         """As it is once an event has begun, or ended, with `second`."""

@@ -18,6 +18,7 @@ from wattwheel.apps.contact_records import (
     ALL_EVENTS,
     CLOCK,
     CLOCK_FAULT,
+    SECOND_NS,
     WATCHED,
     WHOLE_CLASS,
     WHOLE_FAMILY,
@@ -38,7 +39,7 @@ from wattwheel.model.records import Quality
 from wattwheel.sdk import Function
 
 KEY, PLUG_KEY = "contacts", "contacts plug"
-SECOND_NS = 1_000_000_000
+NONE_LEFT: dict[str, tuple[()]] = {"changes": (), "changes_ns": ()}
 STATUS_WORD_7, AUXILIARY_BIT = 7, 1 << 4
 EVENT_DI3 = (0x03, 0xB0)
 _ITEM_FAMILIES = frozenset(
@@ -102,9 +103,11 @@ class Contacts(MeterFunction):
         if self._is_quiet and is_good:
             return
         is_quiet = is_good
+        if is_first:
+            self._resume(turn)
         for name, told in self._told.items():
-            if told.changes or (is_first and self._was_watched(name, told)):
-                self._catch_up(name, turn, seconds)
+            if told.changes:
+                self._catch_up(name, turn, seconds, is_first)
                 is_quiet = False
                 continue
             holds = self._holds(name, told, turn)
@@ -135,18 +138,32 @@ class Contacts(MeterFunction):
         self._held[Contact.METERING_CHIP], self._is_quiet = True, False
         self.push(turn)
 
-    def _was_watched(self, name: str, told: Told) -> bool:
-        """Whether a change was told before the start whose delay is not over as far as is known."""
-        is_begun = told.is_on is not told.delay[0] and told.changed_at > 0
-        return is_begun and name in WATCHED_WITHOUT_MAINS
+    def _resume(self, turn: Turn) -> None:
+        """Nothing was looked at since the start: what began before it goes on, where somebody watched."""
+        for name, told in self._told.items():
+            resumed = told.resumed() if name in WATCHED_WITHOUT_MAINS else told
+            is_new_time = turn.is_power_up  # of the machine
+            self._told[name] = resumed.powered_up(turn.image.second, turn.image.at_ns) if is_new_time else resumed
 
-    def _catch_up(self, name: str, turn: Turn, seconds: int) -> None:
-        """Take the looks since the last one as the contact was told to be then, without supply too."""
-        told = self._told[name]
-        delay = told.delay if told.changes else (told.delay[0], 0)  # those looks are taken once more
-        self._told[name] = msgspec.structs.replace(told, changes=(), delay=delay)
+    def _catch_up(self, name: str, turn: Turn, seconds: int, is_first: bool) -> None:
+        """Take the looks since the last one as the contact was told to be then, without supply too.
+
+        Changes that are later than the push wait for the next one: after a restart an old push is heard again.
+        """
+        whole, second, at_ns = self._told[name], turn.image.second, turn.image.at_ns
+        is_watched = name in WATCHED_WITHOUT_MAINS
+        told, waiting = whole.parted(second, at_ns, turn.readings.quality is Quality.STALE, is_watched)
+        if waiting and not told.changes:  # the push is older than all of them
+            if not is_first:
+                self._look(name, self._holds(name, told, turn), turn, seconds, 0)
+            return
+        looked = told.changes[-1][0], told.changes_ns[-1] if told.changes_ns else 0
+        left = (
+            {"changes": whole.changes[-waiting:], "changes_ns": whole.changes_ns[-waiting:]} if waiting else NONE_LEFT
+        )
+        self._told[name] = msgspec.structs.replace(whole, looked=looked, **left)
         self._is_changed = True
-        for is_on, looks, later_s in told.runs(turn.image.second, seconds, name in WATCHED_WITHOUT_MAINS):
+        for is_on, looks, later_s in told.runs(second, seconds, is_watched, at_ns):
             holds = self._held[name] = self._holds(name, msgspec.structs.replace(told, is_on=is_on), turn)
             self._look(name, holds, turn, looks, later_s)
 
@@ -231,7 +248,8 @@ class Contacts(MeterFunction):
         name, changes = told
         known = self._told[name]
         for state, second in changes:
-            known = known.changed(state == STATES[name][0], second)
+            at_ns = turn.image.at_ns - (turn.image.second - second) * SECOND_NS
+            known = known.changed(state == STATES[name][0], second, at_ns)
         return self._prepared({**self._told, name: known})
 
     def clear(self, turn: Turn, operator: bytes) -> Prepared:

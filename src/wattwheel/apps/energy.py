@@ -280,6 +280,8 @@ class Energy:
 
     def _begin(self, function: Function, command: Command) -> None:
         turn, books = self._turn, self.ledger.books
+        if function is Function.CONTACT and books is not None:  # it counts from now on, whenever a push came, or comes
+            turn = turn_now(self._meter, self.ledger, turn)
         if turn is None or books is None:  # nothing was metered yet: nobody knows what to freeze or clear
             command.refuse(ERROR_OTHER)
             return
@@ -288,8 +290,6 @@ class Energy:
             parts = [self._clear_registers(books, turn, operator)]
             parts += [part for each in self.functions if (part := each.clear(turn, operator)) is not None]
         else:
-            if function is Function.CONTACT:  # it counts from now on, however long ago the last push is
-                turn = turn_now(self._meter, self.ledger, turn)
             own = next((each for each in self.functions if function in each.obeys), None)
             prepared = ERROR_OTHER if own is None else own.prepare(function, command.data, command.operator, turn)
             if isinstance(prepared, int):
@@ -317,8 +317,8 @@ class Energy:
         if result is SaveResult.SAVED:
             for part in parts:
                 part.apply()
-            assert self._turn is not None
-            self._show(self._turn.readings)
+            if self._turn is not None:
+                self._show(self._turn.readings)
             self.tell_clears()
             self._publish()
             command.done(parts[0].data)

@@ -7,18 +7,24 @@ from functools import partial
 
 import msgspec
 
-from wattwheel.apps.energy_books import Ledger
+from wattwheel.apps.energy_books import NO_TOTALS, Ledger
 from wattwheel.apps.functions import EPOCH, SILENCE_S, MeterFunction, Turn
-from wattwheel.model.records import Quality, Readings
+from wattwheel.model.energy_items import STANDARD_WORDS
+from wattwheel.model.records import EnergyTotals, Quality, Readings
+from wattwheel.model.register_image import RegisterImage
 from wattwheel.sdk import Meter
 
 SILENCE_NS = SILENCE_S * 1_000_000_000
 
 
-def turn_now(meter: Meter, ledger: Ledger, turn: Turn) -> Turn:
-    """`turn` with the time it is: no push may have come for long."""
-    second = ledger.running.second((meter.now() - EPOCH).total_seconds())
-    at_ns = ledger.own_ns(meter.clock.now_ns())
+def turn_now(meter: Meter, ledger: Ledger, turn: Turn | None) -> Turn:
+    """`turn` with the time it is: no push may have come for long. None: none came yet, and so nothing is known."""
+    calendar_s = (meter.now() - EPOCH).total_seconds()
+    second, at_ns = ledger.running.second(calendar_s), ledger.own_ns(meter.clock.now_ns())
+    if turn is None:
+        readings = Readings(meter.clock.now_ns(), calendar_s, Quality.INVALID, EnergyTotals(0, NO_TOTALS))
+        image = RegisterImage(second, (), (), at_ns=at_ns)
+        return Turn(readings, image, None, {}, STANDARD_WORDS, (), {}, True, lambda di: None)
     return turn._replace(image=msgspec.structs.replace(turn.image, at_ns=at_ns, second=second))
 
 

@@ -35,10 +35,11 @@ from wattwheel.drivers.linux.clock import LinuxClock
 from wattwheel.drivers.linux.loop import EpollLoop
 from wattwheel.drivers.sim.clock import START_NS
 from wattwheel.drivers.sim.load_file import LoadRow, load_rows
+from wattwheel.drivers.sim.plug import SimPlug
 from wattwheel.drivers.sim.storage import SimDisk
 from wattwheel.hil.clock import Clock
 from wattwheel.metrology.core_calendar import packed_calendar
-from wattwheel.model.contacts import TIME_FORMAT, WATCHED_WITHOUT_MAINS
+from wattwheel.model.contacts import PLUG_CONTACTS, TIME_FORMAT, WATCHED_WITHOUT_MAINS
 from wattwheel.model.errors import BadInput
 from wattwheel.model.private_items import CLOCK_DI
 from wattwheel.model.records import REGISTERS
@@ -138,10 +139,11 @@ class Simulation:
         core = MinuteCore(load, registers.snapshot())
         core.starts, core.sequence, core.faults = memory.saved.starts, memory.saved.sequence, memory.saved.faults
         constants = meter.active_constant_imp_per_kwh, meter.reactive_constant_imp_per_kvarh
-        core.plug = memory.plug_records()
+        self._plug = memory.plug_watch(SimPlug() if self._folder is None else self._folder.plug())
         core.pulses = self._pulses = MinutePulses(constants, memory.saved.pulses, registers.fine())
         core.switch(START_NS // MILLISECOND_NS, memory.relay_open)
         utc = begin.replace(tzinfo=UTC) - timedelta(minutes=settings.clock.utc_offset_minutes)
+        core.plug = self._plug_records(utc)
         self.machine = TimeMachine(settings, core, self._folder or SimStore(SimDisk()), utc)
         self._is_on = True
         self._seen: dict[str, list[str]] = {}  # without supply: contacts' states and their times, to be told later
@@ -239,6 +241,8 @@ class Simulation:
         if step.value in CLOCK_WORDS:
             is_stopped = bytes((step.value == CLOCK_WORDS[0],))
             return {"ok": self._is_on and self._tell(is_stopped, CLOCK_DI)} | row
+        if name in PLUG_CONTACTS:
+            return {"ok": self._move_plug(state)} | row
         if self._is_on:
             return {"ok": self._tell(step.value.encode())} | row
         if name in WATCHED_WITHOUT_MAINS:
@@ -246,6 +250,22 @@ class Simulation:
         else:
             self._seen[name] = [state]
         return {"ok": True} | row
+
+    def _move_plug(self, state: str) -> bool:
+        """Let the module's plug be in `state`: the board sees it without supply too, and the core records it."""
+        machine = self.machine
+        offset = timedelta(minutes=machine.settings.clock.utc_offset_minutes)
+        is_moved = self._plug.plug is not None and self._plug.plug.move(state)
+        machine.core.plug = self._plug_records(machine.local - offset)
+        if self._is_on:
+            machine.advance(LOOK_S)
+        return is_moved
+
+    def _plug_records(self, utc: datetime) -> bytes:
+        """The octets of the core's plug records, which has seen by `utc` what the board has noted."""
+        second_ms = (utc - CALENDAR_EPOCH) // timedelta(milliseconds=1)
+        self._plug.look(lambda at_ms: max(0, second_ms), max(1, self._host.now_ns()))
+        return self._plug.records.to_octets() if self._plug.to_state() else b""
 
     def _tell(self, data: bytes, di: int = 0) -> bool:
         """Let the meter know what a contact says; whether it took it."""
@@ -304,9 +324,11 @@ class Simulation:
             ledger=registers.to_state(),
             pulses=self._pulses.to_state(microjoule),
             phases=self._elements,
+            plug=self._plug.to_state(),
             calendar=self._calendar_state(calendar),
         )
         self._folder.keep_core(CoreMemory(saved, core.is_open))
+        self._plug.kept()
         ahead = self._folder.keep_clock(calendar, self._host.calendar())
         self._folder.close()
         return ahead

@@ -9,13 +9,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from wattwheel.boot.core_settings import METERING_FOLDER
+from wattwheel.boot.core_settings import METERING_FOLDER, PLUG_NAME
 from wattwheel.boot.kernel_process import STORE_FOLDER
 from wattwheel.boot.metering_core import MARKER_NAME, RELAY_NAME, RING_NAME
 from wattwheel.boot.unsupplied import METER_LOCK
 from wattwheel.drivers.linux.sqlite_records import SqliteRecords
 from wattwheel.drivers.linux.storage import FileMemory, hold, make_folder
 from wattwheel.drivers.sim.loop import SimLoop
+from wattwheel.drivers.sim.plug import SimPlug
 from wattwheel.drivers.sim.relay import SimRelay
 from wattwheel.hil.storage import Change
 from wattwheel.metrology.energy import Registers
@@ -41,11 +42,11 @@ class CoreMemory(NamedTuple):
         """Those of `saved`. Raises ItemValueError for what are none."""
         return Registers.from_state(self.saved.ledger) if self.saved.ledger else Registers()
 
-    def plug_records(self) -> bytes:
-        """The octets of the plug records. Raises ItemValueError for what are none."""
-        watch = PlugWatch()
+    def plug_watch(self, plug: SimPlug | None = None) -> PlugWatch:
+        """What is known of `plug`. Raises ItemValueError for what is none."""
+        watch = PlugWatch(plug)
         watch.take_up(self.saved.plug)
-        return watch.records.to_octets() if self.saved.plug else b""
+        return watch
 
 
 class StateFolder:
@@ -91,7 +92,7 @@ class StateFolder:
         is_open = relay.is_open
         try:
             memory = CoreMemory(SavedState.from_octets(self._ring.state), is_open)
-            memory.registers(), memory.plug_records()
+            memory.registers(), memory.plug_watch()
             PulseCounters(1, 1).take_up(memory.saved.pulses)
         except ItemValueError as fault:
             raise BadInput(f"{self._folder}: {fault}; give a folder of this version, or an empty one") from None
@@ -102,6 +103,10 @@ class StateFolder:
 
     def _relay(self) -> SimRelay:
         return SimRelay(self._folder / METERING_FOLDER / RELAY_NAME)
+
+    def plug(self) -> SimPlug:
+        """The plug of the management module; its board says no times, for its clock is not the simulation's."""
+        return SimPlug(self._folder / METERING_FOLDER / PLUG_NAME)
 
     def keep_core(self, memory: CoreMemory) -> None:
         """Write the metering core's memory, and leave its relay as it stands."""
