@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wattwheel.boot.condition import condition_of
+from wattwheel.model.condition import Condition, condition_told
 
 
 def test_faults_and_frames():
@@ -12,6 +13,9 @@ def test_faults_and_frames():
         "platform": {"clock_lost": 1},
         "communication": {"reads_by_owner": 3, "changes_refused": 2, "connections": 99},
     }
-    assert condition_of(counters) == {"faults": ["memory_write", "clock_lost", "store_write"], "frames": 5}
-    assert condition_of({"store": {"store_failing": 0, "store_unmended": 2}})["faults"] == ["store_damaged"]
-    assert condition_of({}) == {"faults": [], "frames": 0}
+    assert condition_of(counters) == Condition(frozenset({"memory_write", "clock_lost", "store_write"}), 5)
+    assert condition_of({"store": {"store_failing": 0, "store_unmended": 2}}).faults == {"store_damaged"}
+    assert condition_of({}) == condition_told(None) == condition_told(b"{}") == Condition()
+    told = condition_of(counters)
+    assert condition_told(told.message()) == told
+    assert told.message() == b'{"faults":["clock_lost","memory_write","store_write"],"frames":5}'

@@ -219,7 +219,7 @@ class ChargingBooks:
 
     def replace(self, money: Money) -> None:
         """Go on with `money`, which is on the medium."""
-        self.money, self._passes, self._charged = money, [], None
+        self.money, self._passes = money, []
 
 
 def _minute_of(time: datetime) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from wattwheel.apps.display_face import Face, face_of
 from wattwheel.model.board_sensors import READING_BATTERY_FLAT, SENSORS
 from wattwheel.model.catalogue import item_2007
+from wattwheel.model.condition import CONDITION_PORT, NOTHING_TOLD, condition_told
 from wattwheel.model.display import BLANK, EVERY_SEGMENT, Lcd
 from wattwheel.model.display_digits import error_text, version_text
 from wattwheel.model.display_errors import ERROR_TITLES, errors_of
@@ -52,7 +53,7 @@ app = App("display", version="0.2.0")
 start = app.start
 
 DISPLAY_PORT, PARAMETERS_PORT = "display", "parameters"
-CONDITION_PORT, RELAY_PORT = "condition", "relay"
+RELAY_PORT = "relay"
 STATUS_WORDS_DI = 0x040005FF
 READING_BATTERY_DI = SENSORS["reading-battery"].di
 
@@ -112,13 +113,6 @@ class RelayState(msgspec.Struct, frozen=True):
         return Relay.OPEN if self.is_open else Relay.PENDING if self.is_pending else Relay.CLOSED
 
 
-class Condition(msgspec.Struct, frozen=True):
-    """What the kernel tells: names of the faults that stand, and how many frames have come over the meter's doors."""
-
-    faults: frozenset[str] = frozenset()
-    frames: int = 0
-
-
 @app.on_start
 def begin(meter: Meter) -> None:
     """Take the ports."""
@@ -149,7 +143,7 @@ class _Panel:
         self._told_condition = meter.sampled(CONDITION_PORT)
         self._told_relay = meter.sampled(RELAY_PORT) if meter.has_port(RELAY_PORT) else _nothing
         self._condition_heard: bytes | None = None
-        self._condition = Condition()
+        self._condition = NOTHING_TOLD
         self._has_traffic = False
         self._newest_readings = meter.readings()
         self._parameters_heard: bytes | None = None
@@ -221,7 +215,7 @@ class _Panel:
         message = self._told_condition()
         self._has_traffic = False
         if message is not None and message != self._condition_heard:
-            condition = msgspec.json.decode(message, type=Condition)
+            condition = condition_told(message)
             self._has_traffic = self._condition_heard is not None and condition.frames > self._condition.frames
             self._condition_heard, self._condition = message, condition
         if self._has_traffic:

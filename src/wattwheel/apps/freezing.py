@@ -15,7 +15,7 @@ import msgspec
 
 from wattwheel.apps.freeze_rings import KEY, FreezeRing, rings_of
 from wattwheel.apps.frozen_items import FrozenItems
-from wattwheel.apps.functions import EPOCH, ERROR_OTHER, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import EPOCH, ERROR_OTHER, GatheringFunction, Prepared, Turn
 from wattwheel.model.bcd import MINUTES_MAX, minute_of, number
 from wattwheel.model.freeze import FreezePattern, daily_freezes_missed, freeze_pattern, next_freeze
 from wattwheel.model.freeze_content import (
@@ -58,15 +58,15 @@ class FreezingState(msgspec.Struct, frozen=True, array_like=True):
     switched: dict[int, bytes] | None = None
 
 
-class Freezing(MeterFunction):
+class Freezing(GatheringFunction):
     """See the module."""
 
     obeys = frozenset({Function.FREEZE})
 
     def __init__(self) -> None:
+        super().__init__()
         self._rings = rings_of()
         self._state = FreezingState()
-        self._unsaved: dict[str, bytes | None] = {}
         self._parameters: Mapping[int, bytes] | None = None
         self._hourly = (0, HOURLY_INTERVAL_MINUTES)  # first minute, interval; 0: off
         self._daily = (0, 0)  # hour, minute
@@ -86,11 +86,6 @@ class Freezing(MeterFunction):
         """Take up the entries and the state."""
         self._rings = rings_of(saved)
         self._state = _state_of(saved.get(STATE_KEY))
-
-    def changes(self) -> Changes:
-        """New entries and the state."""
-        changes, self._unsaved, self.needs_saving_now = self._unsaved, {}, False
-        return changes
 
     # -- when
 

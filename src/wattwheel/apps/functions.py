@@ -179,3 +179,15 @@ class MeterFunction:
     def clear_events(self, di: int, turn: Turn) -> Prepared | None:
         """Its part of an event clear (1BH): `di` is FFFFFFFF for all, else ends with FF; None: it has none."""
         return None
+
+
+class GatheringFunction(MeterFunction):
+    """A function that gathers in `_unsaved` what has to be saved, key to octets, None to delete."""
+
+    def __init__(self) -> None:
+        self._unsaved: dict[str, bytes | None] = {}
+
+    def changes(self) -> Changes:
+        """All that was gathered since the last call."""
+        changes, self._unsaved, self.needs_saving_now = self._unsaved, {}, False
+        return changes

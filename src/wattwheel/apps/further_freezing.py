@@ -16,7 +16,7 @@ from wattwheel.apps.fee_control import FeeControl
 from wattwheel.apps.freeze_rings import FreezeRing, taken_up
 from wattwheel.apps.freezing import LATE_MINUTES_MAX
 from wattwheel.apps.frozen_items import FrozenItems
-from wattwheel.apps.functions import Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import GatheringFunction, MeterFunction, Prepared, Turn
 from wattwheel.model.bcd import MINUTES_MAX
 from wattwheel.model.freeze_content import ALL_CONTENT, BLOCK, TIME, FreezeKind
 from wattwheel.model.further_freezes import (
@@ -57,15 +57,15 @@ def _like(kind: int) -> FreezeKind:
     return FreezeKind.HOURLY if kind in SCHEMES else FreezeKind.DAILY
 
 
-class FurtherFreezing(MeterFunction):
+class FurtherFreezing(GatheringFunction):
     """See the module."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._rings = {kind: FreezeRing(_like(kind), depth, f"{KEY}{kind} ") for kind, depth in DEPTHS.items()}
         self._state = FurtherState()
         self._frozen = FrozenItems()
         self._fees: FeeControl | None = None
-        self._unsaved: dict[str, bytes | None] = {}
         self._parameters: Mapping[int, bytes] | None = None
         self._is_on = False
         self._intervals: dict[int, int] = {}
@@ -90,11 +90,6 @@ class FurtherFreezing(MeterFunction):
             self._state = msgspec.msgpack.decode(saved.get(STATE_KEY, b""), type=FurtherState)
         except (ValueError, RecursionError):
             self._state = FurtherState()
-
-    def changes(self) -> Changes:
-        """New entries and the state."""
-        changes, self._unsaved, self.needs_saving_now = self._unsaved, {}, False
-        return changes
 
     # -- when
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import msgspec
 
-from wattwheel.apps.functions import EPOCH, STEP_BACK_MINUTES, Changes, MeterFunction, Prepared, Turn
+from wattwheel.apps.functions import EPOCH, STEP_BACK_MINUTES, GatheringFunction, Prepared, Turn
 from wattwheel.apps.load_pages import LoadPages
 from wattwheel.model.bcd import MINUTES_MAX, minute_of, number, unsigned
 from wattwheel.model.load_classes import (
@@ -60,13 +60,13 @@ class Started(msgspec.Struct, frozen=True, array_like=True):
     minute: int = 0
 
 
-class LoadRecord(MeterFunction):
+class LoadRecord(GatheringFunction):
     """See the module."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._pages = LoadPages()
         self._started = Started()
-        self._unsaved: dict[str, bytes | None] = {}
         self._parameters: Mapping[int, bytes] | None = None
         self._mode = MODE_WORD
         self._intervals = [INTERVAL_MINUTES] * len(CLASSES)
@@ -89,11 +89,6 @@ class LoadRecord(MeterFunction):
         """Take up the records."""
         self._pages = LoadPages(saved)
         self._started = _started_of(saved.get(START_KEY))
-
-    def changes(self) -> Changes:
-        """Pages with new records, or without void ones."""
-        changes, self._unsaved, self.needs_saving_now = self._unsaved, {}, False
-        return changes
 
     def minute(self, turn: Turn) -> None:
         """Record what is due. Before the parameters were heard nobody knows what that is, nor when by a lost clock."""

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from wattwheel.apps.cells import MEMORY_FAULT_BIT
 from wattwheel.apps.status_words import programming_bit
+from wattwheel.model.condition import CONDITION_PORT, condition_told
 from wattwheel.sdk import Meter
 
-CONDITION_PORT = "condition"
 STORE_FAULTS = frozenset({"store_write", "store_damaged"})
 """Names of the kernel's faults that are a memory fault of the management side."""
 
 
-class Condition(msgspec.Struct, frozen=True):
-    """What the kernel tells, as far as it is in a status word."""
-
-    faults: frozenset[str] = frozenset()
-
-
 def memory_bit(number: int, condition: bytes | None) -> int:
     """The bit of word 1 that tells a memory fault; `condition`: the newest message of the kernel."""
-    if number != 1 or condition is None:
-        return 0
-    return bool(STORE_FAULTS & msgspec.json.decode(condition, type=Condition).faults) << MEMORY_FAULT_BIT
+    return bool(STORE_FAULTS & condition_told(condition).faults) << MEMORY_FAULT_BIT if number == 1 else 0
 
 
 def told_bits(meter: Meter, panel: Callable[[], bytes | None]) -> Callable[[int], int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from wattwheel.model.condition import Condition
 from wattwheel.model.core_records import CoreFault
 
 FRAME_COUNTERS = (
@@ -23,7 +22,8 @@ def faults_in(counters: dict[str, dict[str, int]]) -> list[str]:
     return faults + (["store_damaged"] if store.get("store_unmended") else [])
 
 
-def condition_of(counters: dict[str, dict[str, int]]) -> dict[str, Any]:
-    """What the display is told: the faults, and how many frames have come over the meter's doors."""
+def condition_of(counters: dict[str, dict[str, int]]) -> Condition:
+    """What the display and the APP `energy` are told: the faults, and the frames that have come over all doors."""
     communication = counters.get("communication", {})
-    return {"faults": faults_in(counters), "frames": sum(communication.get(name, 0) for name in FRAME_COUNTERS)}
+    frames = sum(communication.get(name, 0) for name in FRAME_COUNTERS)
+    return Condition(frozenset(faults_in(counters)), frames)

@@ -208,7 +208,7 @@ class Operator:
         """Let the display know which faults stand and how many frames have come, when that has changed."""
         if self._condition is None:
             return
-        told = msgspec.json.encode(condition_of(self._module.counters()))
+        told = condition_of(self._module.counters()).message()
         if told != self._told:
             self._told = told
             self._condition.write(told)
