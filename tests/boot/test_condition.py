@@ -19,3 +19,9 @@ def test_faults_and_frames():
     told = condition_of(counters)
     assert condition_told(told.message()) == told
     assert told.message() == b'{"faults":["clock_lost","memory_write","store_write"],"frames":5}'
+
+
+def test_the_same_condition_is_the_same_message():
+    names = [f"fault_{number}" for number in range(9)]
+    listed = ",".join(f'"{name}"' for name in names)
+    assert Condition(frozenset(names), 1).message() == f'{{"faults":[{listed}],"frames":1}}'.encode()

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from wattwheel.apex.messages import Control
+from wattwheel.apps.energy import Energy
 from wattwheel.boot.minute_core import MinuteCore, MinuteLoad
 from wattwheel.boot.sim_meter import SimStore
 from wattwheel.boot.time_machine import TimeMachine
@@ -105,6 +106,19 @@ def test_a_day_in_minutes_is_a_day_in_seconds(phases):
         assert len(found[-1][0]) > 100
         assert len(set(found[-1][1].shares)) == 4
     assert found[0] == found[1]
+
+
+def test_a_day_in_minutes_is_saved_together(monkeypatch):
+    saves = []
+    keep = Energy.keep
+    monkeypatch.setattr(Energy, "keep", lambda own, at_once=False: (saves.append(at_once), keep(own, at_once)))
+    made = machine()
+    saves.clear()
+    made.play_to(START_NS + 86_400 * SECOND_NS)  # with 24 hourly freezes, which are saved at once otherwise
+    assert 1 <= len(saves) <= 2
+    saves.clear()
+    made.advance(3700)
+    assert len(saves) > 60
 
 
 def test_with_a_clock_that_is_set_it_is_the_same():
